@@ -1,0 +1,40 @@
+use super::{HeaderName, Headers, Request, reason_phrase, write};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    pub reason: String,
+    pub headers: Headers,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// An answer with what RFC 3261 §8.2.6 wants copied; Record-Route only where a dialog may come of it (§12.1.1),
+    /// Timestamp only into a 100 (§8.2.6.1). The To tag is the caller's to add.
+    pub fn to_request(request: &Request, status: u16) -> Self {
+        let mut headers = Headers::default();
+        for (name, value) in request.headers.iter().filter(|(name, _)| is_copied(name, status)) {
+            headers.push(name.clone(), value);
+        }
+        Self { status, reason: reason_phrase(status).to_owned(), headers, body: Vec::new() }
+    }
+
+    pub fn is_provisional(&self) -> bool {
+        self.status < 200
+    }
+
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        write::message(&format!("SIP/2.0 {} {}", self.status, self.reason), &self.headers, &self.body)
+    }
+}
+
+fn is_copied(name: &HeaderName, status: u16) -> bool {
+    let core = [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
+    core.contains(name)
+        || (*name == HeaderName::RecordRoute && (101..300).contains(&status))
+        || (*name == HeaderName::Timestamp && status == 100)
+}
