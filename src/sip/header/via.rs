@@ -75,7 +75,8 @@ impl FromStr for Via {
         let malformed = Malformed("Via");
         let (protocol, rest) = text.trim().split_once('/').ok_or(malformed)?;
         let (version, rest) = rest.split_once('/').ok_or(malformed)?;
-        if !protocol.trim().eq_ignore_ascii_case("SIP") || version.trim() != "2.0" {
+        // Any version: a request that gets a 505 must find its way back too.
+        if !protocol.trim().eq_ignore_ascii_case("SIP") || !scan::is_token(version.trim()) {
             return Err(malformed);
         }
         let (transport, rest) =

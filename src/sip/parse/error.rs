@@ -5,8 +5,9 @@ use crate::sip::message::{Malformed, Request};
 #[error("{kind}")]
 pub struct ParseError {
     pub kind: ParseErrorKind,
-    /// Of a request whose Via, From, To, Call-ID and CSeq could be read: just these, enough to answer it with
-    /// [`ParseErrorKind::status`]. Never for an ACK, and never for a response.
+    /// Of a request whose top Via could be read: its Via, From, To, Call-ID and CSeq as far as they are there, so
+    /// that it can be answered with [`ParseErrorKind::status`], without state. The Request-URI is a placeholder.
+    /// Never for an ACK, and never for a response.
     pub answerable: Option<Box<Request>>,
 }
 
@@ -26,10 +27,8 @@ pub enum ParseErrorKind {
     Status,
     #[error("the Request-URI is malformed")]
     RequestUri,
-    #[error("a header line has no name and colon")]
-    HeaderLine,
-    #[error("a header line is too long")]
-    HeaderTooLong,
+    #[error("a line is too long")]
+    LineTooLong,
     #[error("too many headers")]
     TooManyHeaders,
     #[error("{0} is missing")]
@@ -51,13 +50,12 @@ impl ParseErrorKind {
     pub fn status(self) -> u16 {
         match self {
             Self::Version => 505,
-            Self::TooLong | Self::HeaderTooLong | Self::TooManyHeaders => 513,
+            Self::TooLong | Self::LineTooLong | Self::TooManyHeaders => 513,
             Self::KeepAlive
             | Self::Incomplete
             | Self::StartLine
             | Self::Status
             | Self::RequestUri
-            | Self::HeaderLine
             | Self::Missing(_)
             | Self::Repeated(_)
             | Self::Header(_)
@@ -65,6 +63,12 @@ impl ParseErrorKind {
             | Self::ContentLength
             | Self::BodyTooShort => 400,
         }
+    }
+}
+
+impl From<ParseErrorKind> for ParseError {
+    fn from(kind: ParseErrorKind) -> Self {
+        Self { kind, answerable: None }
     }
 }
 
