@@ -9,10 +9,14 @@
 //! RFC 3261 §7, §19, §20, §25 (messages and grammar), RFC 3581 (rport), RFC 3262 (RAck), RFC 4028 (session timers),
 //! RFC 3966 (tel), RFC 7616 and RFC 8760 (digest).
 
+pub mod dialog;
 pub mod digest;
+pub mod gate;
 pub mod header;
 pub mod message;
 pub mod parse;
+pub mod registration;
+pub mod transaction;
 
 pub use header::{CSeq, NameAddr, RAck, Refresher, SessionExpires, Transport, Via};
 pub use message::{
