@@ -11,7 +11,6 @@ mod lines;
 pub(crate) mod scan;
 mod start_line;
 
-
 pub use error::{ParseError, ParseErrorKind};
 
 use crate::sip::message::{HeaderName, Headers, Message, Method, Request, Response, Uri};
