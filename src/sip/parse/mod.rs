@@ -11,6 +11,13 @@ mod lines;
 pub(crate) mod scan;
 mod start_line;
 
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod mutation_tests;
+#[cfg(test)]
+mod torture_tests;
+
 pub use error::{ParseError, ParseErrorKind};
 
 use crate::sip::message::{HeaderName, Headers, Message, Method, Request, Response, Uri};
