@@ -11,6 +11,7 @@
 
 pub mod dialog;
 pub mod digest;
+pub mod endpoint;
 pub mod gate;
 pub mod header;
 pub mod message;

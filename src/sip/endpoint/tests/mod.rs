@@ -1,0 +1,1 @@
+//! How the endpoint behaves, on virtual time.
