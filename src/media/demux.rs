@@ -1,0 +1,1 @@
+//! Which kind of packet this is, by its first bytes (RFC 7983).

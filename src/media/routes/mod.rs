@@ -1,0 +1,1 @@
+//! Which call a packet belongs to.
