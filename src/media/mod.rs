@@ -9,6 +9,7 @@
 //! RFC 3264 and 8866 (offer, answer, SDP), 3550 and 3551 (RTP, RTCP), 4733 (DTMF), 5761 (RTCP on RTP's port),
 //! 7983 (telling packets apart).
 
+pub mod codec;
 pub mod demux;
 pub mod routes;
 pub mod rtcp;
