@@ -11,6 +11,7 @@
 
 pub mod codec;
 pub mod demux;
+pub mod resample;
 pub mod routes;
 pub mod rtcp;
 pub mod rtp;
