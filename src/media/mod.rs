@@ -10,7 +10,9 @@
 //! 7983 (telling packets apart).
 
 pub mod codec;
+pub mod conceal;
 pub mod demux;
+pub mod level;
 pub mod resample;
 pub mod routes;
 pub mod rtcp;
