@@ -12,6 +12,7 @@
 pub mod codec;
 pub mod conceal;
 pub mod demux;
+pub mod dtmf;
 pub mod level;
 pub mod resample;
 pub mod routes;
