@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod domain;
+pub mod keys;
 pub mod media;
 pub mod sip;
 pub mod voice;
