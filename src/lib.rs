@@ -4,7 +4,9 @@
 //! out. Actors own state, mailboxes and lifetimes. The outside world sits behind thin adapters. `ARCHITECTURE.md`
 //! tells the whole story and who may import whom.
 
+pub mod clock;
 pub mod domain;
+pub mod keys;
 pub mod media;
 pub mod sip;
 pub mod voice;

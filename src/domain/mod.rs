@@ -2,14 +2,22 @@
 //!
 //! Imports nothing of ours, and nothing that reads a clock, a socket or randomness.
 
+mod call_record;
 mod entropy;
 mod ids;
 mod outcome;
 mod phone;
 mod secret;
+mod timestamp;
+mod user;
+mod voice_agent;
 
+pub use call_record::{CallQuality, CallRecord, ConversationItem, Direction, ModelUsage, Speaker};
 pub use entropy::Entropy;
 pub use ids::{CallId, GatewayId, LeaseId, ProjectId, TenantId, UserId, VoiceAgentId};
 pub use outcome::Outcome;
 pub use phone::{PhoneNumber, mask_number};
 pub use secret::Secret;
+pub use timestamp::Timestamp;
+pub use user::{Role, User};
+pub use voice_agent::{CallLimits, VoiceAgent};

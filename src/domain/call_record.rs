@@ -1,0 +1,143 @@
+//! The session record of one call (SPEC U1): everything known about it, written as the call goes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CallId, Outcome, PhoneNumber, TenantId, Timestamp, UserId, VoiceAgentId};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    Inbound,
+    Outbound,
+}
+
+/// The names are those the CRM and older systems know; optional fields fill as the call goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    pub session_id: CallId,
+    pub direction: Direction,
+    pub owner_id: Option<UserId>,
+    pub tenant_id: Option<TenantId>,
+    pub voice_agent_id: Option<VoiceAgentId>,
+    pub dialed_number: PhoneNumber,
+    pub from_number: PhoneNumber,
+    /// When the call was accepted or asked for.
+    pub call_start_time: Timestamp,
+    pub answered_time: Option<Timestamp>,
+    pub call_end_time: Option<Timestamp>,
+    pub outcome: Option<Outcome>,
+    /// The reason in words, for the person who reads the outcome.
+    pub end_reason: Option<String>,
+    /// The key's masked form; the key itself never stands here.
+    pub key_hint: Option<String>,
+    #[serde(default)]
+    pub conversation_items: Vec<ConversationItem>,
+    pub quality: Option<CallQuality>,
+    pub usage: Option<ModelUsage>,
+    pub recording_filename: Option<String>,
+}
+
+impl CallRecord {
+    pub fn started(
+        session_id: CallId,
+        direction: Direction,
+        from_number: PhoneNumber,
+        dialed_number: PhoneNumber,
+        call_start_time: Timestamp,
+    ) -> Self {
+        Self {
+            session_id,
+            direction,
+            owner_id: None,
+            tenant_id: None,
+            voice_agent_id: None,
+            dialed_number,
+            from_number,
+            call_start_time,
+            answered_time: None,
+            call_end_time: None,
+            outcome: None,
+            end_reason: None,
+            key_hint: None,
+            conversation_items: Vec::new(),
+            quality: None,
+            usage: None,
+            recording_filename: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speaker {
+    User,
+    Assistant,
+}
+
+/// One turn of the transcript: what was heard, not what was generated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConversationItem {
+    pub role: Speaker,
+    pub content: String,
+    pub timestamp: Timestamp,
+    /// `gemini-live` or `livekit-session`.
+    pub source: String,
+    /// Null: the model does not tell.
+    pub transcript_confidence: Option<f64>,
+    #[serde(default)]
+    pub interrupted: bool,
+}
+
+/// What the network did to this call's audio.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallQuality {
+    pub packets_sent: u64,
+    pub packets_received: u64,
+    pub packets_lost: u64,
+    pub packets_late: u64,
+    /// Packets that reached the call's port and were not this call's.
+    pub packets_foreign: u64,
+    pub jitter_ms: f64,
+    pub round_trip_ms: Option<f64>,
+}
+
+/// Tokens as the model counted them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelUsage {
+    pub prompt_tokens: u64,
+    pub response_tokens: u64,
+    pub total_tokens: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_keeps_the_names_the_crm_knows() {
+        let mut record = CallRecord::started(
+            CallId::new("c1"),
+            Direction::Inbound,
+            PhoneNumber::new("+4930123"),
+            PhoneNumber::new("+4930456"),
+            Timestamp::from_millis(0),
+        );
+        record.conversation_items.push(ConversationItem {
+            role: Speaker::User,
+            content: "hello".into(),
+            timestamp: Timestamp::from_millis(0),
+            source: "gemini-live".into(),
+            transcript_confidence: None,
+            interrupted: false,
+        });
+        let json = serde_json::to_value(&record).unwrap();
+        assert_eq!(json["session_id"], "c1");
+        assert_eq!(json["dialed_number"], "+4930456");
+        assert_eq!(json["call_start_time"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(json["conversation_items"][0]["role"], "user");
+        assert!(json["conversation_items"][0]["transcript_confidence"].is_null());
+        assert_eq!(serde_json::from_value::<CallRecord>(json).unwrap(), record);
+    }
+}

@@ -1,0 +1,22 @@
+//! Which Google key a call uses: pure rules, no store, no clock (SPEC K).
+//!
+//! [`KeyPool`] reads the keys out of environment variables (K1, K11). [`assign`] chooses a key for a user (K3). A
+//! [`KeyRing`] answers one question per call: "may this owner's call start, and with which key?" It books a lease on
+//! the key's Google *project*, because Google counts limits per project, and falls back to the default key when the
+//! owner has none that works (K6). Failures the model reports come back as cool-downs (K8): quota by project, a
+//! revoked key by key, so that a bad key harms its owner alone.
+//!
+//! A lease is held in memory and belongs to a call: asking twice moves it, giving back twice does nothing. Storing
+//! leases for several nodes, sealing and assignment over the store are the business of the actor above.
+
+mod assign;
+mod health;
+mod lease;
+mod pool;
+mod ring;
+
+pub use assign::assign;
+pub use health::{Failure, QUOTA_PAUSE_FIRST, QUOTA_PAUSE_LONGEST};
+pub use lease::KeyLimits;
+pub use pool::{DEFAULT_KEY_VARIABLE, KeyPool, PoolError, PoolKey, project_of_key};
+pub use ring::{Granted, KeyRing, KeySource, Refusal, WhyDefault};

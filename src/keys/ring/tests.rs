@@ -1,0 +1,121 @@
+#![expect(clippy::disallowed_methods, reason = "a test needs some origin of time")]
+
+use std::time::Duration;
+
+use super::*;
+
+fn ring(sessions_per_project: u32) -> KeyRing {
+    let pool =
+        KeyPool::from_variables([("GOOGLE_API_KEY", "default"), ("GOOGLE_API_KEY_2", "second")]).unwrap();
+    KeyRing::new(pool, KeyLimits { sessions_per_project, reserved_for_holder: 1 })
+}
+
+fn lease(ring: &mut KeyRing, key: Option<&str>, call: &str) -> Result<Granted, Refusal> {
+    ring.lease(key.map(Secret::new).as_ref(), &CallId::new(call), Instant::now())
+}
+
+fn total(ring: &KeyRing) -> u32 {
+    ring.in_use().values().sum()
+}
+
+#[test]
+fn k7_every_call_runs_with_its_owners_key_and_gives_the_lease_back() {
+    let mut ring = ring(10);
+    let (first, second) =
+        (lease(&mut ring, Some("default"), "c1").unwrap(), lease(&mut ring, Some("second"), "c2").unwrap());
+    assert_eq!((first.key.expose(), second.key.expose()), ("default", "second"));
+    assert_eq!((first.source, second.source), (KeySource::Own, KeySource::Own));
+    assert!(ring.release(&first.lease) && ring.release(&second.lease));
+    assert!(!ring.release(&second.lease), "giving back twice frees nobody else's slot");
+    assert!(ring.in_use().is_empty());
+}
+
+#[test]
+fn k7_a_project_past_its_limit_refuses_and_takes_calls_again_after_a_release() {
+    let mut ring = ring(2);
+    let first = lease(&mut ring, Some("second"), "c1").unwrap();
+    lease(&mut ring, Some("second"), "c2").unwrap();
+    let refusal = lease(&mut ring, Some("second"), "c3").unwrap_err();
+    assert_eq!(refusal.outcome(), Outcome::RefusedCapacity);
+    assert!(refusal.to_string().contains("all 2 model sessions"), "{refusal}");
+    ring.release(&first.lease);
+    assert!(lease(&mut ring, Some("second"), "c3").is_ok());
+}
+
+#[test]
+fn k7_a_limit_of_zero_is_no_limit() {
+    let mut ring = ring(0);
+    for call in 0..1_000 {
+        lease(&mut ring, None, &call.to_string()).unwrap();
+    }
+    assert_eq!(total(&ring), 1_000);
+}
+
+#[test]
+fn k7_a_call_that_asks_again_holds_one_slot() {
+    let mut ring = ring(1);
+    lease(&mut ring, Some("second"), "c1").unwrap();
+    lease(&mut ring, Some("second"), "c1").unwrap();
+    assert_eq!(total(&ring), 1);
+}
+
+#[test]
+fn k6_an_owner_without_a_key_borrows_the_default_but_leaves_a_session_for_its_holder() {
+    let mut ring = ring(2);
+    let borrowed = lease(&mut ring, None, "c1").unwrap();
+    assert_eq!(borrowed.source, KeySource::Default { why: WhyDefault::NoOwnKey });
+    assert_eq!(lease(&mut ring, Some(""), "c2"), Err(Refusal::DefaultFull { why: WhyDefault::NoOwnKey }));
+    assert_eq!(lease(&mut ring, Some("default"), "c3").unwrap().source, KeySource::Own);
+}
+
+#[test]
+fn k6_without_a_usable_default_the_call_is_refused_with_the_reason() {
+    let mut empty = KeyRing::default();
+    let refusal = lease(&mut empty, None, "c1").unwrap_err();
+    assert_eq!(refusal.outcome(), Outcome::RefusedNoKey);
+    assert!(refusal.to_string().contains("GOOGLE_API_KEY"), "{refusal}");
+
+    let mut ring = ring(10);
+    ring.report_failure(&Secret::new("default"), Failure::KeyBad, Instant::now());
+    let refusal = lease(&mut ring, None, "c1").unwrap_err();
+    assert_eq!(refusal, Refusal::DefaultUnhealthy { why: WhyDefault::NoOwnKey, default: Failure::KeyBad });
+    assert_eq!(total(&ring), 0);
+}
+
+#[test]
+fn k8_calls_of_a_refused_keys_owner_use_the_default_until_it_recovers() {
+    let mut ring = ring(10);
+    let (now, key, call) = (Instant::now(), Secret::new("second"), CallId::new("c1"));
+    ring.report_failure(&key, Failure::Quota, now);
+    let why = WhyDefault::OwnKey(Failure::Quota);
+    assert_eq!(ring.lease(Some(&key), &call, now).unwrap().source, KeySource::Default { why });
+    let later = now + Duration::from_secs(60);
+    assert_eq!(ring.lease(Some(&key), &call, later).unwrap().source, KeySource::Own);
+    ring.report_failure(&key, Failure::KeyBad, later);
+    ring.clear_failures(&key);
+    assert_eq!(ring.lease(Some(&key), &call, later).unwrap().source, KeySource::Own);
+}
+
+#[test]
+fn k2_a_stored_key_outside_the_pool_is_used_as_its_own_project() {
+    let mut ring = ring(10);
+    let granted = lease(&mut ring, Some("retired"), "c1").unwrap();
+    assert_eq!((granted.key.expose(), granted.source), ("retired", KeySource::Own));
+    assert!(granted.project.as_str().starts_with("key-"));
+}
+
+#[test]
+fn k1_a_reread_pool_keeps_the_leases_of_running_calls() {
+    let mut ring = ring(10);
+    let granted = lease(&mut ring, Some("second"), "c1").unwrap();
+    ring.replace_pool(KeyPool::default());
+    assert_eq!(total(&ring), 1);
+    assert!(ring.release(&granted.lease));
+}
+
+#[test]
+fn no_debug_text_shows_a_key() {
+    let mut ring = ring(10);
+    let granted = lease(&mut ring, Some("AIzaSy-secret-key-of-thirty-nine-chars"), "c1").unwrap();
+    assert!(!format!("{granted:?}").contains("secret-key"));
+}
