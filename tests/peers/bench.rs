@@ -37,8 +37,10 @@ impl Bench {
         match Self::build(programs) {
             Ok(bench) => Some(bench),
             Err(reason) => {
-                // Straight to the descriptor: the test harness hides what a passing test prints.
-                writeln!(std::io::stderr(), "skipped: peers::{test}: {reason}").expect("stderr is open");
+                // Straight to the descriptor, for the test harness hides what a passing test prints; and in one
+                // piece, on a line of its own, for other tests are talking too.
+                let line = format!("\nskipped: peers::{test}: {reason}\n");
+                std::io::stderr().write_all(line.as_bytes()).expect("stderr is open");
                 None
             }
         }
@@ -53,9 +55,9 @@ impl Bench {
         let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let name = format!("cl{}x{}", std::process::id(), OPENED.fetch_add(1, Ordering::Relaxed));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
-        fs::create_dir_all(&folder).map_err(|error| format!("no folder {}: {error}", folder.display()))?;
         let bench = Self { name, folder, _turn: turn };
         bench.lay_cable().map_err(|error| format!("network namespaces cannot be made here: {error}"))?;
+        fs::create_dir_all(&bench.folder).expect("the build's own folder takes folders");
         Ok(bench)
     }
 
