@@ -1,0 +1,185 @@
+//! The engine under test, as an operator would run it: a settings file, a user, `serve` or `call`.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+use std::{env, thread};
+
+use serde::Deserialize;
+
+use crate::bench::{Bench, ENGINE_IP, PEER_IP, Side};
+use crate::model;
+use crate::process::{Finished, Process};
+
+const HTTP_ADDRESS: &str = "127.0.0.1:8080";
+const OWNER: &str = "alice";
+const KEY: &str = "AIzaSyPeers-not-a-real-key-0001";
+
+/// What calls take and have to give back: each is a gauge that is 0 on an engine without calls.
+const TAKEN_BY_CALLS: [&str; 5] =
+    ["clearline_calls", "clearline_leases", "clearline_routes", "clearline_ports_held", "clearline_dialogs"];
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
+const LOOKS: u32 = 120;
+
+pub(crate) struct Engine<'bench> {
+    bench: &'bench Bench,
+    process: Process,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct CallReport {
+    pub(crate) calls: Vec<PlacedCall>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct PlacedCall {
+    pub(crate) call_id: String,
+    pub(crate) outcome: String,
+}
+
+impl<'bench> Engine<'bench> {
+    /// Returns when SIP listens.
+    pub(crate) fn serve(bench: &'bench Bench) -> Self {
+        let config = prepare(bench);
+        let process =
+            Process::start("clearline serve", clearline(bench).args(["serve", "--config"]).arg(config));
+        process.wait_for("ready");
+        Self { bench, process }
+    }
+
+    pub(crate) fn wait_for_log(&self, needle: &str) -> String {
+        self.process.wait_for(needle)
+    }
+
+    pub(crate) fn expect_healthy(&self) {
+        self.bench.http_get(HTTP_ADDRESS, "/health");
+    }
+
+    /// Waits until calls have given back all they took. The engine cannot call us, so we look again now and then.
+    pub(crate) fn wait_until_all_is_given_back(&self) {
+        let mut still_taken = Vec::new();
+        for _ in 0..LOOKS {
+            still_taken = still_taken_in(&self.metrics());
+            if still_taken.is_empty() {
+                return;
+            }
+            thread::sleep(LOOK_AGAIN_AFTER);
+        }
+        panic!("never given back: {still_taken:?}");
+    }
+
+    fn metrics(&self) -> String {
+        String::from_utf8_lossy(&self.bench.http_get(HTTP_ADDRESS, "/metrics")).into_owned()
+    }
+
+    /// Stops as an operator would and expects the engine to agree.
+    pub(crate) fn stop(self) {
+        self.process.end_by("TERM").expect_success("clearline serve");
+    }
+}
+
+/// `clearline call`: the engine places calls through the gateway that the peer plays.
+pub(crate) fn call(bench: &Bench, number: &str, options: &[&str]) -> Process {
+    let config = prepare(bench);
+    let mut command = clearline(bench);
+    command.args(["call", number, "--owner", OWNER, "--json", "--config"]).arg(config).args(options);
+    Process::start("clearline call", &mut command)
+}
+
+impl CallReport {
+    pub(crate) fn of(finished: Finished) -> Self {
+        let finished = finished.expect_success("clearline call");
+        let report = serde_json::from_str(&finished.stdout);
+        report.unwrap_or_else(|error| panic!("`clearline call --json`: {error}:\n{}", finished.transcript))
+    }
+
+    pub(crate) fn expect_all_completed(&self, calls: usize) {
+        let mut ids: Vec<_> = self.calls.iter().map(|call| call.call_id.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), calls, "every call has an id of its own");
+        let others: Vec<_> = self.calls.iter().filter(|call| call.outcome != "completed").collect();
+        let outcomes: Vec<_> = others.iter().map(|call| &call.outcome).collect();
+        assert!(others.is_empty(), "not completed: {outcomes:?}");
+    }
+}
+
+/// Writes the settings and makes the user who owns all calls.
+fn prepare(bench: &Bench) -> PathBuf {
+    let config = bench.write("clearline.toml", settings(bench));
+    let mut add_user = clearline(bench);
+    add_user.args(["user", "add", OWNER, "--config"]).arg(&config);
+    Process::start("clearline user add", &mut add_user).finish().expect_success("clearline user add");
+    config
+}
+
+/// The engine with nothing of the tester's own settings in its environment.
+fn clearline(bench: &Bench) -> Command {
+    let mut command = bench.command(Side::Engine, env!("CARGO_BIN_EXE_clearline"));
+    command.env_clear().env("PATH", env::var_os("PATH").unwrap_or_default()).env("GOOGLE_API_KEY", KEY);
+    command
+}
+
+fn settings(bench: &Bench) -> String {
+    let folder = bench.file("");
+    let folder = folder.display();
+    format!(
+        r#"
+[sip]
+listen = "{ENGINE_IP}:5060"
+allowed_sources = ["10.88.0.0/24"]
+
+[[sip.gateways]]
+name = "peer"
+address = "{PEER_IP}:5060"
+domain = "{PEER_IP}"
+register = false
+
+[voice]
+url = "ws://{model}"
+
+# One owner has one key, and one project: two hundred calls on it are more than a project's usual share.
+[keys]
+sessions_per_project = 0
+
+[store]
+path = "{folder}clearline.db"
+
+[recording]
+dir = "{folder}recordings"
+enabled = true
+
+[calls]
+default_owner_id = "{OWNER}"
+
+[http]
+listen = "{HTTP_ADDRESS}"
+"#,
+        model = model::ADDRESS
+    )
+}
+
+/// The gauges that are missing or not 0, over all labels.
+fn still_taken_in(metrics: &str) -> Vec<String> {
+    let sum_of = |gauge: &str| {
+        let lines = metrics
+            .lines()
+            .filter(|line| line.strip_prefix(gauge).is_some_and(|rest| rest.starts_with(['{', ' '])));
+        lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).reduce(|a, b| a + b)
+    };
+    let sums = TAKEN_BY_CALLS.iter().map(|gauge| (gauge, sum_of(gauge)));
+    sums.filter(|(_, sum)| *sum != Some(0.0)).map(|(gauge, sum)| format!("{gauge} = {sum:?}")).collect()
+}
+
+mod the_gauges {
+    use super::*;
+
+    #[test]
+    fn count_as_given_back_only_when_all_are_there_and_zero() {
+        let zeros = TAKEN_BY_CALLS.map(|gauge| format!("# TYPE {gauge} gauge\n{gauge} 0\n")).concat();
+        assert!(still_taken_in(&zeros).is_empty());
+        let one_left = format!("{zeros}{}{{router=\"1\"}} 1\n", TAKEN_BY_CALLS[1]);
+        assert_eq!(still_taken_in(&one_left), [format!("{} = Some(1.0)", TAKEN_BY_CALLS[1])]);
+        assert_eq!(still_taken_in("").len(), TAKEN_BY_CALLS.len());
+    }
+}
