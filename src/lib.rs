@@ -6,5 +6,6 @@
 
 pub mod domain;
 pub mod media;
+pub mod net;
 pub mod sip;
 pub mod voice;
