@@ -8,5 +8,6 @@ pub mod clock;
 pub mod domain;
 pub mod keys;
 pub mod media;
+pub mod net;
 pub mod sip;
 pub mod voice;

@@ -1,0 +1,1 @@
+//! Thin adapters to the outside world: they move bytes and know no meaning.

@@ -1,0 +1,9 @@
+//! Local stand-ins for the outside world, shipped with the product.
+//!
+//! The demo, the tests and the load test all talk to these instead of a paid account or somebody else's server, over
+//! the same sockets and with the same words as the real thing. A stand-in is its own program: it shares no protocol
+//! code with the client it faces, so that a misreading in one is not hidden by the same misreading in the other.
+//!
+//! - [`model`]: the Gemini Live API (`BidiGenerateContent`).
+
+pub mod model;

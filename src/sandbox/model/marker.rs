@@ -1,0 +1,170 @@
+//! Marker tones: who hears them knows whose model is speaking.
+//!
+//! A marker is a pair out of eighteen tones between 1700 and 3060 Hz: inside the telephone band, above most of a
+//! voice's energy, away from the DTMF tones, and 80 Hz apart, so that a tenth of a second tells them apart even after
+//! G.711. The 153 pairs are dealt like the games of a round-robin tournament: nine in a row share no tone.
+
+use std::f64::consts::TAU;
+
+const TONES: usize = 18;
+const LOWEST_HZ: f64 = 1_700.0;
+const SPACING_HZ: f64 = 80.0;
+const ROUNDS: usize = TONES - 1;
+const PAIRS_A_ROUND: usize = TONES / 2;
+
+/// Half the amplitude of the pair; together they peak 20 dB below full scale.
+const TONE_AMPLITUDE: f64 = 1_638.0;
+
+/// A tone is heard in a window when it holds this part of the window's energy …
+const SHARE_HEARD: f64 = 0.02;
+/// … and is at least so strong (amplitude, of 32768), which keeps silence silent.
+const AMPLITUDE_HEARD: f64 = 100.0;
+const WINDOW_MS: usize = 100;
+/// Words hide tones now and then, and have none of their own for long.
+const WINDOWS_HEARD: usize = 3;
+
+/// One of the [`Marker::COUNT`] distinguishable pairs of tones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Marker(u16);
+
+impl Marker {
+    pub const COUNT: u16 = (ROUNDS * PAIRS_A_ROUND) as u16;
+
+    /// Numbers beyond the last begin anew.
+    pub fn number(number: u16) -> Self {
+        Self(number % Self::COUNT)
+    }
+
+    pub fn index(self) -> u16 {
+        self.0
+    }
+
+    /// Both tones in Hz, the lower first.
+    pub fn tones_hz(self) -> [f32; 2] {
+        let (round, pair) = (usize::from(self.0) / PAIRS_A_ROUND, usize::from(self.0) % PAIRS_A_ROUND);
+        let seat = |turn: usize| (round + turn) % ROUNDS;
+        let (a, b) = match pair {
+            0 => (ROUNDS, seat(0)),
+            other => (seat(other), seat(ROUNDS - other)),
+        };
+        [tone_hz(a.min(b)) as f32, tone_hz(a.max(b)) as f32]
+    }
+
+    /// All tones that markers are made of.
+    pub fn all_tones_hz() -> impl Iterator<Item = f32> {
+        (0..TONES).map(|tone| tone_hz(tone) as f32)
+    }
+
+    /// Whether both tones of this marker are in the recording, at any rate from 8 kHz up.
+    pub fn heard_in(self, samples: &[i16], rate: u32) -> bool {
+        let heard = Self::tones_heard_in(samples, rate);
+        self.tones_hz().iter().all(|tone| heard.contains(tone))
+    }
+
+    /// Every marker tone that is in the recording. More than one's own two means that somebody else is heard.
+    pub fn tones_heard_in(samples: &[i16], rate: u32) -> Vec<f32> {
+        let window = rate as usize * WINDOW_MS / 1_000;
+        let heard_windows = |hz: f32| {
+            samples.chunks_exact(window.max(1)).filter(|window| is_heard(window, rate, f64::from(hz))).count()
+        };
+        Self::all_tones_hz().filter(|hz| heard_windows(*hz) >= WINDOWS_HEARD).collect()
+    }
+
+    /// The marker's value `position` samples into the turn.
+    pub(super) fn sample(self, position: usize, rate: u32) -> f64 {
+        let time = position as f64 / f64::from(rate);
+        self.tones_hz().iter().map(|hz| TONE_AMPLITUDE * (TAU * f64::from(*hz) * time).sin()).sum()
+    }
+}
+
+/// The marker named in a system instruction as `[marker 17]`.
+pub(super) fn wanted_in(instruction: &str) -> Option<Marker> {
+    let (_, rest) = instruction.split_once("[marker ")?;
+    let (number, _) = rest.split_once(']')?;
+    number.trim().parse().ok().map(Marker::number)
+}
+
+fn tone_hz(tone: usize) -> f64 {
+    LOWEST_HZ + SPACING_HZ * tone as f64
+}
+
+fn is_heard(window: &[i16], rate: u32, hz: f64) -> bool {
+    let energy: f64 = window.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    let amplitude = amplitude_at(window, rate, hz);
+    let own_energy = amplitude.powi(2) / 2.0 * window.len() as f64;
+    amplitude >= AMPLITUDE_HEARD && own_energy >= SHARE_HEARD * energy
+}
+
+/// Goertzel's filter, under a Hann window so that a loud neighbour does not leak into it.
+fn amplitude_at(window: &[i16], rate: u32, hz: f64) -> f64 {
+    let step = TAU * hz / f64::from(rate);
+    let turn = TAU / window.len() as f64;
+    let (mut last, mut before) = (0.0, 0.0);
+    for (position, sample) in window.iter().enumerate() {
+        let weighted = f64::from(*sample) * (1.0 - (turn * position as f64).cos());
+        let next = weighted + 2.0 * step.cos() * last - before;
+        (before, last) = (last, next);
+    }
+    let power = last * last + before * before - 2.0 * step.cos() * last * before;
+    2.0 * power.max(0.0).sqrt() / window.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn recording(markers: &[Marker], rate: u32, ms: usize) -> Vec<i16> {
+        let length = rate as usize * ms / 1_000;
+        let mixed = |position| markers.iter().map(|marker| marker.sample(position, rate)).sum::<f64>();
+        (0..length).map(|position| mixed(position) as i16).collect()
+    }
+
+    #[test]
+    fn every_marker_is_a_pair_of_its_own() {
+        let pairs: HashSet<_> =
+            (0..Marker::COUNT).map(|number| Marker::number(number).tones_hz().map(f32::to_bits)).collect();
+        assert_eq!(pairs.len(), 153);
+    }
+
+    #[test]
+    fn nine_markers_in_a_row_share_no_tone() {
+        for round in 0..ROUNDS as u16 {
+            let tones: HashSet<_> = (0..9)
+                .flat_map(|pair| Marker::number(round * 9 + pair).tones_hz())
+                .map(f32::to_bits)
+                .collect();
+            assert_eq!(tones.len(), TONES);
+        }
+    }
+
+    #[test]
+    fn exactly_its_own_two_tones_are_heard_at_telephone_rate() {
+        for number in 0..Marker::COUNT {
+            let marker = Marker::number(number);
+            let heard = Marker::tones_heard_in(&recording(&[marker], 8_000, 500), 8_000);
+            assert_eq!(heard, marker.tones_hz());
+        }
+    }
+
+    #[test]
+    fn crosstalk_of_a_second_marker_shows_as_foreign_tones() {
+        let (own, foreign) = (Marker::number(3), Marker::number(4));
+        let mixed = recording(&[own, foreign], 24_000, 500);
+        assert!(own.heard_in(&mixed, 24_000) && foreign.heard_in(&mixed, 24_000));
+        assert_eq!(Marker::tones_heard_in(&mixed, 24_000).len(), 4);
+    }
+
+    #[test]
+    fn silence_holds_no_marker() {
+        assert!(Marker::tones_heard_in(&[0; 24_000], 24_000).is_empty());
+        assert!(Marker::tones_heard_in(&[], 0).is_empty());
+    }
+
+    #[test]
+    fn an_instruction_can_pick_the_marker() {
+        assert_eq!(wanted_in("You are Mira. [marker 17] Be brief."), Some(Marker::number(17)));
+        assert_eq!(wanted_in("You are Mira. [marker x]"), None);
+    }
+}
