@@ -31,7 +31,8 @@ pub enum Verdict {
     Unanswerable,
 }
 
-/// Remembers the challenge of every realm met so far and answers all of them, beforehand too.
+/// Remembers the challenge of every realm met so far and answers all of them, beforehand too. One request at a time:
+/// a challenge is held to be about the newest [`DigestClient::authorize`]d one.
 #[derive(Debug, Clone)]
 pub struct DigestClient {
     credentials: Credentials,
@@ -57,6 +58,8 @@ enum Asker {
 
 /// Realms of one request's way; more is an attack on our memory.
 const MAX_REALMS: usize = 8;
+/// Challenges of one response that are looked at, realms times algorithms.
+const MAX_CHALLENGES: usize = 32;
 
 impl DigestClient {
     pub fn new(credentials: Credentials) -> Self {
@@ -147,7 +150,7 @@ impl Asker {
 /// A server lists the same realm once per algorithm, in its order of preference; ours is SHA-256 first.
 fn strongest_by_realm(response: &Response) -> Vec<(Asker, Challenge)> {
     let mut strongest: Vec<(Asker, Challenge)> = Vec::new();
-    for (asker, challenge) in answerable_challenges(response) {
+    for (asker, challenge) in answerable_challenges(response).take(MAX_CHALLENGES) {
         let rival =
             strongest.iter_mut().find(|(held, rival)| *held == asker && rival.realm == challenge.realm);
         match rival {

@@ -166,6 +166,9 @@ fn the_number_of_remembered_realms_is_limited() {
         client.take_challenges(&challenged(407, &[&format!(r#"Digest realm="{number}", nonce="n""#)]));
     }
     assert_eq!(authorized(&mut client).len(), MAX_REALMS);
+    let many: Vec<String> = (0..100).map(|number| format!(r#"Digest realm="{number}", nonce="n""#)).collect();
+    let response = challenged(401, &[&many.join(", ")]);
+    assert_eq!(strongest_by_realm(&response).len(), MAX_CHALLENGES);
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub struct Counters {
     pub bodies_too_long: u64,
     /// Answers of further forks beyond the bound of one INVITE.
     pub forks_ignored: u64,
-    /// Commands for calls that do not exist (any more) or are in another state.
+    /// Commands for calls that do not exist (any more).
     pub stale_commands: u64,
     pub faults: u64,
 }

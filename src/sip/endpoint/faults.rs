@@ -14,7 +14,7 @@ impl Endpoint {
         for entry in std::mem::take(&mut self.touched) {
             match &entry {
                 Entry::Client(key) => self.discard_client(key),
-                Entry::Server(key) => self.remove_server(key),
+                Entry::Server(key) => self.discard_server(key),
                 Entry::Call(call) => self.discard_call(call),
                 Entry::Registrar(gateway) => {
                     let gateway = self.config.gateway(gateway).cloned();
@@ -61,6 +61,15 @@ impl Endpoint {
         if let Purpose::Invite(attempt) = transaction.purpose {
             attempt.waiting.iter().for_each(|call| self.discard_call(call));
         }
+    }
+
+    /// A call whose INVITE can no longer be answered is lost with it.
+    fn discard_server(&mut self, key: &TransactionKey) {
+        let call = self.servers.get(key).and_then(|transaction| transaction.call.clone());
+        if let Some(call) = call.filter(|call| self.calls.contains_key(call)) {
+            self.discard_call(&call);
+        }
+        self.remove_server(key);
     }
 
     /// The call may have been out of its table while it was worked on: the tags that lead to it tell that it was there.

@@ -2,7 +2,7 @@
 
 use super::calls::{Call, Established};
 use super::dtmf;
-use super::requests::{Arrival, content_type, is_allowed};
+use super::requests::{Arrival, content_type, refusal_of_method};
 use super::schedule::Entry;
 use super::send::SDP;
 use super::transactions::tag_of;
@@ -26,9 +26,17 @@ impl Endpoint {
             Method::Info => self.on_info(&call, &arrival),
             Method::Invite | Method::Update => self.on_change(&call, arrival),
             Method::Options => self.on_options(&arrival),
-            method => {
-                let is_known = is_allowed(method) || !matches!(method, Method::Other(_));
-                let response = self.response(&arrival.request, if is_known { 405 } else { 501 });
+            method @ (Method::Ack
+            | Method::Cancel
+            | Method::Register
+            | Method::Prack
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_)) => {
+                let response = self.response(&arrival.request, refusal_of_method(method));
                 self.answer_once(&arrival, Some(&call), &response);
             }
         }
@@ -102,7 +110,7 @@ impl Endpoint {
         Some(taken)
     }
 
-    /// The call a command is for; one that is gone, or in another state, is counted by whoever looks further.
+    /// The call a command is for. Commands and the network cross, so one that is gone is nobody's fault.
     pub(super) fn call_for_command(&mut self, call: &CallId) -> Option<&mut Call> {
         self.touch_call(call);
         let held = self.calls.get_mut(call);

@@ -50,7 +50,7 @@ pub enum Command {
     HangUp {
         call: CallId,
     },
-    /// Drops the call without a word to anybody, and without an [`Event::Ended`].
+    /// Drops the call without an [`Event::Ended`] and without a BYE; a far end that rings is still cancelled.
     Forget {
         call: CallId,
     },
@@ -62,7 +62,7 @@ pub enum Command {
 pub struct PlaceCall {
     pub call: CallId,
     pub gateway: GatewayId,
-    /// A number, or a whole `sip:` address.
+    /// A number, or a whole `sip:` address; the INVITE goes to the gateway's socket either way.
     pub target: String,
     /// The gateway's user when there is none.
     pub from_user: Option<String>,
@@ -71,6 +71,7 @@ pub struct PlaceCall {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "lives only between poll_output and the shell's match")]
 pub enum Output {
     Transmit { destination: SocketAddr, bytes: Vec<u8> },
     Event(Event),

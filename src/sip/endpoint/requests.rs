@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::Endpoint;
 use super::schedule::Entry;
-use super::send::{ALLOWED_METHODS, SDP};
+use super::send::SDP;
 use super::transactions::{ServerMachine, ServerTransaction, TransactionKey, identity, tag_of};
 use crate::domain::CallId;
 use crate::sip::parse::scan;
@@ -37,10 +37,12 @@ impl Endpoint {
             return self.on_repeated(&arrival.key);
         }
         let to_tag = tag_of(arrival.request.headers.to_addr());
-        match &arrival.request.method {
-            Method::Cancel => self.on_cancel(arrival),
-            _ if to_tag.is_empty() => self.out_of_dialog(arrival),
-            _ => self.in_dialog(arrival, &to_tag),
+        if arrival.request.method == Method::Cancel {
+            self.on_cancel(arrival);
+        } else if to_tag.is_empty() {
+            self.out_of_dialog(arrival);
+        } else {
+            self.in_dialog(arrival, &to_tag);
         }
     }
 
@@ -162,15 +164,15 @@ impl Endpoint {
             Method::Bye | Method::Info | Method::Update | Method::Prack => {
                 self.refuse_unknown_dialog(&arrival)
             }
-            Method::Other(_) => self.answer_stateless(&arrival, 501),
-            Method::Ack
+            method @ (Method::Ack
             | Method::Cancel
             | Method::Register
             | Method::Refer
             | Method::Notify
             | Method::Subscribe
             | Method::Message
-            | Method::Publish => self.answer_stateless(&arrival, 405),
+            | Method::Publish
+            | Method::Other(_)) => self.answer_stateless(&arrival, refusal_of_method(method)),
         }
     }
 
@@ -178,9 +180,10 @@ impl Endpoint {
         if !self.may_refuse_stranger(arrival.source.ip()) {
             return;
         }
-        match arrival.request.method {
-            Method::Options => self.on_options(arrival),
-            _ => self.answer_stateless(arrival, 403),
+        if arrival.request.method == Method::Options {
+            self.on_options(arrival);
+        } else {
+            self.answer_stateless(arrival, 403);
         }
     }
 
@@ -220,8 +223,9 @@ pub(super) fn is_known_scheme(scheme: &Scheme) -> bool {
     matches!(scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel)
 }
 
-pub(super) fn is_allowed(method: &Method) -> bool {
-    ALLOWED_METHODS.contains(&method.as_str())
+/// We do not serve it (405, known to RFCs) or do not even know it (501).
+pub(super) fn refusal_of_method(method: &Method) -> u16 {
+    if matches!(method, Method::Other(_)) { 501 } else { 405 }
 }
 
 fn unsupported_extensions(headers: &Headers) -> Vec<String> {

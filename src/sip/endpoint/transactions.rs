@@ -110,9 +110,10 @@ pub(super) struct AcceptedFork {
 
 impl ClientTransaction {
     pub(super) fn start(request: Request, destination: SocketAddr, purpose: Purpose, now: Instant) -> Self {
-        let machine = match request.method {
-            Method::Invite => ClientMachine::Invite(InviteClient::start(now)),
-            _ => ClientMachine::Other(NonInviteClient::start(now)),
+        let machine = if request.method == Method::Invite {
+            ClientMachine::Invite(InviteClient::start(now))
+        } else {
+            ClientMachine::Other(NonInviteClient::start(now))
         };
         let bytes = request.to_bytes();
         let accepted = Vec::new();

@@ -56,3 +56,39 @@ impl Headers {
         self.all(name).any(|value| value.eq_ignore_ascii_case(token))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_read_with_its_comment_or_parameters() {
+        let mut headers = Headers::default();
+        headers.push(HeaderName::RetryAfter, "18000;duration=3600");
+        headers.push(HeaderName::MinSe, "90 (in s)");
+        headers.push(HeaderName::Expires, "soon");
+        assert_eq!(headers.number(&HeaderName::RetryAfter), Some(18000));
+        assert_eq!(headers.number(&HeaderName::MinSe), Some(90));
+        assert_eq!(headers.number(&HeaderName::Expires), None);
+    }
+
+    #[test]
+    fn an_option_tag_is_found_in_any_case() {
+        let mut headers = Headers::default();
+        headers.push(HeaderName::Supported, "timer");
+        headers.push(HeaderName::Supported, "100Rel");
+        assert!(headers.has_token(&HeaderName::Supported, "100rel"));
+        assert!(!headers.has_token(&HeaderName::Require, "100rel"));
+    }
+
+    #[test]
+    fn unreadable_addresses_of_a_list_are_passed_over() {
+        let mut headers = Headers::default();
+        for route in ["<sip:p1;lr>", "nonsense", "<sip:p2;lr>"] {
+            headers.push(HeaderName::RecordRoute, route);
+        }
+        let hosts: Vec<String> =
+            headers.addresses(&HeaderName::RecordRoute).into_iter().map(|route| route.uri.host).collect();
+        assert_eq!(hosts, ["p1", "p2"]);
+    }
+}

@@ -2,6 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::sip::message::{Malformed, Method};
+use crate::sip::parse::scan;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CSeq {
@@ -21,7 +22,7 @@ impl FromStr for CSeq {
         let (Some(number), Some(method), None) = (words.next(), words.next(), words.next()) else {
             return Err(malformed);
         };
-        let number = decimal(number).filter(|number| *number <= MAX_CSEQ).ok_or(malformed)?;
+        let number = scan::decimal(number).filter(|number| *number <= MAX_CSEQ).ok_or(malformed)?;
         Ok(Self { number, method: Method::from_token(method) })
     }
 }
@@ -30,9 +31,4 @@ impl fmt::Display for CSeq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.number, self.method)
     }
-}
-
-/// Digits only: `parse` alone would take a plus sign.
-pub(super) fn decimal(text: &str) -> Option<u32> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

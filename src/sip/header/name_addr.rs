@@ -76,3 +76,32 @@ impl fmt::Display for NameAddr {
         write!(f, "<{}>{}", self.uri, self.params)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_added_outside_the_brackets() {
+        let to: NameAddr = "sip:bob@example.org;x=1".parse().unwrap();
+        assert_eq!(to.tag(), None);
+        let to = to.with_tag("t1");
+        assert_eq!((to.to_string().as_str(), to.tag()), ("<sip:bob@example.org>;x=1;tag=t1", Some("t1")));
+        assert_eq!(to.with_tag("t2").to_string(), "<sip:bob@example.org>;x=1;tag=t2");
+    }
+
+    #[test]
+    fn a_name_that_looks_like_headers_stays_a_name() {
+        let mut from = NameAddr::new(Uri::sip(Some("a"), "x", None));
+        from.display = Some(r#"x" <sip:evil@y>;tag=1, ""#.into());
+        let read: NameAddr = from.to_string().parse().unwrap();
+        assert_eq!(read, from);
+    }
+
+    #[test]
+    fn an_instance_id_in_quoted_brackets_is_not_the_address() {
+        let contact: NameAddr = r#"<sip:a@x;ob>;+sip.instance="<urn:uuid:0;1>";reg-id=1"#.parse().unwrap();
+        assert_eq!(contact.params.get("+SIP.instance"), Some(r#""<urn:uuid:0;1>""#));
+        assert_eq!(contact.params.get("reg-id"), Some("1"));
+    }
+}

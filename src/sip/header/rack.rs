@@ -2,8 +2,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::CSeq;
-use super::cseq::decimal;
 use crate::sip::message::Malformed;
+use crate::sip::parse::scan;
 
 /// What a PRACK acknowledges: the reliable response's RSeq and the CSeq of its INVITE (RFC 3262 §7.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ impl FromStr for RAck {
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let malformed = Malformed("RAck");
         let (rseq, cseq) = text.trim().split_once(|c: char| c.is_ascii_whitespace()).ok_or(malformed)?;
-        Ok(Self { rseq: decimal(rseq).ok_or(malformed)?, cseq: cseq.parse().map_err(|_| malformed)? })
+        Ok(Self { rseq: scan::decimal(rseq).ok_or(malformed)?, cseq: cseq.parse().map_err(|_| malformed)? })
     }
 }
 

@@ -1,8 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::cseq::decimal;
 use crate::sip::message::{Malformed, Params};
+use crate::sip::parse::scan;
 
 /// How long a session lives without a refresh, and who refreshes it (RFC 4028 §4).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl FromStr for SessionExpires {
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let (seconds, params) = text.split_once(';').unwrap_or((text, ""));
-        let seconds = decimal(seconds.trim()).ok_or(Malformed("Session-Expires"))?;
+        let seconds = scan::decimal(seconds.trim()).ok_or(Malformed("Session-Expires"))?;
         let refresher = match Params::parse(params)?.get("refresher") {
             Some(who) if who.eq_ignore_ascii_case("uac") => Some(Refresher::Uac),
             Some(who) if who.eq_ignore_ascii_case("uas") => Some(Refresher::Uas),

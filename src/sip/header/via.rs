@@ -128,3 +128,44 @@ impl fmt::Display for Transport {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamped(via: &str, from: &str) -> String {
+        let mut via: Via = via.parse().unwrap();
+        let source: std::net::SocketAddr = from.parse().unwrap();
+        via.stamp_source(source.ip(), source.port());
+        via.to_string()
+    }
+
+    #[test]
+    fn an_honest_via_is_left_alone() {
+        let via = "SIP/2.0/UDP 192.0.2.1;branch=b";
+        assert_eq!(stamped(via, "192.0.2.1:9999"), via);
+        let via = "SIP/2.0/UDP [2001:DB8:0::1];branch=b";
+        assert_eq!(stamped(via, "[2001:db8::1]:9999"), via);
+    }
+
+    #[test]
+    fn a_via_that_differs_from_the_source_says_so() {
+        let stamped = stamped("SIP/2.0/UDP phone.local;received=6.6.6.6", "192.0.2.1:9999");
+        assert_eq!(stamped, "SIP/2.0/UDP phone.local;received=192.0.2.1");
+    }
+
+    #[test]
+    fn asked_for_rport_both_are_filled_in_even_over_forged_ones() {
+        let stamped = stamped("SIP/2.0/UDP 192.0.2.1:5060;rport=1;branch=b", "192.0.2.1:40000");
+        assert_eq!(stamped, "SIP/2.0/UDP 192.0.2.1:5060;rport=40000;branch=b;received=192.0.2.1");
+        let stamped: Via = stamped.parse().unwrap();
+        assert_eq!((stamped.rport(), stamped.received()), (Some(40000), Some("192.0.2.1".parse().unwrap())));
+    }
+
+    #[test]
+    fn a_via_of_ours_asks_for_rport() {
+        let via = Via::new(Transport::Udp, "192.0.2.1", Some(5060), "z9hG4bKx");
+        assert_eq!(via.to_string(), "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx;rport");
+        assert_eq!((via.wants_rport(), via.rport()), (true, None));
+    }
+}

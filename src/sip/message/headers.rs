@@ -72,3 +72,50 @@ impl Headers {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routes(values: &[&str]) -> Headers {
+        let mut headers = Headers::default();
+        headers.push(HeaderName::Subject, "first");
+        values.iter().for_each(|value| headers.push(HeaderName::Route, *value));
+        headers
+    }
+
+    fn all(headers: &Headers) -> Vec<&str> {
+        headers.all(&HeaderName::Route).collect()
+    }
+
+    #[test]
+    fn setting_a_header_leaves_one_where_the_first_stood() {
+        let mut headers = routes(&["a", "b", "c"]);
+        headers.push(HeaderName::Event, "last");
+        headers.set(HeaderName::Route, "d");
+        let order: Vec<&str> = headers.iter().map(|(_, value)| value).collect();
+        assert_eq!(order, ["first", "d", "last"]);
+        headers.set(HeaderName::Expires, "0");
+        assert_eq!(headers.get(&HeaderName::Expires), Some("0"));
+    }
+
+    #[test]
+    fn the_first_value_can_be_replaced_taken_and_preceded() {
+        let mut headers = routes(&["a", "b"]);
+        headers.replace_first(&HeaderName::Route, "c");
+        assert_eq!(all(&headers), ["c", "b"]);
+        assert_eq!(headers.remove_first(&HeaderName::Route).as_deref(), Some("c"));
+        headers.prepend(HeaderName::Route, "d");
+        assert_eq!(all(&headers), ["d", "b"]);
+        headers.remove(&HeaderName::Route);
+        assert_eq!((all(&headers).len(), headers.len()), (0, 1));
+    }
+
+    #[test]
+    fn an_unknown_name_is_found_in_any_case() {
+        let mut headers = Headers::default();
+        headers.push(HeaderName::from_token("X-Trunk"), "7");
+        assert_eq!(headers.get(&HeaderName::from_token("x-TRUNK")), Some("7"));
+        assert_eq!(headers.get(&HeaderName::from_token("x-trun")), None);
+    }
+}

@@ -38,3 +38,35 @@ fn is_copied(name: &HeaderName, status: u16) -> bool {
         || (*name == HeaderName::RecordRoute && (101..300).contains(&status))
         || (*name == HeaderName::Timestamp && status == 100)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::message::{Method, Uri};
+
+    fn names(status: u16) -> Vec<String> {
+        let mut request = Request::new(Method::Invite, Uri::sip(None, "example.org", None));
+        let headers = "Via Via From To Call-ID CSeq Record-Route Record-Route Timestamp Contact Subject";
+        for name in headers.split(' ') {
+            request.headers.push(HeaderName::from_token(name), "x");
+        }
+        Response::to_request(&request, status).headers.iter().map(|(name, _)| name.to_string()).collect()
+    }
+
+    #[test]
+    fn an_answer_copies_what_its_class_wants_and_no_more() {
+        let core = ["Via", "Via", "From", "To", "Call-ID", "CSeq"];
+        assert_eq!(names(486), core);
+        assert_eq!(names(100)[6..], ["Timestamp"]);
+        assert_eq!(names(180)[6..], ["Record-Route", "Record-Route"]);
+        assert_eq!(names(200)[6..], ["Record-Route", "Record-Route"]);
+    }
+
+    #[test]
+    fn every_status_has_words_of_its_class() {
+        assert_eq!(
+            [reason_phrase(486), reason_phrase(499), reason_phrase(699)],
+            ["Busy Here", "Request Failure", "Global Failure"]
+        );
+    }
+}

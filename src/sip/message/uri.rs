@@ -117,12 +117,15 @@ fn host_address(scheme: Scheme, text: &str) -> Result<Uri, Malformed> {
     Ok(Uri { scheme, user, password, host, port, params, headers })
 }
 
+/// `sip:@host` is what some gateways write for a caller they do not know.
 fn split_userinfo(userinfo: &str) -> Result<(Option<String>, Option<String>), Malformed> {
     let (user, password) = split_off(userinfo, ':');
-    if user.is_empty() || user.contains('@') {
-        return Err(Malformed("user"));
+    match user {
+        "" if password.is_none() => Ok((None, None)),
+        "" => Err(Malformed("user")),
+        user if user.contains('@') => Err(Malformed("user")),
+        user => Ok((Some(user.to_owned()), password)),
     }
-    Ok((Some(user.to_owned()), password))
 }
 
 fn telephone(text: &str) -> Result<Uri, Malformed> {
@@ -216,5 +219,55 @@ impl fmt::Display for Scheme {
             Self::Tel => "tel",
             Self::Other(name) => name,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> Uri {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn addresses_match_by_the_rules_of_rfc_3261() {
+        let same = [
+            ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;newparam=5"),
+        ];
+        let different = [
+            ("SIP:ALICE@AtLanTa.CoM", "sip:alice@AtLanTa.CoM"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting"),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
+            ("sip:bob@biloxi.com", "sips:bob@biloxi.com"),
+        ];
+        for (one, other) in same {
+            assert!(uri(one).matches(&uri(other)) && uri(other).matches(&uri(one)), "{one} {other}");
+        }
+        for (one, other) in different {
+            assert!(!uri(one).matches(&uri(other)) && !uri(other).matches(&uri(one)), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_user_with_letters_that_have_a_meaning_is_escaped_and_comes_back() {
+        let ours = Uri::sip(Some("a b@c:#é>"), "example.org", Some(5070));
+        assert_eq!(ours.to_string(), "sip:a%20b%40c%3A%23%C3%A9%3E@example.org:5070");
+        assert_eq!(uri(&ours.to_string()).user_text().as_deref(), Some("a b@c:#é>"));
+    }
+
+    #[test]
+    fn an_escape_that_is_none_stays_as_it_is() {
+        assert_eq!(uri("sip:50%@x").user_text().as_deref(), Some("50%"));
+        assert_eq!(uri("sip:%+1%zz%41@x").user_text().as_deref(), Some("%+1%zzA"));
+    }
+
+    #[test]
+    fn an_unknown_caller_has_no_user() {
+        assert_eq!(uri("sip:@192.0.2.1"), uri("sip:192.0.2.1"));
     }
 }

@@ -1,6 +1,6 @@
 //! What every message must have, and where its body ends.
 
-use super::ParseErrorKind;
+use super::{ParseErrorKind, scan};
 use crate::sip::header::{CSeq, NameAddr, Via};
 use crate::sip::message::{HeaderName, Headers, Method};
 
@@ -22,15 +22,17 @@ pub(super) fn request(method: &Method, headers: &Headers) -> Result<(), ParseErr
 
 pub(super) fn every_message(headers: &Headers) -> Result<CSeq, ParseErrorKind> {
     first(headers, &HeaderName::Via, "Via")?.parse::<Via>()?;
-    only(headers, &HeaderName::From, "From")?
-        .parse::<NameAddr>()
-        .map_err(|_| ParseErrorKind::Header("From"))?;
-    only(headers, &HeaderName::To, "To")?.parse::<NameAddr>().map_err(|_| ParseErrorKind::Header("To"))?;
+    person(headers, &HeaderName::From, "From")?;
+    person(headers, &HeaderName::To, "To")?;
     let call_id = only(headers, &HeaderName::CallId, "Call-ID")?;
     if call_id.is_empty() || call_id.contains(char::is_whitespace) {
         return Err(ParseErrorKind::Header("Call-ID"));
     }
     Ok(only(headers, &HeaderName::CSeq, "CSeq")?.parse()?)
+}
+
+fn person(headers: &Headers, name: &HeaderName, text: &'static str) -> Result<NameAddr, ParseErrorKind> {
+    only(headers, name, text)?.parse().map_err(|_| ParseErrorKind::Header(text))
 }
 
 fn first<'a>(headers: &'a Headers, name: &HeaderName, text: &'static str) -> Result<&'a str, ParseErrorKind> {
@@ -46,7 +48,7 @@ fn only<'a>(headers: &'a Headers, name: &HeaderName, text: &'static str) -> Resu
 
 /// Absent is as good as 70: RFC 2543 did not know it.
 fn max_forwards(headers: &Headers) -> Result<(), ParseErrorKind> {
-    let is_hop_count = |text: &str| text.parse::<u32>().is_ok_and(|hops| hops <= MAX_MAX_FORWARDS);
+    let is_hop_count = |text: &str| scan::decimal(text).is_some_and(|hops: u32| hops <= MAX_MAX_FORWARDS);
     if headers.all(&HeaderName::MaxForwards).all(is_hop_count) {
         return Ok(());
     }
@@ -80,6 +82,5 @@ pub(super) fn body<'a>(headers: &mut Headers, rest: &'a [u8]) -> Result<&'a [u8]
 }
 
 fn content_length(text: &str) -> Result<usize, ParseErrorKind> {
-    let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    digits.and_then(|digits| digits.parse().ok()).ok_or(ParseErrorKind::ContentLength)
+    scan::decimal(text).ok_or(ParseErrorKind::ContentLength)
 }

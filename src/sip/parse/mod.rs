@@ -1,9 +1,10 @@
 //! From a datagram's bytes to a [`Message`].
 //!
 //! `lines` cuts bytes into unfolded lines of text, `start_line` reads the first, `check` looks at what every message
-//! must have, `scan` knows quotes, lists and hosts. What is sloppy but clear is read (line feeds without returns, folded lines,
-//! compact names, Latin-1 bytes, lines that are no header); what would have to be guessed is an error. The work is
-//! linear in the input and the memory a small multiple of it: every count has a limit below.
+//! must have, `scan` knows quotes, lists and hosts. What is sloppy but clear is read (line feeds without returns,
+//! folded lines, compact names, Latin-1 bytes, lines that are no header); what would have to be guessed is an error.
+//! The work is linear in the input and the memory a small multiple of it: every count has a limit below. Values stay
+//! text; beyond the mandatory headers only those are looked into that decide where we send (Contact, routes).
 
 mod check;
 mod error;
@@ -73,7 +74,8 @@ fn read_headers(lines: &mut Lines<'_>, headers: &mut Headers) -> Result<(), Pars
     if lines.ended_at_blank_line() { Ok(()) } else { Err(ParseErrorKind::Incomplete) }
 }
 
-/// A line that is no header at all is passed over (RFC 3261 §16.3: no harm, unless it was a mandatory one).
+/// A line that is no header at all is passed over (RFC 3261 §8.2.2); if it was meant to be a mandatory one, that one
+/// is missed later.
 fn push_line(headers: &mut Headers, line: &str) -> Result<(), ParseErrorKind> {
     let Some((name, value)) = line.split_once(':') else { return Ok(()) };
     if !scan::is_token(name.trim_end()) {

@@ -19,12 +19,21 @@ fn a_million_damaged_messages_neither_panic_nor_change_when_written() {
     let seeds = seeds();
     let mut read = 0;
     for _ in 0..MESSAGES {
-        if let Ok(message) = parse(&damaged(&seeds, &mut entropy)) {
+        let bytes = damaged(&seeds, &mut entropy);
+        if let Ok(message) = parse(&bytes) {
             read += 1;
+            assert!(held_bytes(&message) <= MAX_GROWTH * bytes.len());
             exercise(&message);
         }
     }
     assert!(read > MESSAGES / 20, "the damage is so great that only {read} were read: nothing is tested");
+}
+
+/// What a message keeps of its input is at most this many times as long: a Latin-1 byte takes two in UTF-8.
+const MAX_GROWTH: usize = 2;
+
+fn held_bytes(message: &Message) -> usize {
+    message.body().len() + message.headers().iter().map(|(_, value)| value.len()).sum::<usize>()
 }
 
 /// Everything that reads a value later must stand what the parser let through.

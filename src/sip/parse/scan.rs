@@ -1,13 +1,14 @@
 //! Small readers that the grammar's corners share: quotes, lists, tokens, hosts.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::str::FromStr;
 
 /// RFC 3261 §25.1 `token`.
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
-pub(crate) fn is_token_byte(byte: u8) -> bool {
+fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
 }
 
@@ -60,7 +61,7 @@ pub(crate) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
     }
     match port.trim_start() {
         "" => Some((host, None)),
-        port => Some((host, Some(port_number(port.strip_prefix(':')?.trim_start())?))),
+        port => Some((host, Some(decimal(port.strip_prefix(':')?.trim_start())?))),
     }
 }
 
@@ -80,7 +81,8 @@ fn is_host(host: &str) -> bool {
     }
 }
 
-fn port_number(text: &str) -> Option<u16> {
+/// A number of digits only (`parse` alone would take a plus sign) that its type can hold.
+pub(crate) fn decimal<T: FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
