@@ -196,7 +196,10 @@ impl Latch {
             is_kept: false,
         });
         self.candidates.clear();
-        self.sending_to = Some(source);
+        // An old host that rebinds does not draw our audio away from the address the new SDP names.
+        if rank != Rank::Former || self.sending_to == former.map(|former| former.source) {
+            self.sending_to = Some(source);
+        }
         self.hear(sequence, now);
         match former {
             None => LatchEvent::Locked { ssrc, source },
