@@ -72,10 +72,9 @@ impl Concealer {
         if self.missing == 0 || self.returning > 0 {
             self.begin_gap();
         }
-        let audible = self.missing < AUDIBLE_SAMPLES;
         samples.fill_with(|| self.next_made_up() as i16);
         self.remember(samples);
-        audible
+        samples.iter().any(|&sample| sample != 0)
     }
 
     fn begin_gap(&mut self) {
