@@ -26,6 +26,9 @@ use super::codec::FRAME_SAMPLES;
 /// 20 ms of samples; `None` where nothing has arrived.
 pub type JitterFrame = [Option<i16>; FRAME_SAMPLES];
 
+/// RFC 3551: a receiver takes packets of up to 200 ms.
+pub const MAX_PACKET_SAMPLES: usize = 1_600;
+
 /// What to do at this step to come nearer to the wanted depth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adjustment {
@@ -83,8 +86,6 @@ struct TimeLine {
 const FRAME: Ticks = FRAME_SAMPLES as Ticks;
 /// One second: the deepest target, what may be ahead of the clock, and a packet.
 const RING_TICKS: usize = 8_192;
-/// RFC 3551: a receiver takes packets of up to 200 ms.
-pub(super) const MAX_PACKET_TICKS: usize = 1_600;
 /// Until the jitter is known.
 const FIRST_DEPTH: Ticks = 40 * TICKS_PER_MS;
 /// This much more than wanted is left alone, so that adjustments do not chase each other.
@@ -114,7 +115,7 @@ impl JitterBuffer {
         if !self.sequences.note(packet.sequence) {
             return;
         }
-        let samples = packet.samples.get(..MAX_PACKET_TICKS).unwrap_or(packet.samples);
+        let samples = packet.samples.get(..MAX_PACKET_SAMPLES).unwrap_or(packet.samples);
         let Some(start) = self.place(packet.timestamp, packet.arrival) else { return };
         let Some(line) = &mut self.line else { return };
         let end = start + samples.len() as Ticks;
