@@ -134,8 +134,9 @@ fn pitch(heard: &[i16; HEARD_SAMPLES]) -> usize {
         if product <= 0.0 { 0.0 } else { product * product / energy }
     };
     (SHORTEST_PERIOD..=LONGEST_PERIOD)
-        .max_by(|&a, &b| likeness(a).total_cmp(&likeness(b)))
-        .unwrap_or(SHORTEST_PERIOD)
+        .map(|lag| (lag, likeness(lag)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or(SHORTEST_PERIOD, |(lag, _)| lag)
 }
 
 fn correlation(a: &[i16], b: &[i16]) -> f32 {
