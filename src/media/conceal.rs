@@ -72,10 +72,9 @@ impl Concealer {
         if self.missing == 0 || self.returning > 0 {
             self.begin_gap();
         }
-        let audible = self.missing < AUDIBLE_SAMPLES;
         samples.fill_with(|| self.next_made_up() as i16);
         self.remember(samples);
-        audible
+        samples.iter().any(|&sample| sample != 0)
     }
 
     fn begin_gap(&mut self) {
@@ -135,8 +134,9 @@ fn pitch(heard: &[i16; HEARD_SAMPLES]) -> usize {
         if product <= 0.0 { 0.0 } else { product * product / energy }
     };
     (SHORTEST_PERIOD..=LONGEST_PERIOD)
-        .max_by(|&a, &b| likeness(a).total_cmp(&likeness(b)))
-        .unwrap_or(SHORTEST_PERIOD)
+        .map(|lag| (lag, likeness(lag)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or(SHORTEST_PERIOD, |(lag, _)| lag)
 }
 
 fn correlation(a: &[i16], b: &[i16]) -> f32 {

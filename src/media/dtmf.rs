@@ -97,15 +97,13 @@ pub struct DtmfSender {
 
 struct PressedKey {
     event: u8,
-    timestamp: u32,
     frames_sent: u16,
 }
 
-/// What goes out instead of an audio frame, under the event's own time stamp.
+/// What goes out instead of an audio frame. All frames of a key go under the time stamp of its first, the marked one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DtmfFrame {
     pub payload: [u8; 4],
-    pub timestamp: u32,
     pub marker: bool,
 }
 
@@ -137,10 +135,10 @@ impl DtmfSender {
         self.keys.is_empty() && self.pressed.is_none()
     }
 
-    /// Call once per 20 ms with the time stamp an audio frame would carry; `None` means that audio is to be sent.
-    pub fn next_frame(&mut self, timestamp: u32) -> Option<DtmfFrame> {
+    /// Call once per 20 ms; `None` means that audio is to be sent.
+    pub fn next_frame(&mut self) -> Option<DtmfFrame> {
         if self.pressed.is_none() {
-            self.press_next(timestamp);
+            self.press_next();
         }
         let key = self.pressed.as_mut()?;
         let frame = key.next_frame();
@@ -151,12 +149,12 @@ impl DtmfSender {
         Some(frame)
     }
 
-    fn press_next(&mut self, timestamp: u32) {
+    fn press_next(&mut self) {
         if self.pause_frames > 0 {
             self.pause_frames -= 1;
             return;
         }
-        self.pressed = self.keys.pop_front().map(|event| PressedKey { event, timestamp, frames_sent: 0 });
+        self.pressed = self.keys.pop_front().map(|event| PressedKey { event, frames_sent: 0 });
     }
 }
 
@@ -167,7 +165,6 @@ impl PressedKey {
         let [high, low] = (self.frames_sent.min(TONE_FRAMES) * FRAME_TICKS).to_be_bytes();
         DtmfFrame {
             payload: [self.event, if ended { END | VOLUME } else { VOLUME }, high, low],
-            timestamp: self.timestamp,
             marker: self.frames_sent == 1,
         }
     }
@@ -184,64 +181,76 @@ mod tests {
 
     const ALL_KEYS: &str = "0123456789*#ABCD";
 
-    fn frames_of(keys: &str, first_timestamp: u32) -> Vec<Option<DtmfFrame>> {
+    /// What is sent until all keys are, frame by frame.
+    fn frames_of(keys: &str) -> Vec<Option<DtmfFrame>> {
         let mut sender = DtmfSender::default();
         sender.press(keys).unwrap();
         let mut frames = Vec::new();
-        let mut timestamp = first_timestamp;
         while !sender.is_idle() {
-            frames.push(sender.next_frame(timestamp));
-            timestamp = timestamp.wrapping_add(u32::from(FRAME_TICKS));
+            frames.push(sender.next_frame());
         }
         frames
     }
 
-    fn heard(receiver: &mut DtmfReceiver, frames: impl IntoIterator<Item = DtmfFrame>) -> String {
-        frames.into_iter().filter_map(|frame| receiver.receive(frame.timestamp, &frame.payload)).collect()
+    /// The events among them under the time stamps a stream gives them.
+    fn packets_of(keys: &str, mut timestamp: u32) -> Vec<(u32, [u8; 4])> {
+        let mut event_timestamp = timestamp;
+        let mut packets = Vec::new();
+        for frame in frames_of(keys) {
+            if let Some(frame) = frame {
+                event_timestamp = if frame.marker { timestamp } else { event_timestamp };
+                packets.push((event_timestamp, frame.payload));
+            }
+            timestamp = timestamp.wrapping_add(u32::from(FRAME_TICKS));
+        }
+        packets
+    }
+
+    fn heard(packets: impl IntoIterator<Item = (u32, [u8; 4])>) -> String {
+        let mut receiver = DtmfReceiver::default();
+        packets.into_iter().filter_map(|(timestamp, payload)| receiver.receive(timestamp, &payload)).collect()
     }
 
     #[test]
     fn every_key_pressed_is_heard_once() {
-        let frames = frames_of(ALL_KEYS, u32::MAX - 5_000);
-        assert_eq!(heard(&mut DtmfReceiver::default(), frames.into_iter().flatten()), ALL_KEYS);
+        assert_eq!(heard(packets_of(ALL_KEYS, u32::MAX - 5_000)), ALL_KEYS);
     }
 
     #[test]
     fn every_key_is_heard_once_although_seven_of_its_eight_packets_are_lost() {
         let mut entropy = Entropy::from_number(4);
         for _ in 0..50 {
-            let frames: Vec<DtmfFrame> = frames_of(ALL_KEYS, 77).into_iter().flatten().collect();
-            let survivors = frames.chunks(8).map(|key| key[entropy.below(8) as usize]);
-            assert_eq!(heard(&mut DtmfReceiver::default(), survivors), ALL_KEYS);
+            let packets = packets_of(ALL_KEYS, 77);
+            let survivors = packets.chunks(8).map(|key| key[entropy.below(8) as usize]);
+            assert_eq!(heard(survivors), ALL_KEYS);
         }
     }
 
     #[test]
     fn repeats_and_reordered_packets_do_not_press_a_key_again() {
-        let frames: Vec<DtmfFrame> = frames_of("12", 0).into_iter().flatten().collect();
-        let shuffled = [0, 0, 3, 1, 7, 8, 2, 9, 7, 15, 8, 0].map(|n: usize| frames[n]);
-        assert_eq!(heard(&mut DtmfReceiver::default(), shuffled), "12");
+        let packets = packets_of("12", 0);
+        let shuffled = [0, 0, 3, 1, 7, 8, 2, 9, 7, 15, 8, 0].map(|n: usize| packets[n]);
+        assert_eq!(heard(shuffled), "12");
     }
 
     #[test]
     fn the_same_key_twice_is_two_keys() {
-        let frames = frames_of("55", 0);
-        assert_eq!(heard(&mut DtmfReceiver::default(), frames.into_iter().flatten()), "55");
+        assert_eq!(heard(packets_of("55", 0)), "55");
     }
 
     #[test]
     fn an_event_lasts_100_ms_ends_three_times_and_is_followed_by_a_pause() {
-        let frames = frames_of("1#", 1_000);
+        let frames = frames_of("1#");
         let first: Vec<DtmfFrame> = frames.iter().copied().map_while(|frame| frame).collect();
         let durations: Vec<u16> =
             first.iter().map(|f| u16::from_be_bytes([f.payload[2], f.payload[3]])).collect();
         assert_eq!(durations, [160, 320, 480, 640, 800, 800, 800, 800]);
-        assert!(first.iter().all(|frame| frame.timestamp == 1_000 && frame.payload[0] == 1));
+        assert!(first.iter().all(|frame| frame.payload[0] == 1));
         assert_eq!(first.iter().filter(|frame| frame.payload[1] & END != 0).count(), 3);
         assert_eq!(first.iter().filter(|frame| frame.marker).count(), 1);
         assert_eq!(frames[8..11], [None; 3], "the pause");
         let second = frames[11].unwrap();
-        assert_eq!((second.timestamp, second.payload[0], second.marker), (1_000 + 11 * 160, 11, true));
+        assert_eq!((second.payload[0], second.marker), (11, true));
     }
 
     #[test]
@@ -274,7 +283,7 @@ mod tests {
         assert_eq!(sender.press("12x"), Err(DtmfRefused::UnknownKey('x')));
         assert_eq!(sender.press(&"1".repeat(65)), Err(DtmfRefused::TooMany));
         assert!(sender.is_idle());
-        assert_eq!(sender.next_frame(0), None);
+        assert_eq!(sender.next_frame(), None);
         assert_eq!(sender.press("1a"), Ok(()), "small letters are keys too");
     }
 }

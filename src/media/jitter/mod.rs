@@ -1,8 +1,8 @@
 //! The jitter buffer: packets come when the network likes, frames of 20 ms go out on the caller's clock.
 //!
-//! Audio lies in a ring by its time stamp, one code a tick, which is true of G.711 and of G.722. So packets of any
-//! length, reordered or overlapping, find their place by themselves, and a frame is simply the next 160 ticks; what is
-//! missing in it is seen code by code. A cursor marks the tick that goes out next. How far it lies behind the quickest
+//! Audio lies decoded in a ring by its time stamp, one sample a tick. So packets of any length, reordered, overlapping
+//! or of another codec than their neighbours, find their place by themselves, and a frame is simply the next 160 ticks;
+//! what is missing in it is seen sample by sample. A cursor marks the tick that goes out next. How far it lies behind the quickest
 //! packets is the depth; it is kept near the target that [`delay`] measures by telling the path to repeat a frame
 //! (nothing is taken) or to merge two, in silence where possible. Differences of clocks show as a depth that wanders
 //! off and are mended the same way; the pacing itself never changes.
@@ -23,8 +23,11 @@ use sequence::SequenceLog;
 
 use super::codec::FRAME_SAMPLES;
 
-/// 20 ms of codes; `None` where nothing has arrived.
-pub type JitterFrame = [Option<u8>; FRAME_SAMPLES];
+/// 20 ms of samples; `None` where nothing has arrived.
+pub type JitterFrame = [Option<i16>; FRAME_SAMPLES];
+
+/// RFC 3551: a receiver takes packets of up to 200 ms.
+pub const MAX_PACKET_SAMPLES: usize = 1_600;
 
 /// What to do at this step to come nearer to the wanted depth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +45,7 @@ pub enum Adjustment {
 pub struct Arrived<'a> {
     pub sequence: u16,
     pub timestamp: u32,
-    pub codes: &'a [u8],
+    pub samples: &'a [i16],
     pub arrival: Instant,
 }
 
@@ -61,7 +64,7 @@ pub struct JitterCounters {
 
 /// The buffer of one call.
 pub struct JitterBuffer {
-    ring: Box<[Option<u8>; RING_TICKS]>,
+    ring: Box<[Option<i16>; RING_TICKS]>,
     line: Option<TimeLine>,
     /// A time stamp off the line; a second one that agrees with it moves the line there.
     suspect: Option<u32>,
@@ -83,8 +86,6 @@ struct TimeLine {
 const FRAME: Ticks = FRAME_SAMPLES as Ticks;
 /// One second: the deepest target, what may be ahead of the clock, and a packet.
 const RING_TICKS: usize = 8_192;
-/// RFC 3551: a receiver takes packets of up to 200 ms.
-const MAX_PACKET_TICKS: usize = 1_600;
 /// Until the jitter is known.
 const FIRST_DEPTH: Ticks = 40 * TICKS_PER_MS;
 /// This much more than wanted is left alone, so that adjustments do not chase each other.
@@ -114,10 +115,10 @@ impl JitterBuffer {
         if !self.sequences.note(packet.sequence) {
             return;
         }
-        let codes = packet.codes.get(..MAX_PACKET_TICKS).unwrap_or(packet.codes);
+        let samples = packet.samples.get(..MAX_PACKET_SAMPLES).unwrap_or(packet.samples);
         let Some(start) = self.place(packet.timestamp, packet.arrival) else { return };
         let Some(line) = &mut self.line else { return };
-        let end = start + codes.len() as Ticks;
+        let end = start + samples.len() as Ticks;
         line.newest = line.newest.max(start);
         let line = *line;
         let arrival = line.ticks(packet.arrival);
@@ -126,8 +127,8 @@ impl JitterBuffer {
             self.counters.late += 1;
             return;
         }
-        for (tick, &code) in (start..).zip(codes).filter(|(tick, _)| *tick >= line.cursor) {
-            self.ring[slot(tick)] = Some(code);
+        for (tick, &sample) in (start..).zip(samples).filter(|(tick, _)| *tick >= line.cursor) {
+            self.ring[slot(tick)] = Some(sample);
         }
     }
 
@@ -160,8 +161,8 @@ impl JitterBuffer {
     pub fn take(&mut self) -> JitterFrame {
         let mut frame = [None; FRAME_SAMPLES];
         if let Some(line) = &mut self.line {
-            for (tick, code) in (line.cursor..).zip(&mut frame) {
-                *code = self.ring[slot(tick)].take();
+            for (tick, sample) in (line.cursor..).zip(&mut frame) {
+                *sample = self.ring[slot(tick)].take();
             }
             line.cursor += FRAME;
         }

@@ -7,7 +7,7 @@ use crate::domain::Entropy;
 
 const FRAME_TIME: Duration = Duration::from_millis(20);
 
-/// A sender, a network and the caller's clock, on virtual time. Every packet's codes are its number, so that what
+/// A sender, a network and the caller's clock, on virtual time. Every packet's samples are its number, so that what
 /// comes out tells where it came from.
 struct Scene {
     buffer: JitterBuffer,
@@ -76,7 +76,7 @@ impl Scene {
         self.buffer.insert(Arrived {
             sequence: self.first_sequence.wrapping_add(number as u16),
             timestamp: self.first_timestamp.wrapping_add(number.wrapping_mul(self.packet_ticks)),
-            codes: &vec![number as u8; self.packet_ticks as usize],
+            samples: &vec![i16::from(number as u8); self.packet_ticks as usize],
             arrival: self.start + at,
         });
     }
@@ -84,12 +84,16 @@ impl Scene {
     fn step(&mut self, now: Duration, quiet: bool) -> Heard {
         match self.buffer.adjust(self.start + now, quiet) {
             Adjustment::Stretch => Heard::Stretched,
-            Adjustment::None => self.buffer.take()[0].map_or(Heard::Missing, Heard::Packet),
+            Adjustment::None => self.take().map_or(Heard::Missing, Heard::Packet),
             Adjustment::Shrink => {
-                let (first, second) = (self.buffer.take()[0], self.buffer.take()[0]);
+                let (first, second) = (self.take(), self.take());
                 Heard::Shrunk(first.unwrap_or(0), second.unwrap_or(0))
             }
         }
+    }
+
+    fn take(&mut self) -> Option<u8> {
+        self.buffer.take()[0].map(|sample| sample as u8)
     }
 
     /// Steps after the first packet was heard in which there was none.
@@ -246,7 +250,7 @@ fn a_jump_of_the_time_stamp_is_followed_at_its_second_packet() {
 fn one_stray_time_stamp_moves_nothing() {
     let mut scene = Scene::new();
     scene.send_stream(100, |_| Some(0.0));
-    let stray = Arrived { sequence: 9_000, timestamp: 77_000_000, codes: &[1; 160], arrival: scene.start };
+    let stray = Arrived { sequence: 9_000, timestamp: 77_000_000, samples: &[1; 160], arrival: scene.start };
     scene.arrive(0, Duration::ZERO);
     scene.buffer.insert(stray);
     scene.run(100, |_| false);
@@ -294,14 +298,14 @@ fn hostile_packets_do_no_harm() {
     let mut entropy = Entropy::from_number(9);
     let mut scene = Scene::new();
     for step in 0..20_000_u32 {
-        let codes = vec![0x55; entropy.below(2_500) as usize];
+        let samples = vec![0x55; entropy.below(2_500) as usize];
         let timestamp = match entropy.below(3) {
             0 => entropy.next_u32(),
             1 => step.wrapping_mul(160),
             _ => u32::MAX - entropy.below(4_000) as u32,
         };
         let arrival = scene.start + Duration::from_millis(entropy.below(500_000));
-        scene.buffer.insert(Arrived { sequence: entropy.next_u16(), timestamp, codes: &codes, arrival });
+        scene.buffer.insert(Arrived { sequence: entropy.next_u16(), timestamp, samples: &samples, arrival });
         scene.step(Duration::from_millis(entropy.below(500_000)), entropy.below(2) == 0);
     }
     assert!(scene.buffer.target_ms() <= 200);

@@ -100,26 +100,21 @@ impl Latch {
         now: Instant,
     ) -> Result<Option<LatchEvent>, DropReason> {
         let expectation = self.expectation.as_ref().ok_or(DropReason::NotYet)?;
-        let is_wrong_payload = !expectation.accepts(packet.payload_type);
-        if self.peer.is_some_and(|peer| peer.ssrc == packet.ssrc && peer.source == source) {
-            if is_wrong_payload {
-                return Err(DropReason::WrongPayload);
-            }
-            self.hear(packet.sequence, now);
-            return Ok(None);
-        }
-        let rank = self.rank_newcomer(expectation, source, now).ok_or(DropReason::Foreign)?;
-        if self.is_last_tenants(expectation, packet, source, now) {
-            return Err(DropReason::PreviousTenant);
-        }
-        if is_wrong_payload {
+        let is_taken = self.peer.is_some_and(|peer| peer.ssrc == packet.ssrc && peer.source == source);
+        let newcomer = if is_taken { None } else { Some(self.consider(expectation, packet, source, now)?) };
+        if !expectation.accepts(packet.payload_type) {
             return Err(DropReason::WrongPayload);
         }
-        let candidate = Candidate { ssrc: packet.ssrc, source, rank, sequence: packet.sequence };
-        if !self.candidates.is_proof(candidate) || !self.may_take(&candidate, now) {
-            return Err(DropReason::Unproven);
+        match newcomer {
+            None => {
+                self.hear(packet.sequence, now);
+                Ok(None)
+            }
+            Some(candidate) if self.candidates.is_proof(candidate) && self.may_take(&candidate, now) => {
+                Ok(Some(self.take(&candidate, now)))
+            }
+            Some(_) => Err(DropReason::Unproven),
         }
-        Ok(Some(self.take(&candidate, now)))
     }
 
     /// Where our audio goes: the address in the SDP at once, then the source that was taken.
@@ -127,12 +122,13 @@ impl Latch {
         self.sending_to
     }
 
-    /// Reports go where the SDP says while audio does; to a source that moved, next to its audio.
+    /// Reports go where the SDP says while audio does; to a source that moved, next to its audio. Never to a host that
+    /// does not get the audio: an SDP is no reason to send to third parties.
     pub(super) fn rtcp_destination(&self) -> Option<SocketAddr> {
         let (expectation, audio) = (self.expectation.as_ref()?, self.sending_to?);
         match expectation.remote_rtcp() {
             None => Some(audio),
-            Some(said) if audio == expectation.remote() => Some(said).filter(|said| said.port() != 0),
+            Some(said) if audio == expectation.remote() && said.ip() == audio.ip() => Some(said),
             Some(_) => Some(SocketAddr::new(audio.ip(), audio.port().checked_add(1)?)),
         }
     }
@@ -150,6 +146,10 @@ impl Latch {
         Some(Tenant { ssrc: peer.ssrc, source: peer.source, last_sequence: peer.last_sequence })
     }
 
+    pub(super) fn last_heard(&self) -> Option<Instant> {
+        self.peer.map(|peer| peer.last_heard)
+    }
+
     fn learn_anew(&mut self, expectation: &Expectation) {
         self.learning_ends = None;
         self.candidates.clear();
@@ -164,6 +164,21 @@ impl Latch {
 
     fn is_learning(&self, now: Instant) -> bool {
         self.learning_ends.is_none_or(|end| now < end)
+    }
+
+    /// Whether a source other than the taken one could become the call's.
+    fn consider(
+        &self,
+        expectation: &Expectation,
+        packet: &RtpPacket<'_>,
+        source: SocketAddr,
+        now: Instant,
+    ) -> Result<Candidate, DropReason> {
+        let rank = self.rank_newcomer(expectation, source, now).ok_or(DropReason::Foreign)?;
+        if self.is_last_tenants(expectation, packet, source, now) {
+            return Err(DropReason::PreviousTenant);
+        }
+        Ok(Candidate { ssrc: packet.ssrc, source, rank, sequence: packet.sequence })
     }
 
     /// How good a source other than the taken one is; `None` if it cannot become the call's, whatever it proves.
@@ -196,7 +211,10 @@ impl Latch {
             is_kept: false,
         });
         self.candidates.clear();
-        self.sending_to = Some(source);
+        // An old host that rebinds does not draw our audio away from the address the new SDP names.
+        if rank != Rank::Former || self.sending_to == former.map(|former| former.source) {
+            self.sending_to = Some(source);
+        }
         self.hear(sequence, now);
         match former {
             None => LatchEvent::Locked { ssrc, source },

@@ -126,6 +126,11 @@ impl Route {
         &self.counters
     }
 
+    /// When the call last heard its far end; `None` while it never has.
+    pub fn last_heard(&self) -> Option<Instant> {
+        self.latch.last_heard()
+    }
+
     /// The stream the call listens to.
     pub fn tenant(&self) -> Option<Tenant> {
         self.latch.tenant()

@@ -10,6 +10,8 @@
 mod packets;
 mod reception;
 mod reporter;
+#[cfg(test)]
+mod reporter_tests;
 
 pub use packets::{ReportBlock, SenderInfo};
 pub use reception::Reception;

@@ -93,6 +93,11 @@ impl Negotiation {
         Ok((answer, negotiated))
     }
 
+    pub fn local(&self) -> &LocalMedia {
+        &self.local
+    }
+
+    /// The agreement in force; `None` before the first.
     pub fn current(&self) -> Option<&Negotiated> {
         self.current.as_ref()
     }

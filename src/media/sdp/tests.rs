@@ -63,6 +63,17 @@ fn our_order_of_preference_decides_and_one_codec_is_answered() {
 }
 
 #[test]
+fn two_of_our_own_agree_with_each_other() {
+    let (mut caller, mut callee) = (negotiation(), Negotiation::new(local(&[Codec::Pcmu, Codec::Pcma])));
+    let (answer, theirs) = callee.answer(&caller.offer()).unwrap();
+    let ours = caller.accept_answer(&answer).unwrap();
+    assert_eq!((ours.codec, theirs.codec), (Codec::Pcmu, Codec::Pcmu));
+    assert_eq!((ours.dtmf_payload_type, theirs.dtmf_payload_type), (Some(101), Some(101)));
+    assert!(ours.rtcp_mux && theirs.rtcp_mux && ours.direction == Direction::SendRecv);
+    assert_eq!(ours.receive, theirs.receive);
+}
+
+#[test]
 fn an_answer_keeps_the_numbers_of_the_offer() {
     let (answer, negotiated) = answer_to(&[
         "m=audio 6000 RTP/AVP 97 96",

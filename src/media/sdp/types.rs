@@ -4,40 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Codec {
-    Pcmu,
-    Pcma,
-}
-
-impl Codec {
-    /// Every codec we can be told to use; the parser looks names up here.
-    pub(super) const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
-
-    /// The name in `a=rtpmap`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pcmu => "PCMU",
-            Self::Pcma => "PCMA",
-        }
-    }
-
-    /// The number RFC 3551 gives it; such a number needs no `a=rtpmap`.
-    pub fn static_payload_type(self) -> Option<u8> {
-        match self {
-            Self::Pcmu => Some(0),
-            Self::Pcma => Some(8),
-        }
-    }
-
-    /// RTP clock ticks in a second, as said in `a=rtpmap`.
-    pub fn clock_rate_hz(self) -> u32 {
-        match self {
-            Self::Pcmu | Self::Pcma => 8_000,
-        }
-    }
-}
+pub use crate::media::codec::Codec;
 
 /// Which way audio flows, seen from the side that says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -114,6 +114,30 @@ fn the_window_begins_with_the_first_packet_after_the_answer() {
 }
 
 #[test]
+fn before_the_answer_no_window_closes_however_long_it_rings() {
+    let mut world = World::new();
+    let port = world.open(0);
+    world.expect(0, SAID, SIGNALLING);
+    world.hear_many(port, &mut FarEnd::new("203.0.113.1:9000", 9), 500);
+    let mut better = FarEnd::new(SAID, 1);
+    world.hear(port, &mut better);
+    assert_eq!(world.hear(port, &mut better), better.moved_from("203.0.113.1:9000"));
+}
+
+#[test]
+fn after_the_lock_even_the_address_of_the_sdp_waits_while_another_port_of_its_host_talks() {
+    let mut world = World::new();
+    let port = world.answered(0, SAID, SIGNALLING);
+    let mut taken = FarEnd::new("203.0.113.5:7777", 1);
+    world.lock(port, &mut taken);
+    let mut said = FarEnd::new(SAID, 2);
+    for _ in 0..50 {
+        assert_eq!(world.hear_at_once(port, &mut said), No(DropReason::Unproven));
+        assert_eq!(world.hear(port, &mut taken), Yes);
+    }
+}
+
+#[test]
 fn a_nat_that_rebinds_moves_the_call_to_the_new_port() {
     let (mut world, port, end) = locked();
     let mut rebound = FarEnd { source: "203.0.113.5:41000", ..end };
@@ -161,6 +185,19 @@ fn a_reinvite_moves_the_audio_to_a_new_host_and_the_old_one_is_heard_until_then(
     let moved = new.moved_from(SAID);
     assert_eq!(world.hear_many(port, &mut new, 2), [No(DropReason::Unproven), moved]);
     assert_eq!(world.hear(port, &mut old), No(DropReason::Foreign));
+}
+
+#[test]
+fn the_old_host_is_followed_through_a_rebinding_until_the_new_one_speaks() {
+    let (mut world, port, old) = locked();
+    world.expect(0, "198.51.100.9:5000", SIGNALLING);
+    let mut rebound = FarEnd { source: "203.0.113.5:41000", ..old };
+    let moved = rebound.moved_from(SAID);
+    assert_eq!(world.hear_many(port, &mut rebound, 2), [No(DropReason::Unproven), moved]);
+    assert_eq!(world.destination(0).unwrap(), "198.51.100.9:5000");
+    let mut new = FarEnd::new("198.51.100.9:5000", 2);
+    world.hear(port, &mut new);
+    assert_eq!(world.hear(port, &mut new), new.moved_from("203.0.113.5:41000"));
 }
 
 #[test]

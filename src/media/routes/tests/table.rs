@@ -100,6 +100,28 @@ fn reports_go_where_the_sdp_says_and_follow_the_audio_when_it_moves() {
 }
 
 #[test]
+fn an_sdp_cannot_send_our_reports_to_somebody_who_gets_no_audio() {
+    let mut world = World::new();
+    world.open(0);
+    let mut said = negotiated(SAID);
+    said.remote_rtcp = Some("127.0.0.1:5060".parse().unwrap());
+    world.route(0).expect(Expectation::new(&said, SIGNALLING.parse().unwrap(), false));
+    assert_eq!(world.route(0).rtcp_destination().unwrap().to_string(), "203.0.113.5:6001");
+}
+
+#[test]
+fn a_route_knows_when_it_last_heard_its_far_end() {
+    let mut world = World::new();
+    let port = world.answered(0, SAID, SIGNALLING);
+    world.hear(port, &mut FarEnd::new(SAID, 1));
+    assert_eq!(world.route(0).last_heard(), None);
+    world.hear_many(port, &mut FarEnd::new(SAID, 2), 2);
+    assert_eq!(world.route(0).last_heard(), Some(world.now - FRAME));
+    world.hear(port, &mut FarEnd::new("192.0.2.66:1", 3));
+    assert_eq!(world.route(0).last_heard(), Some(world.now - 2 * FRAME));
+}
+
+#[test]
 fn rtp_on_the_rtcp_port_and_other_protocols_are_no_media() {
     let mut world = World::new();
     let port = world.answered(0, SAID, SIGNALLING);
