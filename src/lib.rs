@@ -9,4 +9,5 @@ pub mod domain;
 pub mod keys;
 pub mod media;
 pub mod sip;
+pub mod store;
 pub mod voice;
