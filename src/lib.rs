@@ -5,6 +5,7 @@
 //! tells the whole story and who may import whom.
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod keys;
 pub mod media;
