@@ -11,4 +11,5 @@ pub mod keys;
 pub mod media;
 pub mod sip;
 pub mod store;
+pub mod telemetry;
 pub mod voice;
