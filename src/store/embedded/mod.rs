@@ -36,7 +36,9 @@ pub fn open(
     collections: &[&'static Collection],
     now: fn() -> Timestamp,
 ) -> Result<Store, OpenError> {
-    file::prepare(path)?;
+    file::make(path)?;
+    schema::check(path)?;
+    file::protect(path)?;
     let writer = schema::open_for_writing(path, collections)?;
     let reader = schema::open_for_reading(path)?;
     let (writes, waiting_writes) = mpsc::channel(MAX_WAITING);
@@ -68,7 +70,7 @@ fn refuse<T>(sent: Result<(), mpsc::error::TrySendError<T>>, fail: fn(T, StoreEr
     }
 }
 
-/// A value's form in a column, as `json_extract` of SQLite would give it.
+/// The generated column an indexed field is read through.
 fn column_of(field: &str) -> String {
     format!("by_{}", field.replace('.', "__"))
 }

@@ -1,9 +1,10 @@
 //! Tables and indexes: one table per collection, a generated column per indexed field.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::column_of;
 use crate::store::{Collection, Index, OpenError};
@@ -19,9 +20,8 @@ pub(super) fn open_for_writing(
     path: &Path,
     collections: &[&'static Collection],
 ) -> Result<Connection, OpenError> {
-    check(path)?;
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    build(&mut connection, collections).map_err(|error| damaged(path, &error))?;
+    build(&mut connection, collections).map_err(|error| refused(path, &error))?;
     Ok(connection)
 }
 
@@ -30,17 +30,17 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection, OpenError> {
 }
 
 /// Looks before anything is written, so that a file that is not ours or not whole stays as it is.
-fn check(path: &Path) -> Result<(), OpenError> {
+pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let look = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let tables = look("SELECT count(*) FROM sqlite_schema").map_err(|error| damaged(path, &error))?;
+    let tables = look("SELECT count(*) FROM sqlite_schema").map_err(|error| refused(path, &error))?;
     if tables == 0 {
         return Ok(());
     }
-    if look("PRAGMA application_id").map_err(|error| damaged(path, &error))? != APPLICATION {
+    if look("PRAGMA application_id").map_err(|error| refused(path, &error))? != APPLICATION {
         return Err(OpenError::Foreign { path: path.to_owned() });
     }
-    let found = look("PRAGMA user_version").map_err(|error| damaged(path, &error))?;
+    let found = look("PRAGMA user_version").map_err(|error| refused(path, &error))?;
     if found > SCHEMA {
         return Err(OpenError::Newer { path: path.to_owned(), found, known: SCHEMA });
     }
@@ -49,7 +49,7 @@ fn check(path: &Path) -> Result<(), OpenError> {
 
 fn check_pages(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     let verdict = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
-    match verdict.map_err(|error| damaged(path, &error))?.as_str() {
+    match verdict.map_err(|error| refused(path, &error))?.as_str() {
         "ok" => Ok(()),
         detail => Err(OpenError::Damaged { path: path.to_owned(), detail: detail.to_owned() }),
     }
@@ -57,13 +57,18 @@ fn check_pages(path: &Path, connection: &Connection) -> Result<(), OpenError> {
 
 fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
     let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(|error| damaged(path, &error))?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| damaged(path, &error))?;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| refused(path, &error))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| refused(path, &error))?;
     Ok(connection)
 }
 
-fn damaged(path: &Path, error: &rusqlite::Error) -> OpenError {
-    OpenError::Damaged { path: path.to_owned(), detail: error.to_string() }
+/// A file that is locked, or a disk that is full, is not a damaged file.
+fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let (path, detail) = (path.to_owned(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::Damaged { path, detail },
+        _ => OpenError::NoAccess { path, source: io::Error::other(detail) },
+    }
 }
 
 fn build(connection: &mut Connection, collections: &[&'static Collection]) -> rusqlite::Result<()> {

@@ -21,8 +21,10 @@ fn refused_untouched(content: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clearline.db");
     fs::write(&path, content).unwrap();
+    let before = fs::metadata(&path).unwrap().permissions();
     let error = try_open(&path).err().unwrap().to_string();
     assert_eq!(fs::read(&path).unwrap(), content, "the file was changed");
+    assert_eq!(fs::metadata(&path).unwrap().permissions(), before);
     assert!(error.contains(&path.display().to_string()), "{error}");
     error
 }

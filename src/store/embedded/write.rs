@@ -1,6 +1,6 @@
 //! The writer: gathers, commits once, then answers.
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -30,7 +30,8 @@ fn commit_group(connection: &mut Connection, group: Vec<Write>, now: Timestamp) 
         Ok(transaction) => transaction,
         Err(error) => return fail_all(group, &failed(&error)),
     };
-    let answers: Vec<Answered> = group.into_iter().map(|write| apply(&transaction, write, now)).collect();
+    let answers: Vec<Answered> =
+        group.into_iter().filter_map(|write| apply_inside(&transaction, write, now)).collect();
     let committed = transaction.commit().map_err(|error| failed(&error));
     for (reply, result) in answers {
         answer(reply, committed.clone().and(result));
@@ -39,6 +40,15 @@ fn commit_group(connection: &mut Connection, group: Vec<Write>, now: Timestamp) 
 
 fn fail_all(group: Vec<Write>, error: &StoreError) {
     group.into_iter().for_each(|write| write.fail(error.clone()));
+}
+
+/// A full disk makes SQLite roll back on its own: whatever followed would be written outside the transaction.
+fn apply_inside(transaction: &Transaction<'_>, write: Write, now: Timestamp) -> Option<Answered> {
+    if transaction.is_autocommit() {
+        write.fail(StoreError::Failed("an earlier write of the same group was rolled back".into()));
+        return None;
+    }
+    Some(apply(transaction, write, now))
 }
 
 fn apply(connection: &Connection, write: Write, now: Timestamp) -> Answered {
