@@ -5,9 +5,12 @@
 //! tells the whole story and who may import whom.
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod keys;
 pub mod media;
 pub mod net;
 pub mod sip;
+pub mod store;
+pub mod telemetry;
 pub mod voice;

@@ -1,0 +1,97 @@
+//! Values that parse but cannot work.
+
+use std::ops::RangeInclusive;
+
+use super::Settings;
+
+type Fault = (String, String);
+
+/// An RTP port and its RTCP port for at least one call.
+const MIN_PORTS: u16 = 2;
+const DAY_S: u64 = 86_400;
+
+pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
+    ranges(settings)
+        .or_else(|| ports(settings))
+        .or_else(|| model_url(settings))
+        .or_else(|| gateways(settings))
+        .or_else(|| personas(settings))
+}
+
+fn ranges(settings: &Settings) -> Option<Fault> {
+    let (sip, media, voice, calls) = (&settings.sip, &settings.media, &settings.voice, &settings.calls);
+    let checks: [(&str, u64, RangeInclusive<u64>); 9] = [
+        ("sip.ring_timeout_s", sip.ring_timeout_s, 1..=180),
+        ("media.port_min", media.port_min.into(), 1_024..=65_534),
+        ("media.threads", media.threads as u64, 0..=64),
+        ("media.no_rtp_timeout_s", media.no_rtp_timeout_s, 1..=DAY_S),
+        ("voice.connect_timeout_ms", voice.connect_timeout_ms, 100..=60_000),
+        ("voice.setup_timeout_ms", voice.setup_timeout_ms, 100..=60_000),
+        ("calls.max_calls", calls.max_calls as u64, 1..=100_000),
+        ("calls.silence_timeout_s", calls.silence_timeout_s, 1..=DAY_S),
+        ("calls.max_call_s", calls.max_call_s, 1..=DAY_S),
+    ];
+    let outside = checks.into_iter().find(|(_, value, range)| !range.contains(value))?;
+    let (path, value, range) = outside;
+    Some((path.into(), format!("{value} is out of range; use {} to {}", range.start(), range.end())))
+}
+
+fn ports(settings: &Settings) -> Option<Fault> {
+    let (min, max) = (settings.media.port_min, settings.media.port_max);
+    let too_few = max < min || max - min < MIN_PORTS;
+    let problem = "must lie above media.port_min with room for calls (two ports each)";
+    too_few.then(|| ("media.port_max".into(), problem.into()))
+}
+
+fn model_url(settings: &Settings) -> Option<Fault> {
+    let url = settings.voice.url.to_ascii_lowercase();
+    let fine = url.starts_with("wss://") || (settings.voice.allow_insecure_url && url.starts_with("ws://"));
+    let problem =
+        "must start with wss:// (ws:// sends the key unprotected and needs voice.allow_insecure_url)";
+    (!fine).then(|| ("voice.url".into(), problem.into()))
+}
+
+fn gateways(settings: &Settings) -> Option<Fault> {
+    let all = &settings.sip.gateways;
+    all.iter().enumerate().find_map(|(index, gateway)| {
+        let fault =
+            |key: &str, problem: &str| Some((format!("sip.gateways.{}.{key}", index + 1), problem.into()));
+        if all.iter().take(index).any(|other| other.name == gateway.name) {
+            return fault("name", "is used by another gateway too; each needs its own");
+        }
+        if !is_host_and_port(&gateway.address) {
+            return fault("address", "must be host:port, as sip.example.com:5060");
+        }
+        if gateway.register && gateway.user.is_none() {
+            return fault("user", "is needed to register; set it, or register = false");
+        }
+        if !(60..=DAY_S).contains(&gateway.expires_s) {
+            return fault("expires_s", "is out of range; use 60 to 86400");
+        }
+        None
+    })
+}
+
+fn is_host_and_port(address: &str) -> bool {
+    address.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty()
+            && !host.contains(char::is_whitespace)
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
+}
+
+fn personas(settings: &Settings) -> Option<Fault> {
+    let all = &settings.voice_agents;
+    let twice = |index: usize| {
+        all.iter().take(index).any(|other| Some(&other.name) == all.get(index).map(|it| &it.name))
+    };
+    if let Some(index) = (0..all.len()).find(|index| twice(*index)) {
+        let problem = "is used by another voice agent too; each needs its own";
+        return Some((format!("voice_agents.{}.name", index + 1), problem.into()));
+    }
+    settings.numbers.iter().find_map(|(number, route)| {
+        let missing = settings.voice_agent(&route.voice_agent).is_none();
+        let problem = "names no [[voice_agents]] of this file; add it or use \"default\"";
+        missing.then(|| (format!("numbers.{number}.voice_agent"), problem.into()))
+    })
+}

@@ -1,0 +1,26 @@
+//! Settings (SPEC I7): command line, then environment, then `.env` beside the file, then TOML, then defaults.
+//!
+//! [`load`] lays these over each other in one table, remembers where each value came from, and reads the table into
+//! [`Settings`]. Serde refuses unknown keys; `checks` refuses values out of range. Every error names the setting by
+//! its dotted path, the place it came from, and the cure. Each setting also has a variable, CLEARLINE_ and its path
+//! in capitals (`sip.listen` = CLEARLINE_SIP_LISTEN, `sip.gateways.1.password` = CLEARLINE_SIP_GATEWAYS_1_PASSWORD);
+//! the names of SPEC are aliases. Google keys come from variables alone and are read by [`crate::keys::KeyPool`].
+//!
+//! Nothing here touches the process environment: the caller passes it in.
+
+mod checks;
+mod error;
+mod layers;
+mod network;
+mod sections;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+pub use error::{ConfigError, Origin};
+pub use layers::{Sources, load};
+pub use network::Network;
+pub use sections::{
+    Calls, Gateway, Http, Keys, Log, LogFormat, LogLevel, Media, NumberRoute, Recording, Settings, Sip,
+    Store, Voice,
+};

@@ -1,0 +1,258 @@
+//! The settings themselves; what each means to an operator stands in `config/clearline.toml`.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Network;
+use crate::domain::{GatewayId, Secret, UserId, VoiceAgent, VoiceAgentId};
+use crate::keys::{KeyLimits, KeyPool};
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub sip: Sip,
+    pub media: Media,
+    pub voice: Voice,
+    pub keys: Keys,
+    pub calls: Calls,
+    pub store: Store,
+    pub recording: Recording,
+    pub log: Log,
+    pub http: Http,
+    /// Which user and persona answer a called number; the key is the number as it is dialled.
+    pub numbers: BTreeMap<String, NumberRoute>,
+    pub voice_agents: Vec<VoiceAgent>,
+    /// GOOGLE_API_KEY, _2, … of the environment; never in the file.
+    #[serde(skip)]
+    pub google_keys: KeyPool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sip {
+    pub listen: SocketAddr,
+    /// What far ends are told instead of `listen`, behind a NAT.
+    pub advertise: Option<SocketAddr>,
+    pub ring_timeout_s: u64,
+    /// Who may call in besides registered gateways.
+    pub allowed_sources: Vec<Network>,
+    pub gateways: Vec<Gateway>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    pub name: GatewayId,
+    /// `host:port`
+    pub address: String,
+    /// `None`: the host of `address`.
+    pub domain: Option<String>,
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+    #[serde(default)]
+    pub register: bool,
+    #[serde(default = "default_expires_s")]
+    pub expires_s: u64,
+    /// Audio may come from any host (SPEC R4); off for trunks with public media.
+    #[serde(default)]
+    pub any_media_host: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Media {
+    pub bind: IpAddr,
+    pub advertise: Option<IpAddr>,
+    pub port_min: u16,
+    pub port_max: u16,
+    /// 0: half the cores.
+    pub threads: usize,
+    pub no_rtp_timeout_s: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Voice {
+    pub url: String,
+    pub version: String,
+    pub model: String,
+    pub connect_timeout_ms: u64,
+    pub setup_timeout_ms: u64,
+    /// Lets `url` be `ws://`: the key then travels unprotected.
+    pub allow_insecure_url: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keys {
+    pub sessions_per_project: u32,
+    pub reserved_for_holder: u32,
+}
+
+impl Keys {
+    pub fn limits(&self) -> KeyLimits {
+        KeyLimits {
+            sessions_per_project: self.sessions_per_project,
+            reserved_for_holder: self.reserved_for_holder,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Calls {
+    pub max_calls: usize,
+    /// Who owns an inbound call to a number without an owner (SPEC K5).
+    pub default_owner_id: Option<UserId>,
+    pub silence_timeout_s: u64,
+    pub max_call_s: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    pub path: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recording {
+    pub enabled: bool,
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: LogLevel,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    pub listen: SocketAddr,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NumberRoute {
+    /// The owner's user name.
+    pub owner: String,
+    #[serde(default = "default_voice_agent")]
+    pub voice_agent: VoiceAgentId,
+}
+
+impl Settings {
+    /// A persona by its id; `default` is there even when no file describes it.
+    pub fn voice_agent(&self, id: &VoiceAgentId) -> Option<VoiceAgent> {
+        let described = self.voice_agents.iter().find(|agent| agent.id == *id).cloned();
+        described.or_else(|| (*id == default_voice_agent()).then(VoiceAgent::default))
+    }
+}
+
+fn default_voice_agent() -> VoiceAgentId {
+    VoiceAgent::default().id
+}
+
+fn default_expires_s() -> u64 {
+    300
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5060)),
+            advertise: None,
+            ring_timeout_s: 60,
+            allowed_sources: Vec::new(),
+            gateways: Vec::new(),
+        }
+    }
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            advertise: None,
+            port_min: 16_384,
+            port_max: 32_767,
+            threads: 0,
+            no_rtp_timeout_s: 30,
+        }
+    }
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        Self {
+            url: "wss://generativelanguage.googleapis.com".into(),
+            version: "v1beta".into(),
+            model: "gemini-3.8-live".into(),
+            connect_timeout_ms: 5_000,
+            setup_timeout_ms: 10_000,
+            allow_insecure_url: false,
+        }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        let limits = KeyLimits::default();
+        Self {
+            sessions_per_project: limits.sessions_per_project,
+            reserved_for_holder: limits.reserved_for_holder,
+        }
+    }
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self { max_calls: 500, default_owner_id: None, silence_timeout_s: 60, max_call_s: 3_600 }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { path: "data/clearline.db".into() }
+    }
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self { enabled: true, dir: "data/recordings".into() }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Human, level: LogLevel::Info }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+    }
+}

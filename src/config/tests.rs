@@ -1,0 +1,199 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use super::variables::{scalars, variable_of};
+use super::*;
+use crate::domain::{UserId, VoiceAgentId};
+
+struct Bench {
+    folder: tempfile::TempDir,
+    environment: BTreeMap<String, String>,
+    overrides: Vec<(String, String)>,
+}
+
+fn bench(toml: &str) -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("clearline.toml"), toml).unwrap();
+    Bench { folder, environment: BTreeMap::new(), overrides: Vec::new() }
+}
+
+impl Bench {
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.into(), value.into());
+        self
+    }
+
+    fn command_line(mut self, path: &str, value: &str) -> Self {
+        self.overrides.push((path.into(), value.into()));
+        self
+    }
+
+    fn dot_env(self, text: &str) -> Self {
+        fs::write(self.folder.path().join(".env"), text).unwrap();
+        self
+    }
+
+    fn load(&self) -> Result<Settings, ConfigError> {
+        load(&Sources {
+            overrides: &self.overrides,
+            environment: self.environment.clone(),
+            env_file: None,
+            file: Some(&self.folder.path().join("clearline.toml")),
+        })
+    }
+
+    fn error(&self) -> String {
+        self.load().unwrap_err().to_string()
+    }
+}
+
+fn shipped(name: &str) -> String {
+    fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+#[test]
+fn the_shipped_file_says_what_the_defaults_are_and_leaves_no_setting_out() {
+    let text = shipped("config/clearline.toml");
+    assert_eq!(bench(&text).load().unwrap(), Settings::default());
+    for (path, _) in scalars() {
+        let (section, key) = path.split_once('.').unwrap();
+        let body = text.split_once(&format!("\n[{section}]")).unwrap().1;
+        let body = body.split("\n[").next().unwrap();
+        assert!(body.contains(&format!("\n{key} = ")) || body.contains(&format!("\n# {key} = ")), "{path}");
+    }
+}
+
+#[test]
+fn the_example_of_the_environment_names_every_variable_and_sets_none() {
+    let text = shipped(".env.example");
+    for (path, _) in scalars() {
+        assert!(text.contains(&format!("\n{}=\n", variable_of(&path))), "{path}");
+    }
+    assert_eq!(bench("").dot_env(&text).load().unwrap(), Settings::default());
+}
+
+#[test]
+fn the_command_line_beats_the_environment_beats_the_env_file_beats_the_file() {
+    let mut bench = bench("[sip]\nring_timeout_s = 11");
+    let ring = |bench: &Bench| bench.load().unwrap().sip.ring_timeout_s;
+    assert_eq!(ring(&bench), 11);
+    bench = bench.dot_env("CLEARLINE_SIP_RING_TIMEOUT_S=12");
+    assert_eq!(ring(&bench), 12);
+    bench = bench.variable("CLEARLINE_SIP_RING_TIMEOUT_S", "13");
+    assert_eq!(ring(&bench), 13);
+    bench = bench.command_line("sip.ring_timeout_s", "14");
+    assert_eq!(ring(&bench), 14);
+}
+
+#[test]
+fn every_kind_of_value_can_come_from_a_variable() {
+    let settings = bench("")
+        .variable("CLEARLINE_RECORDING_ENABLED", "off")
+        .variable("CLEARLINE_SIP_ALLOWED_SOURCES", "192.0.2.0/24, 198.51.100.7")
+        .variable("CLEARLINE_MEDIA_ADVERTISE", "203.0.113.7")
+        .variable("CLEARLINE_LOG_FORMAT", "json")
+        .variable("DEFAULT_OWNER_ID", "u1")
+        .variable("GOOGLE_API_KEY_2", "second")
+        .load()
+        .unwrap();
+    assert!(!settings.recording.enabled);
+    assert_eq!(settings.sip.allowed_sources.len(), 2);
+    assert_eq!(settings.media.advertise, Some("203.0.113.7".parse().unwrap()));
+    assert_eq!(settings.log.format, LogFormat::Json);
+    assert_eq!(settings.calls.default_owner_id, Some(UserId::new("u1")));
+    assert_eq!(settings.google_keys.keys().len(), 1);
+}
+
+#[test]
+fn a_gateway_takes_its_password_from_a_variable_and_never_prints_it() {
+    let toml = "[[sip.gateways]]\nname = \"office\"\naddress = \"sip.example.com:5060\"\nuser = \"me\"";
+    let settings =
+        bench(toml).variable("CLEARLINE_SIP_GATEWAYS_1_PASSWORD", "long-hidden-password").load().unwrap();
+    let password = settings.sip.gateways[0].password.as_ref().unwrap();
+    assert_eq!(password.expose(), "long-hidden-password");
+    assert!(!format!("{settings:?}").contains("hidden-pass"));
+    let skipped = bench(toml).variable("CLEARLINE_SIP_GATEWAYS_3_USER", "x").error();
+    assert!(skipped.contains("sip.gateways.3.user") && skipped.contains("numbered from 1"), "{skipped}");
+}
+
+#[test]
+fn a_password_of_the_wrong_type_is_not_shown() {
+    let error = bench("[[sip.gateways]]\nname = \"a\"\naddress = \"b:1\"\npassword = 987654321").error();
+    assert!(error.contains("sip.gateways.1.password") && !error.contains("987654321"), "{error}");
+}
+
+#[test]
+fn every_key_of_a_gateway_has_a_variable() {
+    let toml = "[[sip.gateways]]\nname = \"a\"\naddress = \"b:1\"";
+    let gateway = serde_json::to_value(&bench(toml).load().unwrap().sip.gateways[0]).unwrap();
+    let example = shipped(".env.example");
+    for key in gateway.as_object().unwrap().keys() {
+        let variable = format!("CLEARLINE_SIP_GATEWAYS_1_{}", key.to_uppercase());
+        assert!(variables::setting_of(&variable).is_ok() && example.contains(&variable), "{variable}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_nearest_setting() {
+    let error = bench("[sip]\nring_timeout_s = 5\nlisen = \"0.0.0.0:5060\"").error();
+    assert!(error.contains("sip.lisen") && error.contains("clearline.toml:3"), "{error}");
+    assert!(error.ends_with("did you mean sip.listen?"), "{error}");
+    let error = bench("[[sip.gateways]]\nname = \"a\"\naddress = \"b:1\"\npasword = \"x\"").error();
+    assert!(error.contains("clearline.toml:4") && error.ends_with("sip.gateways.1.password?"), "{error}");
+    let error = bench("").variable("CLEARLINE_SIP_LISTN", "x").error();
+    assert!(error.ends_with("did you mean CLEARLINE_SIP_LISTEN?"), "{error}");
+    let error = bench("").command_line("log.levle", "x").error();
+    assert!(error.contains("command line") && error.ends_with("did you mean log.level?"), "{error}");
+}
+
+#[test]
+fn a_wrong_value_is_named_with_the_place_it_came_from() {
+    let error = bench("\n[media]\nport_min = \"many\"").error();
+    assert!(error.contains("media.port_min") && error.contains("clearline.toml:3"), "{error}");
+    let error = bench("").variable("CLEARLINE_MEDIA_PORT_MIN", "many").error();
+    assert!(error.contains("variable CLEARLINE_MEDIA_PORT_MIN") && error.contains("whole number"), "{error}");
+    let error = bench("").variable("CLEARLINE_LOG_FORMAT", "xml").error();
+    assert!(error.contains("log.format") && error.contains("human"), "{error}");
+}
+
+#[test]
+fn a_value_out_of_range_is_refused_with_the_range() {
+    let wrong = [
+        ("sip.ring_timeout_s", "0", "1 to 180"),
+        ("media.port_max", "10", "above media.port_min"),
+        ("voice.url", "ws://127.0.0.1:9000", "allow_insecure_url"),
+        ("calls.max_calls", "0", "1 to 100000"),
+    ];
+    for (path, value, cure) in wrong {
+        let error = bench("").command_line(path, value).error();
+        assert!(error.contains(path) && error.contains(cure), "{error}");
+    }
+    let trial = bench("").command_line("voice.url", "ws://127.0.0.1:9000");
+    assert!(trial.command_line("voice.allow_insecure_url", "true").load().is_ok());
+}
+
+#[test]
+fn a_broken_file_is_named_with_the_line() {
+    let error = bench("[sip]\nlisten = \n").error();
+    assert!(error.contains("clearline.toml:2"), "{error}");
+}
+
+#[test]
+fn a_broken_env_file_does_not_show_its_secrets() {
+    let error = bench("").dot_env("GOOGLE_API_KEY='AIza-never-closed\n").error();
+    assert!(error.contains(".env") && !error.contains("AIza"), "{error}");
+}
+
+#[test]
+fn a_number_leads_to_its_owner_and_persona() {
+    let toml = "[numbers]\n\"+4930\" = { owner = \"ada\", voice_agent = \"desk\" }\n\
+                [[voice_agents]]\nname = \"desk\"\nvoice = \"Puck\"";
+    let settings = bench(toml).load().unwrap();
+    let route = &settings.numbers["+4930"];
+    let persona = settings.voice_agent(&route.voice_agent).unwrap();
+    assert_eq!((route.owner.as_str(), persona.voice.as_str()), ("ada", "Puck"));
+    assert!(settings.voice_agent(&VoiceAgentId::new("default")).is_some());
+    let error = bench("[numbers]\n\"+4930\" = { owner = \"ada\", voice_agent = \"dsk\" }").error();
+    assert!(error.contains("numbers.+4930.voice_agent"), "{error}");
+}

@@ -1,0 +1,77 @@
+//! Session records: inserted when a call is accepted, merged as it goes.
+
+use serde_json::Value;
+
+use super::{Collection, Index, Store, StoreError};
+use crate::domain::{CallId, CallRecord};
+
+pub static CALLS: Collection = Collection {
+    name: "calls",
+    indexes: &[
+        Index::plain("owner_id"),
+        Index::plain("tenant_id"),
+        Index::plain("dialed_number"),
+        Index::plain("outcome"),
+    ],
+    durable: false,
+};
+
+/// Who loses the race for one record this often meets a fault, not rivals: one call has one writer.
+const MAX_MERGE_ATTEMPTS: usize = 8;
+
+#[derive(Clone)]
+pub struct Calls {
+    store: Store,
+}
+
+impl Calls {
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    pub async fn insert(&self, record: &CallRecord) -> Result<(), StoreError> {
+        let body = serde_json::to_value(record).map_err(|error| StoreError::Failed(error.to_string()))?;
+        self.store.insert(&CALLS, record.session_id.as_str(), body).await.map(drop)
+    }
+
+    pub async fn get(&self, id: &CallId) -> Result<Option<CallRecord>, StoreError> {
+        let document = self.store.get(&CALLS, id.as_str()).await?;
+        document.map(|document| document.parse(&CALLS)).transpose()
+    }
+
+    /// Lays `changes` over the record: members replace members, null removes one (RFC 7396).
+    pub async fn merge(&self, id: &CallId, changes: &Value) -> Result<(), StoreError> {
+        for _ in 0..MAX_MERGE_ATTEMPTS {
+            match self.merge_once(id, changes).await {
+                Err(StoreError::Lost { .. }) => {}
+                decided => return decided,
+            }
+        }
+        Err(StoreError::Lost { collection: CALLS.name, id: id.to_string() })
+    }
+
+    async fn merge_once(&self, id: &CallId, changes: &Value) -> Result<(), StoreError> {
+        let missing = || StoreError::NotFound { collection: CALLS.name, id: id.to_string() };
+        let mut document = self.store.get(&CALLS, id.as_str()).await?.ok_or_else(missing)?;
+        lay_over(&mut document.body, changes);
+        self.store.compare_and_set(&CALLS, id.as_str(), document.version, document.body).await.map(drop)
+    }
+}
+
+fn lay_over(target: &mut Value, changes: &Value) {
+    let Value::Object(changes) = changes else {
+        *target = changes.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(members) = target else { return };
+    for (name, change) in changes {
+        if change.is_null() {
+            members.remove(name);
+        } else {
+            lay_over(members.entry(name.clone()).or_insert(Value::Null), change);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Documents, the collections they lie in, and questions about them.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::StoreError;
+use crate::domain::Timestamp;
+
+/// A collection as data: what a back end must build to hold it.
+#[derive(Debug)]
+pub struct Collection {
+    pub name: &'static str,
+    pub indexes: &'static [Index],
+    /// Its writes reach the disk before they are answered, not only the operating system.
+    pub durable: bool,
+}
+
+/// `field` is a path in the document, with dots. Documents without the field are not in the index.
+#[derive(Debug)]
+pub struct Index {
+    pub field: &'static str,
+    pub unique: bool,
+}
+
+impl Collection {
+    pub(super) fn has_index(&self, field: &str) -> bool {
+        self.indexes.iter().any(|index| index.field == field)
+    }
+}
+
+impl Index {
+    pub const fn plain(field: &'static str) -> Self {
+        Self { field, unique: false }
+    }
+
+    pub const fn unique(field: &'static str) -> Self {
+        Self { field, unique: true }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    pub id: String,
+    /// Grows by one with every change; what [`super::Store::compare_and_set`] compares.
+    pub version: u64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub body: Value,
+}
+
+impl Document {
+    pub fn parse<T: DeserializeOwned>(&self, collection: &Collection) -> Result<T, StoreError> {
+        T::deserialize(&self.body).map_err(|error| StoreError::Unreadable {
+            collection: collection.name,
+            id: self.id.clone(),
+            detail: error.to_string(),
+        })
+    }
+}
+
+/// No question answers more documents at once.
+pub const MAX_PAGE: usize = 500;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    OldestFirst,
+    NewestFirst,
+}
+
+/// Documents whose indexed `field` equals a value, or all, in the order of their ids (which are born in order).
+#[derive(Debug, Clone)]
+pub struct Query {
+    pub equals: Option<(&'static str, Value)>,
+    pub order: Order,
+    /// The last id of the page before.
+    pub after: Option<String>,
+    pub limit: usize,
+}
+
+impl Query {
+    pub fn all(limit: usize) -> Self {
+        Self { equals: None, order: Order::OldestFirst, after: None, limit }
+    }
+
+    pub fn equals(field: &'static str, value: impl Into<Value>, limit: usize) -> Self {
+        Self { equals: Some((field, value.into())), ..Self::all(limit) }
+    }
+
+    pub fn newest_first(self) -> Self {
+        Self { order: Order::NewestFirst, ..self }
+    }
+
+    pub fn after(self, id: Option<String>) -> Self {
+        Self { after: id, ..self }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    pub documents: Vec<Document>,
+    /// Pass it to [`Query::after`] for the next page; `None`: this was the last.
+    pub next: Option<String>,
+}

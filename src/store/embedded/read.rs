@@ -1,0 +1,112 @@
+//! The reader: answers from its own connection, untouched by writes under way.
+
+use rusqlite::types::Value as Column;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::{column_of, failed};
+use crate::domain::Timestamp;
+use crate::store::{Collection, Document, MAX_PAGE, Order, Page, Query, Read, StoreError};
+
+pub(super) const COLUMNS: &str = "id, version, created_at, updated_at, body";
+
+pub(super) fn run(connection: Connection, mut waiting: mpsc::Receiver<Read>) {
+    while let Some(read) = waiting.blocking_recv() {
+        match read {
+            Read::Get { collection, id, reply } => drop(reply.send(get(&connection, collection, &id))),
+            Read::Find { collection, query, reply } => {
+                drop(reply.send(find(&connection, collection, &query)));
+            }
+        }
+    }
+}
+
+pub(super) fn get(
+    connection: &Connection,
+    collection: &'static Collection,
+    id: &str,
+) -> Result<Option<Document>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM {} WHERE id = ?1", collection.name);
+    let mut statement = connection.prepare_cached(&sql).map_err(|error| failed(&error))?;
+    let found = statement.query_row([id], |row| Ok(document(collection, row))).optional();
+    found.map_err(|error| failed(&error))?.transpose()
+}
+
+fn find(connection: &Connection, collection: &'static Collection, query: &Query) -> Result<Page, StoreError> {
+    let limit = query.limit.clamp(1, MAX_PAGE);
+    let (sql, values) = select(collection, query, limit);
+    let mut statement = connection.prepare_cached(&sql).map_err(|error| failed(&error))?;
+    let rows = statement.query_map(params_from_iter(values), |row| Ok(document(collection, row)));
+    let rows = rows.map_err(|error| failed(&error))?;
+    let mut documents =
+        rows.map(|row| row.map_err(|error| failed(&error))?).collect::<Result<Vec<_>, _>>()?;
+    let more = documents.len() > limit;
+    documents.truncate(limit);
+    let next = documents.last().filter(|_| more).map(|last| last.id.clone());
+    Ok(Page { documents, next })
+}
+
+/// Asks for one document more than the page holds, to know whether another page follows.
+fn select(collection: &Collection, query: &Query, limit: usize) -> (String, Vec<Column>) {
+    let (beyond, direction) = match query.order {
+        Order::OldestFirst => (">", "ASC"),
+        Order::NewestFirst => ("<", "DESC"),
+    };
+    let (mut conditions, mut values) = (Vec::new(), Vec::new());
+    if let Some((field, value)) = &query.equals {
+        conditions.push(format!("{} = ?", column_of(field)));
+        values.push(column(value));
+    }
+    if let Some(after) = &query.after {
+        conditions.push(format!("id {beyond} ?"));
+        values.push(Column::Text(after.clone()));
+    }
+    let filter =
+        if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
+    let name = collection.name;
+    (format!("SELECT {COLUMNS} FROM {name} {filter} ORDER BY id {direction} LIMIT {}", limit + 1), values)
+}
+
+/// The form `json_extract` gives a value in its generated column.
+fn column(value: &Value) -> Column {
+    match value {
+        Value::Null => Column::Null,
+        Value::Bool(flag) => Column::Integer(i64::from(*flag)),
+        Value::Number(number) => number
+            .as_i64()
+            .map(Column::Integer)
+            .or_else(|| number.as_f64().map(Column::Real))
+            .unwrap_or(Column::Null),
+        Value::String(text) => Column::Text(text.clone()),
+        Value::Array(_) | Value::Object(_) => Column::Text(value.to_string()),
+    }
+}
+
+pub(super) fn document(collection: &'static Collection, row: &Row<'_>) -> Result<Document, StoreError> {
+    let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned).map_err(|error| failed(&error));
+    let id: String = row.get(0).map_err(|error| failed(&error))?;
+    let body: String = row.get(4).map_err(|error| failed(&error))?;
+    let body = serde_json::from_str(&body).map_err(|error| StoreError::Unreadable {
+        collection: collection.name,
+        id: id.clone(),
+        detail: error.to_string(),
+    })?;
+    let (created_at, updated_at) = (number(2)?, number(3)?);
+    Ok(Document {
+        id,
+        version: number(1)?,
+        created_at: Timestamp::from_millis(created_at),
+        updated_at: Timestamp::from_millis(updated_at),
+        body,
+    })
+}
+
+impl Read {
+    pub(super) fn fail(self, error: StoreError) {
+        match self {
+            Self::Get { reply, .. } => drop(reply.send(Err(error))),
+            Self::Find { reply, .. } => drop(reply.send(Err(error))),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Tables and indexes: one table per collection, a generated column per indexed field.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::column_of;
+use crate::store::{Collection, Index, OpenError};
+
+/// Raised only when a table changes its shape; new collections and indexes are simply added.
+const SCHEMA: i64 = 1;
+/// "Clrl" in the file's header: this database is ours.
+const APPLICATION: i64 = 0x436c_726c;
+/// How long one process waits for another's write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) fn open_for_writing(
+    path: &Path,
+    collections: &[&'static Collection],
+) -> Result<Connection, OpenError> {
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    build(&mut connection, collections).map_err(|error| refused(path, &error))?;
+    Ok(connection)
+}
+
+pub(super) fn open_for_reading(path: &Path) -> Result<Connection, OpenError> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// Looks before anything is written, so that a file that is not ours or not whole stays as it is.
+pub(super) fn check(path: &Path) -> Result<(), OpenError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let look = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let tables = look("SELECT count(*) FROM sqlite_schema").map_err(|error| refused(path, &error))?;
+    if tables == 0 {
+        return Ok(());
+    }
+    if look("PRAGMA application_id").map_err(|error| refused(path, &error))? != APPLICATION {
+        return Err(OpenError::Foreign { path: path.to_owned() });
+    }
+    let found = look("PRAGMA user_version").map_err(|error| refused(path, &error))?;
+    if found > SCHEMA {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: SCHEMA });
+    }
+    check_pages(path, &connection)
+}
+
+fn check_pages(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let verdict = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match verdict.map_err(|error| refused(path, &error))?.as_str() {
+        "ok" => Ok(()),
+        detail => Err(OpenError::Damaged { path: path.to_owned(), detail: detail.to_owned() }),
+    }
+}
+
+fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
+    let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| refused(path, &error))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| refused(path, &error))?;
+    Ok(connection)
+}
+
+/// A file that is locked, or a disk that is full, is not a damaged file.
+fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
+    let (path, detail) = (path.to_owned(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::Damaged { path, detail },
+        _ => OpenError::NoAccess { path, source: io::Error::other(detail) },
+    }
+}
+
+fn build(connection: &mut Connection, collections: &[&'static Collection]) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", SCHEMA)?;
+    for collection in collections {
+        transaction.execute_batch(&table(collection.name))?;
+        for index in collection.indexes {
+            add_index(&transaction, collection.name, index)?;
+        }
+    }
+    transaction.commit()
+}
+
+fn table(name: &str) -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS {name} (id TEXT PRIMARY KEY, version INTEGER NOT NULL, \
+         created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, body TEXT NOT NULL) STRICT"
+    )
+}
+
+fn add_index(connection: &Connection, table: &str, index: &Index) -> rusqlite::Result<()> {
+    let column = column_of(index.field);
+    let known = "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2";
+    if connection.query_row(known, [table, &column], |row| row.get::<_, i64>(0))? == 0 {
+        connection.execute_batch(&format!(
+            "ALTER TABLE {table} ADD COLUMN {column} ANY \
+             GENERATED ALWAYS AS (json_extract(body, '$.{}')) VIRTUAL",
+            index.field
+        ))?;
+    }
+    let (unique, columns) =
+        if index.unique { ("UNIQUE", column.clone()) } else { ("", format!("{column}, id")) };
+    connection.execute_batch(&format!(
+        "CREATE {unique} INDEX IF NOT EXISTS {table}_{column} ON {table} ({columns})"
+    ))
+}

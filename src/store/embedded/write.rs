@@ -1,0 +1,143 @@
+//! The writer: gathers, commits once, then answers.
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::{MAX_GROUP, column_of, failed, read};
+use crate::domain::Timestamp;
+use crate::store::{Collection, Document, Reply, StoreError, Write};
+
+type Answered = (Reply<Document>, Result<Document, StoreError>);
+
+pub(super) fn run(mut connection: Connection, mut waiting: mpsc::Receiver<Write>, now: fn() -> Timestamp) {
+    while let Some(first) = waiting.blocking_recv() {
+        let mut group = vec![first];
+        while let Some(write) = (group.len() < MAX_GROUP).then(|| waiting.try_recv().ok()).flatten() {
+            group.push(write);
+        }
+        commit_group(&mut connection, group, now());
+    }
+}
+
+/// A conflict fails its own document alone; only a commit that fails fails the group.
+fn commit_group(connection: &mut Connection, group: Vec<Write>, now: Timestamp) {
+    let synchronous = if group.iter().any(Write::is_durable) { "FULL" } else { "NORMAL" };
+    if let Err(error) = connection.pragma_update(None, "synchronous", synchronous) {
+        return fail_all(group, &failed(&error));
+    }
+    let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(transaction) => transaction,
+        Err(error) => return fail_all(group, &failed(&error)),
+    };
+    let answers: Vec<Answered> =
+        group.into_iter().filter_map(|write| apply_inside(&transaction, write, now)).collect();
+    let committed = transaction.commit().map_err(|error| failed(&error));
+    for (reply, result) in answers {
+        answer(reply, committed.clone().and(result));
+    }
+}
+
+fn fail_all(group: Vec<Write>, error: &StoreError) {
+    group.into_iter().for_each(|write| write.fail(error.clone()));
+}
+
+/// A full disk makes SQLite roll back on its own: whatever followed would be written outside the transaction.
+fn apply_inside(transaction: &Transaction<'_>, write: Write, now: Timestamp) -> Option<Answered> {
+    if transaction.is_autocommit() {
+        write.fail(StoreError::Failed("an earlier write of the same group was rolled back".into()));
+        return None;
+    }
+    Some(apply(transaction, write, now))
+}
+
+fn apply(connection: &Connection, write: Write, now: Timestamp) -> Answered {
+    match write {
+        Write::Insert { collection, id, body, reply } => {
+            (reply, insert(connection, collection, id, body, now))
+        }
+        Write::CompareAndSet { collection, id, version, body, reply } => {
+            (reply, compare_and_set(connection, collection, &id, version, &body, now))
+        }
+    }
+}
+
+fn insert(
+    connection: &Connection,
+    collection: &'static Collection,
+    id: String,
+    body: Value,
+    now: Timestamp,
+) -> Result<Document, StoreError> {
+    let sql = format!(
+        "INSERT INTO {} (id, version, created_at, updated_at, body) VALUES (?1, 1, ?2, ?2, ?3)",
+        collection.name
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(|error| failed(&error))?;
+    let inserted = statement.execute(params![id, now.as_millis().cast_signed(), body.to_string()]);
+    inserted.map_err(|error| explain(collection, &error))?;
+    Ok(Document { id, version: 1, created_at: now, updated_at: now, body })
+}
+
+fn compare_and_set(
+    connection: &Connection,
+    collection: &'static Collection,
+    id: &str,
+    version: u64,
+    body: &Value,
+    now: Timestamp,
+) -> Result<Document, StoreError> {
+    let sql = format!(
+        "UPDATE {} SET body = ?1, version = version + 1, updated_at = max(?2, updated_at) \
+         WHERE id = ?3 AND version = ?4 RETURNING {}",
+        collection.name,
+        read::COLUMNS
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(|error| failed(&error))?;
+    let values = params![body.to_string(), now.as_millis().cast_signed(), id, version.cast_signed()];
+    let changed = statement.query_row(values, |row| Ok(read::document(collection, row))).optional();
+    match changed.map_err(|error| explain(collection, &error))? {
+        Some(document) => document,
+        None => Err(why_not(connection, collection, id)),
+    }
+}
+
+fn why_not(connection: &Connection, collection: &'static Collection, id: &str) -> StoreError {
+    match read::get(connection, collection, id) {
+        Ok(Some(_)) => StoreError::Lost { collection: collection.name, id: id.to_owned() },
+        Ok(None) => StoreError::NotFound { collection: collection.name, id: id.to_owned() },
+        Err(error) => error,
+    }
+}
+
+/// SQLite names the column that was taken: `UNIQUE constraint failed: users.by_name`.
+fn explain(collection: &'static Collection, error: &rusqlite::Error) -> StoreError {
+    let taken = error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation);
+    if !taken {
+        return failed(error);
+    }
+    let text = error.to_string();
+    let names = |column: &str| text.ends_with(&format!(": {}.{column}", collection.name));
+    let indexed = collection.indexes.iter().find(|index| names(&column_of(index.field)));
+    let field = indexed.map_or("id", |index| index.field);
+    StoreError::Conflict { collection: collection.name, field }
+}
+
+/// Who asked may have gone away: the write stands all the same.
+fn answer(reply: Reply<Document>, result: Result<Document, StoreError>) {
+    drop(reply.send(result));
+}
+
+impl Write {
+    fn is_durable(&self) -> bool {
+        match self {
+            Self::Insert { collection, .. } | Self::CompareAndSet { collection, .. } => collection.durable,
+        }
+    }
+
+    pub(super) fn fail(self, error: StoreError) {
+        match self {
+            Self::Insert { reply, .. } | Self::CompareAndSet { reply, .. } => answer(reply, Err(error)),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What can go wrong with the store, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StoreError {
+    #[error("{collection} already has a document with this {field}; choose another {field}")]
+    Conflict { collection: &'static str, field: &'static str },
+    #[error("{collection} has no document {id}")]
+    NotFound { collection: &'static str, id: String },
+    /// Read again and decide again.
+    #[error("{collection} {id} was changed by somebody else in the meantime; read it again")]
+    Lost { collection: &'static str, id: String },
+    #[error("{collection} {id} does not have the expected form ({detail}); mend or remove this document")]
+    Unreadable { collection: &'static str, id: String, detail: String },
+    #[error("{collection} has no index on {field}")]
+    NotIndexed { collection: &'static str, field: &'static str },
+    #[error("the store has too many requests waiting; try again in a moment")]
+    Busy,
+    #[error("the store is closed")]
+    Closed,
+    #[error("the store could not do it: {0}; look at disk space and permissions")]
+    Failed(String),
+}
+
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error("cannot open the store {}: {source}; check store.path and the permissions of its folder", path.display())]
+    NoAccess { path: PathBuf, source: io::Error },
+    #[error(
+        "the store {} is damaged ({detail}); it was left as it is. Restore a backup, or move the file (with its \
+         -wal and -shm) away to start empty", path.display()
+    )]
+    Damaged { path: PathBuf, detail: String },
+    #[error(
+        "the store {} was written by a newer Clearline (schema {found}, this one knows {known}); it was left as it \
+         is. Start the newer version, or set store.path to another file", path.display()
+    )]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("{} is a database of another program; set store.path to a file of Clearline's own", path.display())]
+    Foreign { path: PathBuf },
+}

@@ -1,0 +1,103 @@
+//! The interface every room above sees, and the contract of a back end below.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::{Collection, Document, Page, Query, StoreError};
+
+/// Carries commands to wherever the documents lie. Must not block: what cannot be queued is answered `Busy`.
+pub trait Backend: Send + Sync {
+    fn submit(&self, command: Command);
+}
+
+pub type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+#[derive(Debug)]
+pub enum Command {
+    Read(Read),
+    Write(Write),
+}
+
+#[derive(Debug)]
+pub enum Read {
+    Get { collection: &'static Collection, id: String, reply: Reply<Option<Document>> },
+    Find { collection: &'static Collection, query: Query, reply: Reply<Page> },
+}
+
+#[derive(Debug)]
+pub enum Write {
+    Insert {
+        collection: &'static Collection,
+        id: String,
+        body: Value,
+        reply: Reply<Document>,
+    },
+    CompareAndSet {
+        collection: &'static Collection,
+        id: String,
+        version: u64,
+        body: Value,
+        reply: Reply<Document>,
+    },
+}
+
+/// A handle to the documents; clones share one back end.
+#[derive(Clone)]
+pub struct Store {
+    backend: Arc<dyn Backend>,
+}
+
+impl Store {
+    pub fn new(backend: impl Backend + 'static) -> Self {
+        Self { backend: Arc::new(backend) }
+    }
+
+    /// `Conflict` names the field that is taken; a taken id is the field `id`.
+    pub async fn insert(
+        &self,
+        collection: &'static Collection,
+        id: &str,
+        body: Value,
+    ) -> Result<Document, StoreError> {
+        let id = id.to_owned();
+        self.ask(|reply| Command::Write(Write::Insert { collection, id, body, reply })).await
+    }
+
+    pub async fn get(
+        &self,
+        collection: &'static Collection,
+        id: &str,
+    ) -> Result<Option<Document>, StoreError> {
+        let id = id.to_owned();
+        self.ask(|reply| Command::Read(Read::Get { collection, id, reply })).await
+    }
+
+    /// Replaces the body if nobody has since `version`; else `Lost`.
+    pub async fn compare_and_set(
+        &self,
+        collection: &'static Collection,
+        id: &str,
+        version: u64,
+        body: Value,
+    ) -> Result<Document, StoreError> {
+        let id = id.to_owned();
+        self.ask(|reply| Command::Write(Write::CompareAndSet { collection, id, version, body, reply })).await
+    }
+
+    pub async fn find(&self, collection: &'static Collection, query: Query) -> Result<Page, StoreError> {
+        match query.equals {
+            Some((field, _)) if !collection.has_index(field) => {
+                Err(StoreError::NotIndexed { collection: collection.name, field })
+            }
+            _ => self.ask(|reply| Command::Read(Read::Find { collection, query, reply })).await,
+        }
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.backend.submit(command(reply));
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+}

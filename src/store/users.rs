@@ -1,0 +1,39 @@
+//! Users by id and by name.
+
+use serde_json::Value;
+
+use super::{Collection, Index, Query, Store, StoreError};
+use crate::domain::{User, UserId};
+
+pub static USERS: Collection =
+    Collection { name: "users", indexes: &[Index::unique("name"), Index::plain("tenant_id")], durable: true };
+
+#[derive(Clone)]
+pub struct Users {
+    store: Store,
+}
+
+impl Users {
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    pub async fn insert(&self, user: &User) -> Result<(), StoreError> {
+        self.store.insert(&USERS, user.id.as_str(), body_of(user)?).await.map(drop)
+    }
+
+    /// Always from the store and never from a cache: a new key counts from the next call on (SPEC K4).
+    pub async fn get(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let document = self.store.get(&USERS, id.as_str()).await?;
+        document.map(|document| document.parse(&USERS)).transpose()
+    }
+
+    pub async fn by_name(&self, name: &str) -> Result<Option<User>, StoreError> {
+        let page = self.store.find(&USERS, Query::equals("name", name, 1)).await?;
+        page.documents.first().map(|document| document.parse(&USERS)).transpose()
+    }
+}
+
+fn body_of(user: &User) -> Result<Value, StoreError> {
+    serde_json::to_value(user).map_err(|error| StoreError::Failed(error.to_string()))
+}

@@ -1,0 +1,114 @@
+//! Log lines: human or JSON, on standard error, because standard output belongs to the command's result.
+
+use std::io;
+
+use thiserror::Error;
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::config::{Log, LogFormat, LogLevel};
+
+#[derive(Debug, Error)]
+#[error("logging is set up already; it can be done once in a process")]
+pub struct LoggingError(#[from] TryInitError);
+
+/// Once per process, before anything is logged.
+pub fn init_logging(log: &Log) -> Result<(), LoggingError> {
+    Ok(subscriber(log, io::stderr).try_init()?)
+}
+
+fn subscriber<W>(log: &Log, writer: W) -> impl Subscriber + Send + Sync + 'static
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer);
+    let lines = match log.format {
+        LogFormat::Human => lines.with_ansi(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry().with(lines.with_filter(heard(log.level)))
+}
+
+fn heard(level: LogLevel) -> Targets {
+    let ours = filter_of(level);
+    Targets::new().with_default(ours.min(LevelFilter::WARN)).with_target(env!("CARGO_CRATE_NAME"), ours)
+}
+
+fn filter_of(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::domain::{CallId, Secret};
+
+    #[derive(Clone, Default)]
+    struct Sheet(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sheet {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: LogFormat, level: LogLevel, work: impl FnOnce()) -> String {
+        let sheet = Sheet::default();
+        let writer = sheet.clone();
+        let subscriber = subscriber(&Log { format, level }, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, work);
+        let bytes = sheet.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_json_line_carries_the_calls_id_and_only_the_hint_of_a_key() {
+        let key = Secret::new("AIzaSyA-very-long-key-9876");
+        let line = logged(LogFormat::Json, LogLevel::Info, || {
+            tracing::info!(call = %CallId::new("c1"), %key, "Using user-specific API key");
+        });
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&line["call"], &line["key"]), (&"c1".into(), &"AIzaSy…9876".into()));
+        assert_eq!(line["message"], "Using user-specific API key");
+    }
+
+    #[test]
+    fn libraries_are_heard_from_warnings_upwards_even_at_trace() {
+        let text = logged(LogFormat::Human, LogLevel::Trace, || {
+            tracing::trace!("ours");
+            tracing::debug!(target: "tungstenite::handshake", "x-goog-api-key: AIza");
+            tracing::warn!(target: "rustls", "odd certificate");
+        });
+        assert!(
+            text.contains("ours") && text.contains("odd certificate") && !text.contains("AIza"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_level_hides_what_is_below_it() {
+        let text = logged(LogFormat::Human, LogLevel::Warn, || {
+            tracing::info!("small talk");
+            tracing::warn!("wake up");
+        });
+        assert!(text.contains("wake up") && !text.contains("small talk"), "{text}");
+    }
+}

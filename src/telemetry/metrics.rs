@@ -1,0 +1,178 @@
+//! Figures as atomics with a fixed table of names: counting costs one instruction and can be done anywhere.
+
+use std::array;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use crate::domain::Outcome;
+
+macro_rules! table {
+    ($(#[$doc:meta])* $kind:ident { $($name:ident = $text:literal, $help:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $kind {
+            $(#[doc = $help] $name,)*
+        }
+
+        impl $kind {
+            const TABLE: &'static [(&'static str, &'static str)] = &[$(($text, $help),)*];
+        }
+    };
+}
+
+table! {
+    /// Only ever grows.
+    Counter {
+        CallsInbound = "clearline_calls_inbound_total", "Calls that came in and were accepted.";
+        CallsOutbound = "clearline_calls_outbound_total", "Calls that were placed.";
+        InboundWithoutOwner = "clearline_inbound_without_owner_total", "Calls to numbers nobody owns, answered 404.";
+        SessionRebuilds = "clearline_session_rebuilds_total", "Call sessions rebuilt after a failure.";
+        SipMalformed = "clearline_sip_malformed_total", "SIP messages that could not be read.";
+        SipRefusedSources = "clearline_sip_refused_sources_total", "SIP requests from sources that may not call in.";
+        RtpForeign = "clearline_rtp_foreign_packets_total", "Packets on a call's port from a host not the call's.";
+        RtpDropped = "clearline_rtp_dropped_packets_total", "Packets dropped because a bound was reached.";
+        RtpLate = "clearline_rtp_late_packets_total", "Packets that came after their time to be played.";
+        RtpUnknown = "clearline_rtp_unknown_packets_total", "Packets that belong to no call or are no RTP.";
+        MediaStepsLate = "clearline_media_steps_late_total", "Steps of the media clock that began too late.";
+        KeyDefaultUsed = "clearline_key_default_used_total", "Calls that borrowed the default key.";
+        KeyRefusedByModel = "clearline_key_refused_by_model_total", "Keys the model refused.";
+        ModelConnections = "clearline_model_connections_total", "Connections opened to the voice model.";
+        ModelConnectionsLost = "clearline_model_connections_lost_total", "Connections to the voice model that were lost.";
+        StoreFailures = "clearline_store_failures_total", "Requests the store could not serve.";
+    }
+}
+
+table! {
+    /// Goes up and down.
+    Gauge {
+        CallsActive = "clearline_calls_active", "Calls up right now.";
+        MediaPortsInUse = "clearline_media_ports_in_use", "Local RTP ports held by calls.";
+        KeyLeases = "clearline_key_leases", "Model sessions booked on Google projects.";
+        SipDialogs = "clearline_sip_dialogs", "SIP dialogs held.";
+        SipTransactions = "clearline_sip_transactions", "SIP transactions held.";
+        GatewaysRegistered = "clearline_gateways_registered", "Gateways that accepted our registration.";
+    }
+}
+
+const ENDED: (&str, &str) = ("clearline_calls_ended_total", "Calls by the outcome they ended with.");
+const OUTCOMES: [Outcome; 17] = [
+    Outcome::Completed,
+    Outcome::Transferred,
+    Outcome::Machine,
+    Outcome::NoAnswer,
+    Outcome::Busy,
+    Outcome::Rejected,
+    Outcome::Canceled,
+    Outcome::InvalidNumber,
+    Outcome::Unreachable,
+    Outcome::TrunkAuth,
+    Outcome::TrunkFailed,
+    Outcome::MediaFailed,
+    Outcome::ModelFailed,
+    Outcome::RefusedNoKey,
+    Outcome::RefusedCapacity,
+    Outcome::RefusedPolicy,
+    Outcome::EngineLost,
+];
+
+/// One engine's figures; shared by reference.
+pub struct Metrics {
+    counters: [AtomicU64; Counter::TABLE.len()],
+    gauges: [AtomicI64; Gauge::TABLE.len()],
+    ended: [AtomicU64; OUTCOMES.len()],
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            counters: array::from_fn(|_| AtomicU64::new(0)),
+            gauges: array::from_fn(|_| AtomicI64::new(0)),
+            ended: array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+}
+
+impl Metrics {
+    pub fn count(&self, counter: Counter) {
+        self.add(counter, 1);
+    }
+
+    pub fn add(&self, counter: Counter, amount: u64) {
+        self.counters[counter as usize].fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub fn count_ended(&self, outcome: Outcome) {
+        self.ended[outcome as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn set(&self, gauge: Gauge, value: i64) {
+        self.gauges[gauge as usize].store(value, Ordering::Relaxed);
+    }
+
+    /// Moves a gauge that several owners share.
+    pub fn shift(&self, gauge: Gauge, by: i64) {
+        self.gauges[gauge as usize].fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub fn counter(&self, counter: Counter) -> u64 {
+        self.counters[counter as usize].load(Ordering::Relaxed)
+    }
+
+    pub fn gauge(&self, gauge: Gauge) -> i64 {
+        self.gauges[gauge as usize].load(Ordering::Relaxed)
+    }
+
+    /// Prometheus text exposition, version 0.0.4.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        for ((name, help), value) in Counter::TABLE.iter().zip(&self.counters) {
+            header(&mut text, name, help, "counter");
+            line(&mut text, name, value.load(Ordering::Relaxed));
+        }
+        for ((name, help), value) in Gauge::TABLE.iter().zip(&self.gauges) {
+            header(&mut text, name, help, "gauge");
+            line(&mut text, name, value.load(Ordering::Relaxed));
+        }
+        header(&mut text, ENDED.0, ENDED.1, "counter");
+        for (outcome, value) in OUTCOMES.iter().zip(&self.ended) {
+            let name = format!("{}{{outcome=\"{outcome}\"}}", ENDED.0);
+            line(&mut text, &name, value.load(Ordering::Relaxed));
+        }
+        text
+    }
+}
+
+fn header(text: &mut String, name: &str, help: &str, kind: &str) {
+    writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("a String takes every text");
+}
+
+fn line(text: &mut String, name: &str, value: impl std::fmt::Display) {
+    writeln!(text, "{name} {value}").expect("a String takes every text");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_rendered_for_prometheus() {
+        let metrics = Metrics::default();
+        metrics.count(Counter::RtpForeign);
+        metrics.add(Counter::RtpForeign, 2);
+        metrics.shift(Gauge::CallsActive, 3);
+        metrics.shift(Gauge::CallsActive, -1);
+        metrics.count_ended(Outcome::EngineLost);
+        let text = metrics.render();
+        assert!(text.contains("# TYPE clearline_rtp_foreign_packets_total counter\n"));
+        assert!(text.contains("\nclearline_rtp_foreign_packets_total 3\n"));
+        assert!(text.contains("\nclearline_calls_active 2\n"));
+        assert!(text.contains("\nclearline_calls_ended_total{outcome=\"engine_lost\"} 1\n"));
+    }
+
+    #[test]
+    fn every_outcome_is_counted_under_its_own_name() {
+        for (index, outcome) in OUTCOMES.iter().enumerate() {
+            assert_eq!(index, *outcome as usize, "{outcome}");
+        }
+    }
+}

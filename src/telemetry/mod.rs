@@ -1,0 +1,11 @@
+//! What an operator sees: log lines on standard error, and figures for Prometheus.
+//!
+//! Secrets and phone numbers mask themselves by type (`Secret`, `PhoneNumber`), so no filter stands between a line
+//! and its writer. Libraries know nothing of those types: they are heard from WARN upwards only, whatever the level
+//! is. The packet path never logs; it counts, in [`Metrics`], which are plain atomics behind a fixed table of names.
+
+mod logging;
+mod metrics;
+
+pub use logging::{LoggingError, init_logging};
+pub use metrics::{Counter, Gauge, Metrics};
