@@ -1,6 +1,6 @@
 //! Listening: is this tone there, and is what arrived the same as what was sent?
 //!
-//! All files are read through sox at 96 kHz, so that rates, laws and containers are decoded by a stranger, and so that
+//! All files are read through sox, held to the telephone's band, at 96 kHz, so that rates, laws and containers are decoded by a stranger, and so that
 //! two signals can be laid on each other to a hundredth of a millisecond.
 
 use std::f64::consts::TAU;
@@ -71,7 +71,8 @@ impl Sound {
         let output = Command::new("sox")
             .args(form)
             .arg(file)
-            .args(["-r", "96000", "-c", "1", "-e", "signed", "-b", "16", "-t", "raw", "-"])
+            .args(["-c", "1", "-e", "signed", "-b", "16", "-t", "raw", "-"])
+            .args(["rate", "8000", "rate", "96000"])
             .output()
             .expect("sox can be run");
         let complaint = String::from_utf8_lossy(&output.stderr);
