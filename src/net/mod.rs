@@ -1,1 +1,6 @@
 //! Thin adapters to the outside world: they move bytes and know no meaning.
+//!
+//! - `voice_ws`: one websocket to the voice model, opened with the call's key; `upgrade` is its HTTP handshake.
+
+mod upgrade;
+pub mod voice_ws;
