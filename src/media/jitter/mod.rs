@@ -3,7 +3,7 @@
 //! Audio lies decoded in a ring by its time stamp, one sample a tick. So packets of any length, reordered, overlapping
 //! or of another codec than their neighbours, find their place by themselves, and a frame is simply the next 160 ticks;
 //! what is missing in it is seen sample by sample. A cursor marks the tick that goes out next. How far it lies behind the quickest
-//! packets is the depth; it is kept near the target that [`delay`] measures by telling the path to repeat a frame
+//! packets is the depth; it is kept near the target that `delay` measures by telling the path to repeat a frame
 //! (nothing is taken) or to merge two, in silence where possible. Differences of clocks show as a depth that wanders
 //! off and are mended the same way; the pacing itself never changes.
 //!

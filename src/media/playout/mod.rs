@@ -7,7 +7,7 @@
 //! reader reports in two further atomics how much it has taken and how much of the turn was heard, each tagged with
 //! its generation, so that a position of an abandoned turn is never taken for one of the next.
 //!
-//! Bounds: by duration (`max_ms`), and by [`MAX_ENTRIES`] slots of 24 bytes plus the audio itself.
+//! Bounds: by duration (`max_ms`), and by `MAX_ENTRIES` slots of 24 bytes plus the audio itself.
 
 mod reader;
 mod writer;
