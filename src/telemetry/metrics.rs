@@ -37,7 +37,7 @@ table! {
         KeyDefaultUsed = "clearline_key_default_used_total", "Calls that borrowed the default key.";
         KeyRefusedByModel = "clearline_key_refused_by_model_total", "Keys the model refused.";
         ModelConnections = "clearline_model_connections_total", "Connections opened to the voice model.";
-        ModelConnectionsLost = "clearline_model_connections_lost_total", "Connections to the voice model that were lost.";
+        ModelConnectionsLost = "clearline_model_connections_lost_total", "Model connections that were lost.";
         StoreFailures = "clearline_store_failures_total", "Requests the store could not serve.";
     }
 }

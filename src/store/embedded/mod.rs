@@ -1,7 +1,7 @@
 //! The embedded back end: one SQLite file (WAL), for engines that need no database server.
 //!
 //! One thread writes and one reads, each with its own connection and a bounded queue; callers only ever wait for a
-//! oneshot. The writer takes what has gathered in its queue, up to [`MAX_GROUP`], into one transaction, and answers
+//! oneshot. The writer takes what has gathered in its queue, up to `MAX_GROUP`, into one transaction, and answers
 //! when that is committed, so that a busy engine pays for one commit per group and not per document. Groups that
 //! hold a durable collection are synced to the disk. A reader sees everything that was answered.
 //!
