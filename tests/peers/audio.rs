@@ -1,7 +1,8 @@
 //! Listening: is this tone there, and is what arrived the same as what was sent?
 //!
-//! All files are read through sox, held to the telephone's band, at 96 kHz, so that rates, laws and containers are decoded by a stranger, and so that
-//! two signals can be laid on each other to a hundredth of a millisecond.
+//! All files are read through sox, so that rates, laws and containers are decoded by a stranger. They are held to the
+//! telephone's band, where every peer's filter agrees, and brought to 96 kHz, so that two signals can be laid on each
+//! other to a hundredth of a millisecond.
 
 use std::f64::consts::TAU;
 use std::path::Path;

@@ -49,7 +49,6 @@ impl Baresip {
     fn start(bench: &Bench, law: Law, say: &Path, commands: &[&str]) -> Self {
         let folder = bench.file("baresip");
         let codec = law.codec();
-
         bench.write("baresip/contacts", "");
         bench.write(
             "baresip/accounts",

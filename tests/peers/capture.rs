@@ -29,7 +29,8 @@ impl Capture {
     /// Returns when packets are being recorded.
     pub(crate) fn start(bench: &Bench) -> Self {
         let file = bench.file("capture.pcap");
-        let arguments = ["-q", "-i", LINK, "-f", "udp", "-w", &file.to_string_lossy()];
+        // -B: MiB of kernel buffer; a packet the witness misses would look like one that was never sent.
+        let arguments = ["-q", "-B", "64", "-i", LINK, "-f", "udp", "-w", &file.to_string_lossy()];
         let dumpcap = bench.start(Side::Peer, "dumpcap", &arguments);
         dumpcap.wait_for("File:");
         Self { dumpcap, file }

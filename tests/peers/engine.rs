@@ -16,8 +16,12 @@ const OWNER: &str = "alice";
 const KEY: &str = "AIzaSyPeers-not-a-real-key-0001";
 
 /// What calls take and have to give back: each is a gauge that is 0 on an engine without calls.
-const TAKEN_BY_CALLS: [&str; 5] =
-    ["clearline_calls", "clearline_leases", "clearline_routes", "clearline_ports_held", "clearline_dialogs"];
+const TAKEN_BY_CALLS: [&str; 4] = [
+    "clearline_calls_active",
+    "clearline_media_ports_in_use",
+    "clearline_key_leases",
+    "clearline_sip_dialogs",
+];
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 const LOOKS: u32 = 120;
 
@@ -135,8 +139,12 @@ address = "{PEER_IP}:5060"
 domain = "{PEER_IP}"
 register = false
 
+[media]
+bind = "{ENGINE_IP}"
+
 [voice]
 url = "ws://{model}"
+allow_insecure_url = true
 
 # One owner has one key, and one project: two hundred calls on it are more than a project's usual share.
 [keys]

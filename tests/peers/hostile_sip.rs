@@ -9,7 +9,7 @@ use crate::bench::{Bench, ENGINE_IP, PEER_IP, Side};
 use crate::engine::Engine;
 use crate::model::Model;
 use crate::sipp::{Sipp, Talk};
-use crate::voices::{self, LISTENS_FIRST_SECONDS, TALK_MS, TONE_HZ, TONE_SECONDS};
+use crate::voices::{self, TONE_HZ, TONE_SECONDS};
 
 /// The first ports an engine would take for media.
 const MEDIA_PORTS: Range<u16> = 16_384..16_448;
@@ -22,16 +22,17 @@ fn a_call_does_not_notice_garbage_and_forgeries() {
     let model = Model::start(&bench);
     let engine = Engine::serve(&bench);
     let law = Law::Mu;
-    let audio = voices::tone(&bench, law, LISTENS_FIRST_SECONDS);
-    let talk = Talk { law, audio, talk_ms: TALK_MS, calls: 1, calls_per_second: 1 };
-    let sipp = Sipp::call(&bench, Side::Peer, "100", &talk);
-    engine.wait_for_log("Locked RTP session");
-
+    let audio = voices::tone(&bench, law, 0.0);
+    let talk = Talk { law, audio, talk_ms: 5_000, calls: 1, calls_per_second: 1 };
     for (n, datagram) in garbage().into_iter().chain(forgeries()).enumerate() {
         bench.write(&format!("hostile/{n:03}"), datagram);
     }
-    throw_at_engine(&bench, "hostile", 5060..5061);
     bench.write("noise/0", noise(400));
+
+    let sipp = Sipp::call(&bench, Side::Peer, "100", &talk);
+    // From here on the caller's tone sounds, and none of it may be lost.
+    engine.wait_for_log("Locked RTP session");
+    throw_at_engine(&bench, "hostile", 5060..5061);
     throw_at_engine(&bench, "noise", MEDIA_PORTS);
 
     sipp.finish().expect_all_successful(1);

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::process::Command;
 
 use crate::audio::Law;
 use crate::bench::{Bench, ENGINE_IP, PEER_IP, Side};
@@ -57,21 +56,13 @@ impl Sipp {
     fn start(bench: &Bench, side: Side, role: &str, how: &[&str], talk: &Talk) -> Self {
         let statistics = bench.file(&format!("{role}.csv"));
         let address = address_of(side);
-        let mut command: Command = bench.command(side, "sipp");
+        let mut command = bench.command(side, "sipp");
         command
             .args(how)
-            .args(["-i", address, "-mi", address, "-p", SIP_PORT, "-m", &talk.calls.to_string()])
-            .args([
-                "-nostdin",
-                "-cid_str",
-                CALL_ID_FORM,
-                "-timeout",
-                GIVE_UP,
-                "-timeout_error",
-                "-trace_err",
-                "-trace_stat",
-                "-stf",
-            ])
+            .args(["-i", address, "-mi", address, "-p", SIP_PORT])
+            .args(["-m", &talk.calls.to_string(), "-cid_str", CALL_ID_FORM])
+            .args(["-nostdin", "-timeout", GIVE_UP, "-timeout_error"])
+            .args(["-trace_err", "-trace_stat", "-stf"])
             .arg(&statistics);
         Self { process: Process::start(&format!("sipp, the {role}"), &mut command), statistics }
     }
@@ -101,7 +92,7 @@ impl Verdict {
     }
 }
 
-pub(crate) fn address_of(side: Side) -> &'static str {
+fn address_of(side: Side) -> &'static str {
     match side {
         Side::Engine => ENGINE_IP,
         Side::Peer => PEER_IP,
