@@ -7,5 +7,6 @@
 pub mod domain;
 pub mod media;
 pub mod net;
+pub mod sandbox;
 pub mod sip;
 pub mod voice;

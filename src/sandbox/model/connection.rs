@@ -16,7 +16,7 @@ use super::session::{Frame, Input, Output, Session};
 use super::settings::bounded_ms;
 use super::state::{Admitted, State, lock};
 
-const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 /// A client that reads nothing for so long is given up.
 const SEND_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the client's own close frame is waited for.
@@ -153,6 +153,6 @@ impl Connection<'_> {
             }
         };
         // Whether the client answers or not, the connection is over.
-        if timeout(CLOSE_PATIENCE, closing).await.is_err() {}
+        timeout(CLOSE_PATIENCE, closing).await.ok();
     }
 }

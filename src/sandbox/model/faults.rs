@@ -162,11 +162,9 @@ impl Faults {
     }
 
     pub(super) fn turn_is_empty(&self, number: u32) -> bool {
-        self.find(|fault| match fault {
-            Fault::EmptyTurn { turn } => turn.is_none_or(|only| only == number).then_some(()),
-            _ => None,
-        })
-        .is_some()
+        self.0
+            .iter()
+            .any(|fault| matches!(fault, Fault::EmptyTurn { turn } if turn.is_none_or(|only| only == number)))
     }
 }
 

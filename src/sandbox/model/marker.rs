@@ -12,7 +12,7 @@ const SPACING_HZ: f64 = 80.0;
 const ROUNDS: usize = TONES - 1;
 const PAIRS_A_ROUND: usize = TONES / 2;
 
-/// Half the amplitude of the pair; together they peak 20 dB below full scale.
+/// Of each tone; together they peak 20 dB below full scale.
 const TONE_AMPLITUDE: f64 = 1_638.0;
 
 /// A tone is heard in a window when it holds this part of the window's energy …
@@ -113,6 +113,7 @@ fn amplitude_at(window: &[i16], rate: u32, hz: f64) -> f64 {
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::prompts::Prompt;
     use super::*;
 
     fn recording(markers: &[Marker], rate: u32, ms: usize) -> Vec<i16> {
@@ -154,6 +155,13 @@ mod tests {
         let mixed = recording(&[own, foreign], 24_000, 500);
         assert!(own.heard_in(&mixed, 24_000) && foreign.heard_in(&mixed, 24_000));
         assert_eq!(Marker::tones_heard_in(&mixed, 24_000).len(), 4);
+    }
+
+    #[test]
+    fn no_prompt_sounds_like_a_marker() {
+        for prompt in Prompt::ALL {
+            assert!(Marker::tones_heard_in(prompt.samples(), 24_000).is_empty(), "{prompt:?}");
+        }
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl State {
         }
         let silenced = shared.past.len().checked_sub(MAX_PAST_AUDIO + 1);
         if let Some(report) = silenced.and_then(|index| shared.past.get_mut(index)) {
-            report.audio = Vec::new();
+            report.audio = Arc::from([]);
         }
         drop(shared);
         self.moved.notify_waiters();
@@ -162,6 +162,15 @@ impl State {
 
     /// All sessions in the order they came, with their audio.
     pub(super) fn reports(&self) -> Vec<SessionReport> {
+        self.describe_all(Live::report)
+    }
+
+    /// The same without the audio of those that run, which is much to copy.
+    pub(super) fn summaries(&self) -> Vec<SessionReport> {
+        self.describe_all(|live| lock(&live.session).report())
+    }
+
+    fn describe_all(&self, describe: impl Fn(&Live) -> SessionReport) -> Vec<SessionReport> {
         let (mut reports, live) = {
             let shared = lock(&self.shared);
             (
@@ -169,7 +178,7 @@ impl State {
                 shared.live.values().cloned().collect::<Vec<_>>(),
             )
         };
-        reports.extend(live.iter().map(Live::report));
+        reports.extend(live.iter().map(describe));
         reports.sort_by_key(|report| report.connection);
         reports
     }
@@ -210,7 +219,7 @@ impl State {
 impl Live {
     fn report(&self) -> SessionReport {
         let session = lock(&self.session);
-        SessionReport { audio: session.audio(), ..session.report() }
+        SessionReport { audio: session.audio().into(), ..session.report() }
     }
 }
 
