@@ -106,31 +106,45 @@ impl Connection<'_> {
     /// Sends what the session has to say; `false` when the connection is over.
     async fn send_outputs(&mut self) -> bool {
         while let Some(output) = self.poll_output() {
-            let goes_on = match output {
-                Output::Send(Frame::Binary(bytes)) => self.send(Message::Binary(bytes.into())).await,
-                Output::Send(Frame::Text(text)) => self.send(Message::Text(text.into())).await,
-                Output::Open { wanted, handle, model } => {
-                    let identity = &self.admitted.identity;
-                    let (marker, resumption) =
-                        self.state.open(identity, wanted, handle.as_deref(), model, now());
-                    self.feed(Input::Opened { marker, resumption });
-                    true
-                }
-                Output::Keep { name, memory } => {
-                    self.state.keep(&self.admitted.identity.session, name, memory);
-                    true
-                }
-                Output::Close(refusal) => {
-                    self.close(refusal).await;
-                    false
-                }
-                Output::Cut => false,
-            };
-            if !goes_on {
+            if !self.apply(output).await {
                 return false;
             }
         }
-        self.flush().await && lock(&self.session).is_open()
+        let goes_on = lock(&self.session).is_open();
+        if !goes_on {
+            self.leave();
+        }
+        self.flush().await && goes_on
+    }
+
+    async fn apply(&mut self, output: Output) -> bool {
+        match output {
+            Output::Send(Frame::Binary(bytes)) => return self.send(Message::Binary(bytes.into())).await,
+            Output::Send(Frame::Text(text)) => return self.send(Message::Text(text.into())).await,
+            Output::Open { wanted, handle, model } => {
+                let identity = &self.admitted.identity;
+                let (marker, resumption) = self.state.open(identity, wanted, handle.as_deref(), model, now());
+                self.feed(Input::Opened { marker, resumption });
+            }
+            Output::Keep { name, memory } => {
+                self.state.keep(&self.admitted.identity.session, name, memory);
+            }
+            Output::Close(refusal) => {
+                self.leave();
+                self.close(refusal).await;
+                return false;
+            }
+            Output::Cut => {
+                self.leave();
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Before the client learns of the end: it may come back with its handle at once.
+    fn leave(&self) {
+        self.state.leave(&self.admitted.identity, now());
     }
 
     fn poll_output(&self) -> Option<Output> {

@@ -149,6 +149,22 @@ mod tests {
         }
     }
 
+    /// Quantised as G.711 µ-law does: 255 levels, spaced by the logarithm.
+    fn through_g711(sample: i16) -> i16 {
+        let level = (1.0 + 255.0 * f64::from(sample).abs() / 32_768.0).ln() / 256.0_f64.ln();
+        let quantised = (level * 127.0).round() / 127.0;
+        (f64::from(sample).signum() * (256.0_f64.powf(quantised) - 1.0) / 255.0 * 32_767.0) as i16
+    }
+
+    #[test]
+    fn a_marker_survives_the_telephone_codec() {
+        for number in (0..Marker::COUNT).step_by(7) {
+            let marker = Marker::number(number);
+            let coded: Vec<i16> = recording(&[marker], 8_000, 500).into_iter().map(through_g711).collect();
+            assert_eq!(Marker::tones_heard_in(&coded, 8_000), marker.tones_hz());
+        }
+    }
+
     #[test]
     fn crosstalk_of_a_second_marker_shows_as_foreign_tones() {
         let (own, foreign) = (Marker::number(3), Marker::number(4));

@@ -142,13 +142,14 @@ impl State {
         lock(&self.shared).handles.keep(session, name, memory);
     }
 
+    /// Gives the place back and keeps the report; only the first time counts.
     pub(super) fn leave(&self, identity: &Identity, now: Instant) {
-        let gone = lock(&self.shared).live.remove(&identity.connection);
-        let report = gone.map(|live| live.report());
+        let Some(gone) = lock(&self.shared).live.remove(&identity.connection) else { return };
+        let report = gone.report();
         let mut shared = lock(&self.shared);
         shared.admission.release(&identity.project);
         shared.handles.connection_ended(&identity.session, now);
-        shared.past.extend(report);
+        shared.past.push_back(report);
         if shared.past.len() > MAX_PAST_REPORTS {
             shared.past.pop_front();
         }
