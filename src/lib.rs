@@ -10,6 +10,7 @@ pub mod domain;
 pub mod keys;
 pub mod media;
 pub mod net;
+pub mod sandbox;
 pub mod sip;
 pub mod store;
 pub mod telemetry;

@@ -24,6 +24,7 @@ pub struct DownlinkStep {
     pub bad_audio: u32,
 }
 
+/// One for each connection, in its reader.
 #[derive(Debug, Default)]
 pub struct Downlink {
     state: State,

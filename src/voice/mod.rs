@@ -33,3 +33,10 @@ pub use transcript::{Fragment, Speaker, TranscriptItem};
 pub use usage::Usage;
 pub use wire::server::{MAX_MESSAGE_BYTES, ServerMessage, WireError};
 pub use wire::{parse_server_message, uplink_audio_message};
+
+/// Where the tests' virtual clocks begin.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a virtual clock has to begin at some instant")]
+fn origin() -> std::time::Instant {
+    std::time::Instant::now()
+}

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::config::ToolDeclaration;
 use super::transcript::cut;
@@ -98,7 +98,7 @@ impl ToolTable {
 
     pub fn incoming(&mut self, call: FunctionCall, now: Instant) -> Incoming {
         let name = call.name.unwrap_or_default();
-        let args = Value::Object(call.args.unwrap_or_else(Map::new));
+        let args = Value::Object(call.args.unwrap_or_default());
         let Some(tool) = self.tools.iter().find(|tool| tool.name == name) else {
             return self.refuse(call.id, name, "there is no tool of this name");
         };

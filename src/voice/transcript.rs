@@ -166,6 +166,7 @@ pub fn cut(text: &str, max_bytes: usize) -> &str {
 mod tests {
     use super::Speaker::{Caller, Model};
     use super::*;
+    use crate::voice::origin;
 
     fn text_of(transcript: &Transcript) -> Vec<String> {
         transcript.history().into_iter().map(|item| item.text).collect()
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn fragments_are_joined_verbatim_and_trimmed_only_at_the_end() {
-        let (mut transcript, now) = (Transcript::default(), Instant::now());
+        let (mut transcript, now) = (Transcript::default(), origin());
         for fragment in [" I need an", " app", "ointment. "] {
             transcript.hear(Caller, fragment, now);
         }
@@ -183,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_cumulative_or_repeated_transcript_replaces_what_stood_there() {
-        let (mut transcript, now) = (Transcript::default(), Instant::now());
+        let (mut transcript, now) = (Transcript::default(), origin());
         for fragment in ["Of course", "Of course, sir", "Of course, sir"] {
             transcript.hear(Model, fragment, now);
         }
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_callers_late_words_stand_before_the_answer_to_them() {
-        let (mut transcript, now) = (Transcript::default(), Instant::now());
+        let (mut transcript, now) = (Transcript::default(), origin());
         transcript.hear(Model, "At nine.", now);
         transcript.hear(Caller, "When do you open?", now);
         assert_eq!(text_of(&transcript), ["When do you open?", "At nine."]);
@@ -204,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_record_keeps_the_newest_within_its_bounds() {
-        let (mut transcript, now) = (Transcript::default(), Instant::now());
+        let (mut transcript, now) = (Transcript::default(), origin());
         for number in 0..3 * MAX_ITEMS {
             transcript.hear(Model, &format!("{number} {}", "é".repeat(9_000)), now);
             assert!(transcript.is_full(Model));
@@ -218,7 +219,7 @@ mod tests {
     #[test]
     fn blanks_alone_are_no_utterance() {
         let mut transcript = Transcript::default();
-        transcript.hear(Caller, "  ", Instant::now());
+        transcript.hear(Caller, "  ", origin());
         assert_eq!(transcript.close(Caller, false), None);
         assert!(transcript.is_empty());
     }

@@ -22,6 +22,7 @@ async fn listen() -> (TcpListener, ModelEndpoint) {
 async fn accept(listener: &TcpListener) -> (WebSocketStream<TcpStream>, Request) {
     let (tcp, _) = listener.accept().await.expect("a connection");
     let mut seen = None;
+    #[expect(clippy::result_large_err, reason = "the library's own callback type")]
     let look = |request: &Request, response: Response| {
         seen = Some(request.clone());
         Ok(response)
@@ -203,6 +204,19 @@ async fn a_refused_connection_is_an_error() {
     let (listener, endpoint) = listen().await;
     drop(listener);
     assert!(matches!(connect(&endpoint, &key(), WAIT).await, Err(ConnectFailure::Io(_))));
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_an_error_where_tls_is_asked_for() {
+    let (listener, plain) = listen().await;
+    let server = async {
+        let (mut tcp, _) = listener.accept().await.expect("a connection");
+        tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("written");
+    };
+    let endpoint = ModelEndpoint { tls: true, ..plain };
+    let key = key();
+    let (client, ()) = tokio::join!(connect(&endpoint, &key, WAIT), server);
+    assert!(matches!(client, Err(ConnectFailure::Io(_))));
 }
 
 #[tokio::test]

@@ -184,6 +184,7 @@ fn welcome(failure: Option<KeyFailure>) -> Result<Welcome, Denial> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::connection::now;
     use super::*;
 
     fn settings(keys: Vec<KnownKey>) -> ModelSettings {
@@ -198,7 +199,7 @@ mod tests {
     fn keys_of_one_project_share_its_cap() {
         let settings =
             settings(vec![in_project("key-a", Some(2)), in_project("key-b", None), KnownKey::new("key-c")]);
-        let (mut admission, now) = (Admission::default(), Instant::now());
+        let (mut admission, now) = (Admission::default(), now());
         let mut admit = |key: &str| {
             admission
                 .admit(&Credentials::of(&Secret::new(key), &settings), &settings, now)
@@ -217,7 +218,7 @@ mod tests {
     fn a_refused_project_cools_down() {
         let mut settings = settings(vec![in_project("key-a", Some(1))]);
         settings.limits.cool_down_ms = 1_000;
-        let (mut admission, now) = (Admission::default(), Instant::now());
+        let (mut admission, now) = (Admission::default(), now());
         let key = Credentials::of(&Secret::new("key-a"), &settings);
         assert!(admission.admit(&key, &settings, now).is_ok());
         assert!(admission.admit(&key, &settings, now).is_err());

@@ -16,7 +16,7 @@ use super::session::{Frame, Input, Output, Session};
 use super::settings::bounded_ms;
 use super::state::{Admitted, State, lock};
 
-const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 /// A client that reads nothing for so long is given up.
 const SEND_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the client's own close frame is waited for.
@@ -106,31 +106,45 @@ impl Connection<'_> {
     /// Sends what the session has to say; `false` when the connection is over.
     async fn send_outputs(&mut self) -> bool {
         while let Some(output) = self.poll_output() {
-            let goes_on = match output {
-                Output::Send(Frame::Binary(bytes)) => self.send(Message::Binary(bytes.into())).await,
-                Output::Send(Frame::Text(text)) => self.send(Message::Text(text.into())).await,
-                Output::Open { wanted, handle, model } => {
-                    let identity = &self.admitted.identity;
-                    let (marker, resumption) =
-                        self.state.open(identity, wanted, handle.as_deref(), model, now());
-                    self.feed(Input::Opened { marker, resumption });
-                    true
-                }
-                Output::Keep { name, memory } => {
-                    self.state.keep(&self.admitted.identity.session, name, memory);
-                    true
-                }
-                Output::Close(refusal) => {
-                    self.close(refusal).await;
-                    false
-                }
-                Output::Cut => false,
-            };
-            if !goes_on {
+            if !self.apply(output).await {
                 return false;
             }
         }
-        self.flush().await && lock(&self.session).is_open()
+        let goes_on = lock(&self.session).is_open();
+        if !goes_on {
+            self.leave();
+        }
+        self.flush().await && goes_on
+    }
+
+    async fn apply(&mut self, output: Output) -> bool {
+        match output {
+            Output::Send(Frame::Binary(bytes)) => return self.send(Message::Binary(bytes.into())).await,
+            Output::Send(Frame::Text(text)) => return self.send(Message::Text(text.into())).await,
+            Output::Open { wanted, handle, model } => {
+                let identity = &self.admitted.identity;
+                let (marker, resumption) = self.state.open(identity, wanted, handle.as_deref(), model, now());
+                self.feed(Input::Opened { marker, resumption });
+            }
+            Output::Keep { name, memory } => {
+                self.state.keep(&self.admitted.identity.session, name, memory);
+            }
+            Output::Close(refusal) => {
+                self.leave();
+                self.close(refusal).await;
+                return false;
+            }
+            Output::Cut => {
+                self.leave();
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Before the client learns of the end: it may come back with its handle at once.
+    fn leave(&self) {
+        self.state.leave(&self.admitted.identity, now());
     }
 
     fn poll_output(&self) -> Option<Output> {
@@ -153,6 +167,6 @@ impl Connection<'_> {
             }
         };
         // Whether the client answers or not, the connection is over.
-        if timeout(CLOSE_PATIENCE, closing).await.is_err() {}
+        timeout(CLOSE_PATIENCE, closing).await.ok();
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::admission::fingerprint;
 use super::settings::bounded_ms;
+use crate::domain::Secret;
 
 /// One fault and whom it befalls. As JSON: `{"scope":{"connection":2},"fault":"setup_silent"}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,12 +36,19 @@ impl FaultRule {
 pub enum Scope {
     #[default]
     All,
-    /// By fingerprint ([`SessionReport::key_fingerprint`](super::SessionReport)), so that no key need be written here.
+    /// By fingerprint ([`SessionReport::key_fingerprint`](super::SessionReport)), so that no key need be written
+    /// here; [`Scope::for_key`] makes it.
     Key(String),
     Project(String),
     Connection(u64),
     /// A running session, by id; only over the side port or [`ModelServer::inject`](super::ModelServer::inject).
     Session(String),
+}
+
+impl Scope {
+    pub fn for_key(key: &str) -> Self {
+        Self::Key(fingerprint(&Secret::new(key)))
+    }
 }
 
 /// When in a connection's life; the model's turns are counted from 1.
@@ -162,11 +171,9 @@ impl Faults {
     }
 
     pub(super) fn turn_is_empty(&self, number: u32) -> bool {
-        self.find(|fault| match fault {
-            Fault::EmptyTurn { turn } => turn.is_none_or(|only| only == number).then_some(()),
-            _ => None,
-        })
-        .is_some()
+        self.0
+            .iter()
+            .any(|fault| matches!(fault, Fault::EmptyTurn { turn } if turn.is_none_or(|only| only == number)))
     }
 }
 

@@ -88,6 +88,7 @@ impl Handles {
 
 #[cfg(test)]
 mod tests {
+    use super::super::connection::now;
     use super::*;
 
     const LIFE: Duration = Duration::from_secs(60);
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_handle_restores_only_once_its_connection_has_ended() {
-        let (mut handles, now) = (Handles::new(LIFE), Instant::now());
+        let (mut handles, now) = (Handles::new(LIFE), now());
         handles.keep("s-1", "h".into(), memory());
         assert_eq!(refused_with(&handles.resume("h", "p", "m", now)), Some(1011));
         handles.connection_ended("s-1", now);
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_handle_is_bound_to_project_model_and_time() {
-        let (mut handles, now) = (Handles::new(LIFE), Instant::now());
+        let (mut handles, now) = (Handles::new(LIFE), now());
         handles.keep("s-1", "h".into(), memory());
         handles.connection_ended("s-1", now);
         assert_eq!(refused_with(&handles.resume("h", "other", "m", now)), Some(1008));

@@ -143,8 +143,8 @@ impl Response {
             self.content_type,
             self.body.len()
         );
-        stream.write_all(head.as_bytes()).await?;
-        stream.write_all(&self.body).await?;
+        // In one piece: some websocket clients read no further than the first.
+        stream.write_all(&[head.as_bytes(), &self.body].concat()).await?;
         stream.shutdown().await
     }
 }

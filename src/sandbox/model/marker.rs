@@ -12,7 +12,7 @@ const SPACING_HZ: f64 = 80.0;
 const ROUNDS: usize = TONES - 1;
 const PAIRS_A_ROUND: usize = TONES / 2;
 
-/// Half the amplitude of the pair; together they peak 20 dB below full scale.
+/// Of each tone; together they peak 20 dB below full scale.
 const TONE_AMPLITUDE: f64 = 1_638.0;
 
 /// A tone is heard in a window when it holds this part of the window's energy …
@@ -113,6 +113,7 @@ fn amplitude_at(window: &[i16], rate: u32, hz: f64) -> f64 {
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::prompts::Prompt;
     use super::*;
 
     fn recording(markers: &[Marker], rate: u32, ms: usize) -> Vec<i16> {
@@ -148,12 +149,35 @@ mod tests {
         }
     }
 
+    /// Quantised as G.711 µ-law does: 255 levels, spaced by the logarithm.
+    fn through_g711(sample: i16) -> i16 {
+        let level = (1.0 + 255.0 * f64::from(sample).abs() / 32_768.0).ln() / 256.0_f64.ln();
+        let quantised = (level * 127.0).round() / 127.0;
+        (f64::from(sample).signum() * (256.0_f64.powf(quantised) - 1.0) / 255.0 * 32_767.0) as i16
+    }
+
+    #[test]
+    fn a_marker_survives_the_telephone_codec() {
+        for number in (0..Marker::COUNT).step_by(7) {
+            let marker = Marker::number(number);
+            let coded: Vec<i16> = recording(&[marker], 8_000, 500).into_iter().map(through_g711).collect();
+            assert_eq!(Marker::tones_heard_in(&coded, 8_000), marker.tones_hz());
+        }
+    }
+
     #[test]
     fn crosstalk_of_a_second_marker_shows_as_foreign_tones() {
         let (own, foreign) = (Marker::number(3), Marker::number(4));
         let mixed = recording(&[own, foreign], 24_000, 500);
         assert!(own.heard_in(&mixed, 24_000) && foreign.heard_in(&mixed, 24_000));
         assert_eq!(Marker::tones_heard_in(&mixed, 24_000).len(), 4);
+    }
+
+    #[test]
+    fn no_prompt_sounds_like_a_marker() {
+        for prompt in Prompt::ALL {
+            assert!(Marker::tones_heard_in(prompt.samples(), 24_000).is_empty(), "{prompt:?}");
+        }
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //! was seen to do, faults included.
 //!
 //! # How a connection runs
-//! [`server`] accepts TCP, reads the upgrade request by hand ([`http`]), asks [`admission`] about its key and either
+//! `server` accepts TCP, reads the upgrade request by hand (`http`), asks `admission` about its key and either
 //! refuses with Google's error JSON or upgrades. From then on everything that is decided is decided by one pure
-//! [`session::Session`] per connection; [`connection`] is its shell: frames in, frames out, one timer.
+//! `session::Session` per connection; `connection` is its shell: frames in, frames out, one timer.
 //!
 //! ```text
 //! frame ─▶ session ─▶ strict (names, enums: schema) ─▶ message ─▶ conversation ─▶ outputs ─▶ frame
@@ -12,11 +12,11 @@
 //!             ├ setup, models: what a setup may say          ├ speech: prompts and marker, 40 ms chunks in bursts
 //!             └ faults: what goes wrong on purpose           └ tools, usage, handles
 //! ```
-//! What outlives a connection stays in [`state`]: keys and their counters, resumption handles ([`handles`]), the
-//! reports of past sessions. [`side`] shows it over a small HTTP port and takes new fault rules there.
+//! What outlives a connection stays in `state`: keys and their counters, resumption handles (`handles`), the
+//! reports of past sessions. `side` shows it over a small HTTP port and takes new fault rules there.
 //!
 //! # Markers: whose model do I hear?
-//! Every session mixes a quiet pair of tones under all it says and a little beyond ([`marker`]); the pair is the
+//! Every session mixes a quiet pair of tones under all it says and a little beyond (`marker`); the pair is the
 //! session's own among those alive. A system instruction holding `[marker 17]` picks pair 17; otherwise pairs are
 //! given out in turn, and a resumed session keeps the one it had. [`Marker::heard_in`] tells whether a recording holds
 //! a marker, [`Marker::tones_heard_in`] which marker tones it holds at all: any tone that is not its own is crosstalk.
@@ -38,6 +38,7 @@ mod faults;
 mod garbage;
 mod handles;
 mod http;
+mod listen;
 mod marker;
 mod message;
 mod models;

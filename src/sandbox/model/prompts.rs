@@ -13,6 +13,19 @@ pub(super) enum Prompt {
     Apology,
 }
 
+#[cfg(test)]
+impl Prompt {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Greeting,
+        Self::AnswerOne,
+        Self::AnswerTwo,
+        Self::Moment,
+        Self::Result,
+        Self::Goodbye,
+        Self::Apology,
+    ];
+}
+
 struct Recording {
     text: &'static str,
     wav: &'static [u8],
@@ -96,8 +109,7 @@ mod tests {
 
     #[test]
     fn every_prompt_is_a_16_khz_mono_recording_of_some_seconds() {
-        use Prompt::*;
-        for prompt in [Greeting, AnswerOne, AnswerTwo, Moment, Result, Goodbye, Apology] {
+        for prompt in Prompt::ALL {
             let wav = prompt.recording().wav;
             assert_eq!(&wav[22..28], [1, 0, 0x80, 0x3e, 0, 0], "{prompt:?}: mono, 16000 Hz");
             assert_eq!(&wav[36..40], b"data", "{prompt:?}");

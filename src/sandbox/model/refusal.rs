@@ -17,7 +17,9 @@ pub(super) const INTERNAL: u16 = 1011;
 impl Refusal {
     pub(super) fn new(code: u16, reason: impl Into<String>) -> Self {
         let mut reason = reason.into();
-        reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
+        let fits = |end: &usize| reason.is_char_boundary(*end);
+        let end = (0..=MAX_REASON_BYTES.min(reason.len())).rev().find(fits).unwrap_or(0);
+        reason.truncate(end);
         Self { code, reason }
     }
 

@@ -1,5 +1,7 @@
 //! What can be known of a session from outside: the proof that tests, the demo and a curious person look at.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -36,7 +38,7 @@ pub struct SessionReport {
     pub close: Option<CloseReport>,
     /// What was kept of the caller, at 16 kHz; over HTTP as a WAV file.
     #[serde(skip)]
-    pub audio: Vec<i16>,
+    pub audio: Arc<[i16]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

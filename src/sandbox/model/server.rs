@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::admission::{Credentials, Denial, MISSING_KEY};
 use super::connection::{self, now};
 use super::faults::{Fault, FaultRule};
 use super::http::{Request, Response};
+use super::listen::accept_each;
 use super::report::SessionReport;
 use super::settings::ModelSettings;
 use super::side;
@@ -43,9 +43,21 @@ impl ModelServer {
         let address = listener.local_addr()?;
         let side_address = side_listener.as_ref().map(TcpListener::local_addr).transpose()?;
         let state = Arc::new(State::new(settings));
-        let mut tasks = vec![tokio::spawn(accept(listener, Arc::clone(&state)))];
-        tasks.extend(side_listener.map(|listener| tokio::spawn(side::serve(listener, Arc::clone(&state)))));
-        Ok(Self { address, side_address, state, tasks })
+        let mut server = Self { address, side_address, state, tasks: Vec::new() };
+        server.serve(listener, side_listener);
+        Ok(server)
+    }
+
+    fn serve(&mut self, listener: TcpListener, side_listener: Option<TcpListener>) {
+        let state = Arc::clone(&self.state);
+        let places = state.settings.max_connections;
+        let greet = move |stream| greet(stream, Arc::clone(&state));
+        self.tasks.push(tokio::spawn(accept_each(listener, places, greet)));
+        if let Some(listener) = side_listener {
+            let state = Arc::clone(&self.state);
+            let visit = move |stream| side::visit(stream, Arc::clone(&state));
+            self.tasks.push(tokio::spawn(accept_each(listener, side::MAX_VISITORS, visit)));
+        }
     }
 
     /// All sessions in the order they came: those that run and the latest that ended.
@@ -53,15 +65,14 @@ impl ModelServer {
         self.state.reports()
     }
 
-    /// Waits until the sessions look as wanted, and gives them.
+    /// Waits until the sessions look as wanted (judged without the audio of those that run), and gives them.
     pub async fn until(&self, is_wanted: impl Fn(&[SessionReport]) -> bool) -> Vec<SessionReport> {
         loop {
             let moved = self.state.moved.notified();
             tokio::pin!(moved);
             moved.as_mut().enable();
-            let sessions = self.state.reports();
-            if is_wanted(&sessions) {
-                return sessions;
+            if is_wanted(&self.state.summaries()) {
+                return self.state.reports();
             }
             moved.await;
         }
@@ -82,7 +93,7 @@ impl ModelServer {
         for task in std::mem::take(&mut self.tasks) {
             task.abort();
             // An aborted task ends with an error that says just that.
-            if task.await.is_err() {}
+            task.await.ok();
         }
     }
 }
@@ -93,35 +104,15 @@ impl Drop for ModelServer {
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<State>) {
-    let places = Arc::new(Semaphore::new(state.settings.max_connections.min(Semaphore::MAX_PERMITS)));
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                if let (Ok((stream, _)), Ok(place)) = (accepted, Arc::clone(&places).try_acquire_owned()) {
-                    let state = Arc::clone(&state);
-                    connections.spawn(async move {
-                        // A client that breaks its handshake off has nobody to tell.
-                        if greet(stream, &state).await.is_err() {}
-                        drop(place);
-                    });
-                }
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-async fn greet(mut stream: TcpStream, state: &State) -> io::Result<()> {
+async fn greet(mut stream: TcpStream, state: Arc<State>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let request = Request::read(&mut stream).await?;
-    match receive(&request, state) {
+    match receive(&request, &state) {
         Ok(Reception::Upgrade(admitted)) => {
             let identity = admitted.identity.clone();
-            let _place = Place { state, identity };
+            let _place = Place { state: &state, identity };
             stream.write_all(upgrade_answer(&request).as_bytes()).await?;
-            connection::run(stream, request.rest, *admitted, state).await;
+            connection::run(stream, request.rest, *admitted, &state).await;
             Ok(())
         }
         Ok(Reception::Hang) => std::future::pending().await,

@@ -7,9 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::net::TcpStream;
 
 use super::ear::RATE;
 use super::faults::FaultRule;
@@ -17,33 +15,13 @@ use super::http::{Request, Response};
 use super::report::SessionReport;
 use super::state::State;
 
-const MAX_VISITORS: usize = 32;
+pub(super) const MAX_VISITORS: usize = 32;
 const MAX_RULES: usize = 1_024;
 
-pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
-    let places = Arc::new(Semaphore::new(MAX_VISITORS));
-    let mut visitors = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                if let (Ok((stream, _)), Ok(place)) = (accepted, Arc::clone(&places).try_acquire_owned()) {
-                    let state = Arc::clone(&state);
-                    visitors.spawn(async move {
-                        // A visitor who leaves early has nobody to tell.
-                        if visit(stream, &state).await.is_err() {}
-                        drop(place);
-                    });
-                }
-            }
-            Some(_) = visitors.join_next() => {}
-        }
-    }
-}
-
-async fn visit(mut stream: TcpStream, state: &State) -> io::Result<()> {
+pub(super) async fn visit(mut stream: TcpStream, state: Arc<State>) -> io::Result<()> {
     let mut request = Request::read(&mut stream).await?;
     let body = request.body(&mut stream).await?;
-    answer(&request, &body, state).write(&mut stream).await
+    answer(&request, &body, &state).write(&mut stream).await
 }
 
 fn answer(request: &Request, body: &[u8], state: &State) -> Response {
@@ -52,7 +30,7 @@ fn answer(request: &Request, body: &[u8], state: &State) -> Response {
         ("GET", ["health"]) => {
             Response::json(200, &json!({"ok": true, "open_sessions": state.open_sessions()}))
         }
-        ("GET", ["sessions"]) => document(&state.reports()),
+        ("GET", ["sessions"]) => document(&state.summaries()),
         ("GET", ["sessions", id]) => with_session(state, id, document),
         ("GET", ["sessions", id, "audio.wav"]) => {
             with_session(state, id, |report| Response::wav(wav(&report.audio)))

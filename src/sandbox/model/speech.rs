@@ -129,10 +129,11 @@ fn ms_to_samples(ms: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::connection::now;
     use super::*;
 
     fn speech(line: Line, burst_factor: f64) -> Speech {
-        let pace = Pace { first_audio_at: Instant::now(), burst_factor };
+        let pace = Pace { first_audio_at: now(), burst_factor };
         Speech::new(line, &Voicing::default(), Marker::number(5), pace)
     }
 

@@ -142,19 +142,20 @@ impl State {
         lock(&self.shared).handles.keep(session, name, memory);
     }
 
+    /// Gives the place back and keeps the report; only the first time counts.
     pub(super) fn leave(&self, identity: &Identity, now: Instant) {
-        let gone = lock(&self.shared).live.remove(&identity.connection);
-        let report = gone.map(|live| live.report());
+        let Some(gone) = lock(&self.shared).live.remove(&identity.connection) else { return };
+        let report = gone.report();
         let mut shared = lock(&self.shared);
         shared.admission.release(&identity.project);
         shared.handles.connection_ended(&identity.session, now);
-        shared.past.extend(report);
+        shared.past.push_back(report);
         if shared.past.len() > MAX_PAST_REPORTS {
             shared.past.pop_front();
         }
         let silenced = shared.past.len().checked_sub(MAX_PAST_AUDIO + 1);
         if let Some(report) = silenced.and_then(|index| shared.past.get_mut(index)) {
-            report.audio = Vec::new();
+            report.audio = Arc::from([]);
         }
         drop(shared);
         self.moved.notify_waiters();
@@ -162,6 +163,15 @@ impl State {
 
     /// All sessions in the order they came, with their audio.
     pub(super) fn reports(&self) -> Vec<SessionReport> {
+        self.describe_all(Live::report)
+    }
+
+    /// The same without the audio of those that run, which is much to copy.
+    pub(super) fn summaries(&self) -> Vec<SessionReport> {
+        self.describe_all(|live| lock(&live.session).report())
+    }
+
+    fn describe_all(&self, describe: impl Fn(&Live) -> SessionReport) -> Vec<SessionReport> {
         let (mut reports, live) = {
             let shared = lock(&self.shared);
             (
@@ -169,7 +179,7 @@ impl State {
                 shared.live.values().cloned().collect::<Vec<_>>(),
             )
         };
-        reports.extend(live.iter().map(Live::report));
+        reports.extend(live.iter().map(describe));
         reports.sort_by_key(|report| report.connection);
         reports
     }
@@ -210,7 +220,7 @@ impl State {
 impl Live {
     fn report(&self) -> SessionReport {
         let session = lock(&self.session);
-        SessionReport { audio: session.audio(), ..session.report() }
+        SessionReport { audio: session.audio().into(), ..session.report() }
     }
 }
 

@@ -24,6 +24,9 @@ const MAX_CALLS: usize = 256;
 /// The call after whose answer nothing more is said.
 pub(super) const END_CALL: &str = "end_call";
 
+/// Longer answers are reported by their length alone.
+const MAX_ANSWER_BYTES: usize = 16 * 1024;
+
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
     /// Nobody asked.
@@ -64,7 +67,7 @@ impl Calls {
             return Answer::Late;
         }
         if !given.more_follow {
-            call.answer = Some(given.response.clone());
+            call.answer = Some(excerpt(&given.response));
         }
         let failed = given.response.get("error").is_some();
         Answer::Taken { blocking: call.blocking, failed, ends_call: call.name == END_CALL }
@@ -97,4 +100,9 @@ impl Calls {
     pub(super) fn reports(&self) -> Vec<ToolCallReport> {
         self.placed.clone()
     }
+}
+
+fn excerpt(answer: &Value) -> Value {
+    let length = answer.to_string().len();
+    if length <= MAX_ANSWER_BYTES { answer.clone() } else { json!({"bytes": length}) }
 }

@@ -128,6 +128,10 @@ impl VoiceSession {
             return;
         }
         self.recovery.outage_ends(now);
+        if !self.was_ready {
+            // While the far end rang nobody waited.
+            self.recovery.forgive();
+        }
         let renew_from = now + self.traits.connection_age;
         self.link =
             Link::Live(Live { since: now, renew_from, renew_by: renew_from + RENEWAL_WINDOW, turns: 0 });
@@ -233,6 +237,7 @@ impl VoiceSession {
     }
 
     fn connect(&mut self, now: Instant) {
+        self.recovery.outage_begins(now);
         self.epoch += 1;
         self.garbage_in_a_row = 0;
         self.opening = self.choose_opening();

@@ -226,6 +226,7 @@ impl VoiceSession {
     // Tools
 
     fn tool_calls(&mut self, calls: ToolCall, now: Instant) {
+        self.turn.awaited = false;
         for call in calls.function_calls.into_iter().take(MAX_CALLS_PER_MESSAGE) {
             match self.tools.incoming(call, now) {
                 Incoming::Run(Call { id, name, args }) => self.event(VoiceEvent::ToolCall { id, name, args }),
@@ -233,7 +234,6 @@ impl VoiceSession {
                 Incoming::AlreadyRunning => {}
             }
         }
-        self.turn.awaited = false;
     }
 
     pub(super) fn tool_finished(&mut self, id: &str, result: Result<Value, String>) {

@@ -79,6 +79,7 @@ pub enum Output {
     },
     /// One text message for the current connection.
     Send(String),
+    /// May name a socket that is gone already.
     CloseSocket {
         epoch: u32,
     },

@@ -87,7 +87,7 @@ impl Recovery {
         if at >= self.budget_ends(now) { Decision::GiveUp(class) } else { Decision::ConnectAt(at) }
     }
 
-    fn forgive(&mut self) {
+    pub(super) fn forgive(&mut self) {
         self.spent = Duration::ZERO;
         self.outage_since = None;
         self.attempts = 0;
@@ -141,6 +141,7 @@ impl Recovery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::voice::origin;
 
     const SETUP: Life = Life { phase: Phase::Setup, resumed: true, healthy: false };
 
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_with_jitter_until_the_budget_is_spent() {
-        let (mut recovery, start) = (recovery(), Instant::now());
+        let (mut recovery, start) = (recovery(), origin());
         let life = Life { phase: Phase::Upgrade, resumed: false, healthy: false };
         let (mut now, mut pauses_ms) = (start, Vec::new());
         while let Decision::ConnectAt(at) = recovery.lost(FailureClass::Transient.into(), life, now) {
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn a_setting_refused_while_resuming_is_blamed_on_the_handle() {
         let mut recovery = recovery();
-        let now = Instant::now();
+        let now = origin();
         assert_eq!(recovery.lost(FailureClass::Config.into(), SETUP, now), Decision::ConnectAt(now));
         assert!(recovery.handle.is_none());
         let fresh = Life { resumed: false, ..SETUP };
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn a_second_poisoning_in_a_row_gives_up_but_a_healthy_while_forgives_the_first() {
         let live = Life { phase: Phase::Live, resumed: false, healthy: false };
-        let now = Instant::now();
+        let now = origin();
         let mut patient = recovery();
         for healthy in [false, true, true] {
             let decision = patient.lost(FailureClass::Poison.into(), Life { healthy, ..live }, now);
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn silence_in_short_outages_adds_up() {
-        let (mut recovery, mut now) = (recovery(), Instant::now());
+        let (mut recovery, mut now) = (recovery(), origin());
         let live = Life { phase: Phase::Live, resumed: false, healthy: false };
         let mut outages = 0;
         while let Decision::ConnectAt(_) = recovery.lost(FailureClass::Transient.into(), live, now) {

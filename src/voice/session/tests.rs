@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::voice::config::ToolDeclaration;
 use crate::voice::downlink::Downlink;
+use crate::voice::origin;
 use crate::voice::parse_server_message;
 use crate::voice::transcript::Speaker;
 
@@ -44,7 +45,7 @@ impl Bench {
         Self {
             session: VoiceSession::new(config, start, Timeouts::default(), Entropy::from_number(7)),
             downlink: Downlink::default(),
-            now: Instant::now(),
+            now: origin(),
             connects: Vec::new(),
             closes: Vec::new(),
             sent: Vec::new(),
@@ -165,28 +166,35 @@ impl Bench {
     }
 
     fn failure(&self) -> Option<FailureClass> {
-        self.events.iter().find_map(|event| match event {
-            VoiceEvent::Failed { class, .. } => Some(*class),
-            _ => None,
+        self.events.iter().find_map(|event| {
+            let VoiceEvent::Failed { class, .. } = event else { return None };
+            Some(*class)
         })
     }
 
     fn ends(&self) -> Vec<TurnEnd> {
-        let ends = self.events.iter().filter_map(|event| match event {
-            VoiceEvent::TurnEnded { reason } => Some(reason.clone()),
-            _ => None,
-        });
-        ends.collect()
+        let end = |event: &VoiceEvent| {
+            let VoiceEvent::TurnEnded { reason } = event else { return None };
+            Some(reason.clone())
+        };
+        self.events.iter().filter_map(end).collect()
+    }
+
+    fn fragments(&self) -> Vec<(Speaker, Fragment)> {
+        let fragment = |event: &VoiceEvent| {
+            if let VoiceEvent::CallerSaid(fragment) = event {
+                return Some((Speaker::Caller, fragment.clone()));
+            }
+            let VoiceEvent::ModelSaid(fragment) = event else { return None };
+            Some((Speaker::Model, fragment.clone()))
+        };
+        self.events.iter().filter_map(fragment).collect()
     }
 
     /// The finished utterances, in the order they were reported.
     fn utterances(&self) -> Vec<(Speaker, String)> {
-        let finished = self.events.iter().filter_map(|event| match event {
-            VoiceEvent::CallerSaid(f) if f.finished => Some((Speaker::Caller, f.text.clone())),
-            VoiceEvent::ModelSaid(f) if f.finished => Some((Speaker::Model, f.text.clone())),
-            _ => None,
-        });
-        finished.collect()
+        let finished = self.fragments().into_iter().filter(|(_, fragment)| fragment.finished);
+        finished.map(|(speaker, fragment)| (speaker, fragment.text)).collect()
     }
 
     fn sent_text(&self) -> String {
@@ -194,7 +202,7 @@ impl Bench {
     }
 
     fn handle_in_setup(&self) -> Option<&str> {
-        let setups = self.sent.iter().filter_map(|message| message.get("setup"));
-        setups.last().and_then(|setup| setup["sessionResumption"]["handle"].as_str())
+        let setup = self.sent.iter().rev().find_map(|message| message.get("setup"))?;
+        setup["sessionResumption"]["handle"].as_str()
     }
 }

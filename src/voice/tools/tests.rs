@@ -1,4 +1,5 @@
 use super::*;
+use crate::voice::origin;
 
 fn table() -> ToolTable {
     let lead =
@@ -11,15 +12,13 @@ fn call(id: &str, name: &str) -> FunctionCall {
 }
 
 fn answer_of(incoming: Incoming) -> Answer {
-    match incoming {
-        Incoming::Answer(answer) => answer,
-        other => panic!("no answer: {other:?}"),
-    }
+    let Incoming::Answer(answer) = incoming else { panic!("no answer: {incoming:?}") };
+    answer
 }
 
 #[test]
 fn a_call_runs_once_and_is_answered_once() {
-    let (mut table, now) = (table(), Instant::now());
+    let (mut table, now) = (table(), origin());
     let run = Call { id: "1".into(), name: "end_call".into(), args: json!({}) };
     assert_eq!(table.incoming(call("1", "end_call"), now), Incoming::Run(run));
     assert_eq!(table.incoming(call("1", "end_call"), now), Incoming::AlreadyRunning);
@@ -31,7 +30,7 @@ fn a_call_runs_once_and_is_answered_once() {
 
 #[test]
 fn an_unknown_or_nameless_tool_is_answered_with_an_error_at_once() {
-    let (mut table, now) = (table(), Instant::now());
+    let (mut table, now) = (table(), origin());
     for call in [call("1", "fly"), FunctionCall { id: Some("1".into()), ..FunctionCall::default() }] {
         assert!(answer_of(table.incoming(call, now)).response["error"].is_string());
     }
@@ -39,7 +38,7 @@ fn an_unknown_or_nameless_tool_is_answered_with_an_error_at_once() {
 
 #[test]
 fn a_call_without_an_id_can_still_be_answered() {
-    let (mut table, now) = (table(), Instant::now());
+    let (mut table, now) = (table(), origin());
     let nameless = FunctionCall { name: Some("create_lead".into()), ..FunctionCall::default() };
     let Incoming::Run(run) = table.incoming(nameless, now) else { panic!("it did not run") };
     let answer = table.finish(&run.id, Err("the CRM is down".into())).expect("an answer");
@@ -48,7 +47,7 @@ fn a_call_without_an_id_can_still_be_answered() {
 
 #[test]
 fn an_empty_result_becomes_a_status_and_a_huge_one_is_cut() {
-    let (mut table, now) = (table(), Instant::now());
+    let (mut table, now) = (table(), origin());
     table.incoming(call("1", "create_lead"), now);
     let answer = table.finish("1", Ok(Value::Null)).expect("an answer");
     assert_eq!(answer.response, json!({ "output": { "status": "ok" } }));
@@ -61,7 +60,7 @@ fn an_empty_result_becomes_a_status_and_a_huge_one_is_cut() {
 
 #[test]
 fn calls_beyond_the_bound_are_refused_with_a_reason() {
-    let (mut table, now) = (table(), Instant::now());
+    let (mut table, now) = (table(), origin());
     for number in 0..MAX_PENDING {
         table.incoming(call(&number.to_string(), "create_lead"), now);
     }
@@ -70,7 +69,7 @@ fn calls_beyond_the_bound_are_refused_with_a_reason() {
 
 #[test]
 fn a_call_asked_again_after_a_loss_is_adopted_while_it_runs_and_answered_from_memory_after() {
-    let (mut table, now) = (table(), Instant::now());
+    let (mut table, now) = (table(), origin());
     table.incoming(call("1", "create_lead"), now);
     table.incoming(call("2", "end_call"), now);
     table.finish("2", Ok(json!("bye")));
@@ -85,7 +84,7 @@ fn a_call_asked_again_after_a_loss_is_adopted_while_it_runs_and_answered_from_me
 
 #[test]
 fn an_answer_to_a_lost_connection_says_so() {
-    let (mut table, now) = (table(), Instant::now());
+    let (mut table, now) = (table(), origin());
     table.incoming(call("1", "create_lead"), now);
     table.connection_lost();
     assert!(table.finish("1", Ok(json!(1))).expect("an answer").lost_with_connection);
@@ -93,7 +92,7 @@ fn an_answer_to_a_lost_connection_says_so() {
 
 #[test]
 fn calls_taken_back_or_out_of_time_are_forgotten() {
-    let (mut table, now) = (table(), Instant::now());
+    let (mut table, now) = (table(), origin());
     table.incoming(call("1", "create_lead"), now);
     table.incoming(call("2", "create_lead"), now);
     assert_eq!(table.cancel(&["1".into(), "7".into()]), ["1"]);

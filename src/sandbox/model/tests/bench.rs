@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::sandbox::model::admission::{Identity, Welcome};
+use crate::sandbox::model::connection::now;
 use crate::sandbox::model::faults::{Fault, Faults};
 use crate::sandbox::model::handles::{Handles, Resumption};
 use crate::sandbox::model::marker::Marker;
@@ -62,7 +63,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(settings: ModelSettings, faults: Vec<Fault>) -> Self {
-        Self::following(Handles::new(Duration::from_secs(60)), 1, Instant::now(), settings, faults)
+        Self::following(Handles::new(Duration::from_secs(60)), 1, now(), settings, faults)
     }
 
     fn following(
@@ -172,9 +173,9 @@ impl Bench {
     }
 
     pub(super) fn newest_handle(&self) -> String {
-        let handles =
+        let mut handles =
             self.sent.iter().filter_map(|s| s.message["sessionResumptionUpdate"]["newHandle"].as_str());
-        handles.last().unwrap().to_owned()
+        handles.next_back().unwrap().to_owned()
     }
 
     pub(super) fn feed(&mut self, input: Input<'_>) {

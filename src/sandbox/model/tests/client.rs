@@ -66,7 +66,7 @@ impl Client {
         client.send(&json!({"setup": setup})).await;
         match client.next().await {
             Came::Json(message) if message.get("setupComplete").is_some() => client,
-            other => panic!("{other:?}"),
+            other @ (Came::Json(_) | Came::Closed(..)) => panic!("{other:?}"),
         }
     }
 

@@ -88,6 +88,24 @@ async fn a_handle_brings_the_history_back_on_a_new_connection() {
 }
 
 #[tokio::test]
+async fn a_client_may_come_back_with_its_handle_as_soon_as_it_was_closed() {
+    let server = server().await;
+    for (close, code) in [
+        (Fault::Close { code: 1011, reason: String::new(), at: Moment::AfterMs(0) }, Some(1011)),
+        (Fault::Cut { at: Moment::AfterMs(0) }, None),
+    ] {
+        let mut client = Client::ready(server.address, "k", &setup()).await;
+        client.send(&json!({"realtimeInput": {"text": "Greet the caller."}})).await;
+        let update = client.until("handle").await.pop().unwrap();
+        let session = server.sessions().pop().unwrap().id;
+        assert!(server.inject(&session, close));
+        assert_eq!(client.next().await, Came::Closed(code, String::new()));
+        let handle = json!({"handle": update["sessionResumptionUpdate"]["newHandle"]});
+        Client::ready(server.address, "k", &setup_with("sessionResumption", handle)).await;
+    }
+}
+
+#[tokio::test]
 async fn an_injected_fault_ends_a_running_session() {
     let server = server().await;
     let mut client = Client::ready(server.address, "k", &setup()).await;

@@ -104,6 +104,31 @@ fn a_connection_that_hangs_is_given_up() {
 }
 
 #[test]
+fn a_model_that_cannot_be_reached_at_all_is_given_up_with_a_reason() {
+    let mut bench = Bench::new(Start::Fresh);
+    bench.input(Input::Begin);
+    bench.pass_ms(25_000);
+    assert_eq!(bench.failure(), Some(FailureClass::Transient));
+    assert!(matches!(&bench.events[..], [VoiceEvent::Failed { reason, .. }] if reason.contains("in time")));
+}
+
+#[test]
+fn a_slow_start_while_the_phone_rang_does_not_shorten_the_patience_of_the_call() {
+    let mut bench = Bench::new(Start::Fresh);
+    bench.input(Input::Begin);
+    bench.pass_ms(9_000);
+    bench.connected();
+    bench.pass_ms(2_000);
+    bench.server(json!({ "setupComplete": {} }));
+    bench.input(Input::CallAnswered);
+    bench.model_says("Good day!");
+    bench.close(1006, "");
+    bench.pass_ms(8_000);
+    bench.set_up();
+    assert_eq!(bench.failure(), None);
+}
+
+#[test]
 fn a_refused_key_quota_or_setting_ends_the_session_at_once_with_its_class() {
     let refusals = [
         (400, "API key not valid.", FailureClass::KeyBad),

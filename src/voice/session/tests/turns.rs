@@ -71,11 +71,8 @@ fn fragments_report_the_whole_utterance_under_one_number() {
     bench.caller_says(" I need an");
     bench.caller_says(" app");
     bench.caller_says("ointment.");
-    let fragments = bench.events.iter().map(|event| match event {
-        VoiceEvent::CallerSaid(fragment) => (fragment.item, fragment.text.as_str(), fragment.finished),
-        other => panic!("{other:?}"),
-    });
-    let fragments: Vec<_> = fragments.collect();
+    let fragments = bench.fragments();
+    let fragments: Vec<_> = fragments.iter().map(|(_, f)| (f.item, f.text.as_str(), f.finished)).collect();
     assert_eq!(
         fragments,
         [(1, "I need an", false), (1, "I need an app", false), (1, "I need an appointment.", false)]

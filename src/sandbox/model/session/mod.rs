@@ -4,6 +4,8 @@
 //! `setupComplete`) → `Talking` → `Closed`. Everything that is to happen later is an alarm; the nearest of them and
 //! the conversation's own is the one timer.
 
+mod troubles;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,14 +14,14 @@ use serde_json::Value;
 
 use super::admission::{Identity, Welcome};
 use super::conversation::{Conversation, Effect, Opening};
-use super::faults::{Fault, Faults, Moment};
+use super::faults::{Fault, Faults};
 use super::garbage;
 use super::handles::{Memory, Resumption};
 use super::marker::{self, Marker};
 use super::message::Message;
-use super::refusal::{INTERNAL, POLICY, Refusal};
+use super::refusal::{INTERNAL, Refusal};
 use super::report::{CloseReport, SessionReport};
-use super::settings::{AgeClose, ModelSettings, bounded_ms};
+use super::settings::{ModelSettings, bounded_ms};
 use super::setup::Setup;
 use super::wire;
 use crate::domain::Entropy;
@@ -176,10 +178,8 @@ impl Session {
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         let alarm = self.alarms.iter().map(|(at, _)| *at).min();
-        let turn = match self.phase {
-            Phase::Talking => self.conversation.as_ref().and_then(|conversation| conversation.next_timeout()),
-            _ => None,
-        };
+        let talking = self.conversation.as_ref().filter(|_| self.phase == Phase::Talking);
+        let turn = talking.and_then(|conversation| conversation.next_timeout());
         alarm.into_iter().chain(turn).min()
     }
 
@@ -192,8 +192,8 @@ impl Session {
         report
     }
 
-    pub(super) fn audio(&self) -> Vec<i16> {
-        self.conversation.as_ref().map(|conversation| conversation.recording().to_vec()).unwrap_or_default()
+    pub(super) fn audio(&self) -> &[i16] {
+        self.conversation.as_ref().map(|conversation| conversation.recording()).unwrap_or_default()
     }
 
     fn on_frame(&mut self, frame: &[u8], now: Instant) -> Result<(), Refusal> {
@@ -307,17 +307,6 @@ impl Session {
         }
     }
 
-    /// The faults that wait for the middle of a turn.
-    fn strike(&mut self, turn: u32) {
-        if self.faults.has(&Fault::Garbage) {
-            self.outputs.extend(garbage::volley().into_iter().map(Output::Send));
-        }
-        let due = self.faults.0.iter().find_map(|fault| ending_at(fault, Moment::DuringTurn(turn)));
-        if let Some(ending) = due {
-            self.finish(ending);
-        }
-    }
-
     fn ring(&mut self, now: Instant) {
         while let Some(at) = self.alarms.iter().map(|(at, _)| *at).min().filter(|at| *at <= now) {
             let Some(index) = self.alarms.iter().position(|(when, _)| *when == at) else { return };
@@ -339,50 +328,6 @@ impl Session {
         self.plan_old_age(now);
         for fault in self.faults.0.clone() {
             self.schedule(&fault, now);
-        }
-    }
-
-    fn plan_old_age(&mut self, now: Instant) {
-        let limits = &self.settings.limits;
-        let (age, lead) = (limits.connection_age_ms, limits.go_away_lead_ms.min(limits.connection_age_ms));
-        let refusal = match limits.age_close {
-            AgeClose::Aborted => Refusal::new(POLICY, "The operation was aborted."),
-            AgeClose::Deadline => Refusal::new(INTERNAL, "Deadline expired before operation could complete."),
-        };
-        let warning = Alarm::GoAway { time_left_ms: Some(lead) };
-        self.alarm(now + bounded_ms(age - lead), warning);
-        self.alarm(now + bounded_ms(age), Alarm::End(Ending::Close(refusal)));
-    }
-
-    /// Faults with a time of their own become alarms.
-    fn schedule(&mut self, fault: &Fault, now: Instant) {
-        let after = |ms: u64| now + bounded_ms(ms);
-        if let Fault::GoAway { after_ms, time_left_ms, close_after_ms } = fault {
-            self.alarm(after(*after_ms), Alarm::GoAway { time_left_ms: *time_left_ms });
-            if let Some(close_after_ms) = close_after_ms {
-                let aborted = Refusal::new(POLICY, "The operation was aborted.");
-                self.alarm(
-                    after(after_ms.saturating_add(*close_after_ms)),
-                    Alarm::End(Ending::Close(aborted)),
-                );
-            }
-        }
-        if let Fault::Close { at: Moment::AfterMs(ms), .. } | Fault::Cut { at: Moment::AfterMs(ms) } = fault
-            && let Some(ending) = ending_at(fault, Moment::AfterMs(*ms))
-        {
-            self.alarm(after(*ms), Alarm::End(ending));
-        }
-    }
-
-    fn inject(&mut self, fault: Fault, now: Instant) {
-        if self.phase == Phase::Talking {
-            self.schedule(&fault, now);
-        }
-        if self.faults.0.len() < MAX_ALARMS {
-            if let Some(conversation) = &mut self.conversation {
-                conversation.add_fault(fault.clone());
-            }
-            self.faults.0.push(fault);
         }
     }
 
@@ -435,15 +380,5 @@ impl Session {
         if self.report.ordering_errors.len() < MAX_ORDERING_ERRORS {
             self.report.ordering_errors.push(error.to_owned());
         }
-    }
-}
-
-fn ending_at(fault: &Fault, moment: Moment) -> Option<Ending> {
-    match fault {
-        Fault::Close { code, reason, at } if *at == moment => {
-            Some(Ending::Close(Refusal::new(*code, reason.clone())))
-        }
-        Fault::Cut { at } if *at == moment => Some(Ending::Cut),
-        _ => None,
     }
 }
