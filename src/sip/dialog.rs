@@ -157,7 +157,7 @@ impl Dialog {
     /// A first hop without `lr` is a strict router: it wants itself in the Request-URI and the target last.
     fn target_and_routes(&self) -> (Uri, Vec<NameAddr>) {
         match self.route_set.split_first() {
-            Some((first, rest)) if !first.uri.params.has("lr") => {
+            Some((first, rest)) if !first.uri.is_loose_router() => {
                 let target = NameAddr::new(self.remote_target.clone());
                 (first.uri.clone(), rest.iter().cloned().chain([target]).collect())
             }

@@ -2,9 +2,11 @@
 //!
 //! | stage | begins with | ends with |
 //! |---|---|---|
-//! | Calling | Place | answer → Established; refusal, time-out, hang-up → gone (the INVITE's transaction cleans up alone) |
+//! | Calling | Place | answer → Established; refusal, time-out, hang-up → gone |
 //! | Offered | an INVITE | Answer → Established; Reject, CANCEL, hang-up → gone |
 //! | Established | the 2xx, ours or theirs | BYE, no ACK, no refresh → gone |
+//!
+//! A call that is gone may leave transactions behind, which finish alone: a cancelled INVITE, a BYE, repeated ACKs.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -1,9 +1,10 @@
 //! A panic costs what was being touched, and nothing else.
 
 use super::calls::Call;
+use super::receive::Gates;
 use super::schedule::Entry;
 use super::transactions::{Purpose, TransactionKey};
-use super::{EndCause, Endpoint, Event};
+use super::{EndCause, Endpoint, Event, Output};
 use crate::domain::CallId;
 
 impl Endpoint {
@@ -20,7 +21,7 @@ impl Endpoint {
                     let gateway = self.config.gateway(gateway).cloned();
                     gateway.iter().for_each(|gateway| self.start_registrar(gateway));
                 }
-                Entry::Gates => self.gates = super::Gates::new(&self.config.limits),
+                Entry::Gates => self.gates = Gates::new(&self.config.limits),
             }
             self.rearm(entry);
         }
@@ -84,8 +85,8 @@ impl Endpoint {
 
     /// Whether its end is already among the outputs of the input that panicked.
     fn has_ended(&self, call: &CallId) -> bool {
-        self.outputs.iter().any(|output| {
-            matches!(output, super::Output::Event(Event::Ended { call: ended, .. }) if ended == call)
-        })
+        self.outputs
+            .iter()
+            .any(|output| matches!(output, Output::Event(Event::Ended { call: ended, .. }) if ended == call))
     }
 }

@@ -1,9 +1,11 @@
 //! Calls that come to us, until they are answered, refused or cancelled.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::auth::Authentication;
 use super::calls::{Call, Established, Held200, MAX_OFFERED, Offered};
+use super::outbound::credentials_of;
 use super::requests::{Arrival, is_known_scheme};
 use super::schedule::Entry;
 use super::send::{TAG_LENGTH, set_sdp};
@@ -191,7 +193,7 @@ impl Endpoint {
     fn offer_call(&mut self, call: CallId, invite: TransactionKey, arrival: Arrival, dialog: Dialog) {
         let Arrival { mut request, source, .. } = arrival;
         let gateway = self.config.gateway_at(source);
-        let auth = Authentication::new(gateway.and_then(super::outbound::credentials_of));
+        let auth = Authentication::new(gateway.and_then(credentials_of));
         let gateway = gateway.map(|gateway| gateway.id.clone());
         let incoming = incoming_call(&call, gateway, source, &request);
         // Later looks at the request only ask whether there was an offer.
@@ -216,7 +218,7 @@ impl Endpoint {
 fn incoming_call(
     call: &CallId,
     gateway: Option<GatewayId>,
-    source: std::net::SocketAddr,
+    source: SocketAddr,
     request: &Request,
 ) -> IncomingCall {
     IncomingCall {
@@ -240,6 +242,6 @@ fn caller_number(headers: &Headers) -> PhoneNumber {
 
 /// The user part without its parameters (`+49170;phone-context=…`).
 fn number_of(uri: &Uri) -> PhoneNumber {
-    let user = uri.user.as_deref().unwrap_or_default();
+    let user = uri.user_text().unwrap_or_default();
     PhoneNumber::new(user.split(';').next().unwrap_or_default())
 }

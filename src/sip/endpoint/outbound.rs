@@ -212,9 +212,12 @@ impl Endpoint {
         Some(self.send_request(retry, destination, Purpose::Invite(attempt)))
     }
 
-    /// The first Contact we can call; a host that is a name is left to the gateway to find.
+    /// The first Contact that can be called over UDP; a host that is a name is left to the gateway to find.
     fn follow_redirect(&mut self, key: &TransactionKey, response: &Response) -> Option<TransactionKey> {
-        let is_usable = |contact: &NameAddr| matches!(contact.uri.scheme, Scheme::Sip);
+        let is_usable = |contact: &NameAddr| {
+            let transport = contact.uri.transport().unwrap_or("udp");
+            contact.uri.scheme == Scheme::Sip && transport.eq_ignore_ascii_case("udp")
+        };
         let target = response.headers.addresses(&HeaderName::Contact).into_iter().find(is_usable)?.uri;
         let (request, destination, mut attempt) = self.take_attempt(key)?;
         attempt.redirects_left = attempt.redirects_left.checked_sub(1)?;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
+use super::requests::stamp_source;
 use super::schedule::Entry;
 use super::{Endpoint, EndpointLimits};
 use crate::sip::gate::Gate;
@@ -88,7 +89,7 @@ impl Endpoint {
         self.counters.malformed += 1;
         let Some(mut request) = error.answerable else { return };
         if self.config.trusts(source.ip()) || self.may_refuse_stranger(source.ip()) {
-            let answer_to = super::requests::stamp_source(&mut request, source);
+            let answer_to = stamp_source(&mut request, source);
             let response = self.response(&request, error.kind.status());
             self.transmit(answer_to, response.to_bytes());
         }

@@ -59,7 +59,9 @@ impl Endpoint {
         } else {
             ServerMachine::Other(NonInviteServer::start())
         };
-        let identity = if is_invite { identity(&arrival.request) } else { None };
+        // Within a dialog the CSeq already tells a repeated INVITE.
+        let begins_call = is_invite && tag_of(arrival.request.headers.to_addr()).is_empty();
+        let identity = if begins_call { identity(&arrival.request) } else { None };
         self.identities.extend(identity.clone());
         let transaction =
             ServerTransaction { machine, answer_to: arrival.answer_to, last: None, call, identity };

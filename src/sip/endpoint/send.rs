@@ -8,7 +8,7 @@ use super::transactions::{ClientTransaction, Purpose, TransactionKey};
 use super::{Endpoint, Event, Output};
 use crate::sip::dialog::Dialog;
 use crate::sip::header::BRANCH_COOKIE;
-use crate::sip::{HeaderName, Method, NameAddr, Request, Response, Transport, Uri, Via};
+use crate::sip::{HeaderName, Headers, Method, NameAddr, Request, Response, Transport, Uri, Via};
 
 pub(super) const ALLOWED_METHODS: [&str; 7] = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "INFO"];
 pub(super) const SDP: &str = "application/sdp";
@@ -45,7 +45,7 @@ impl Endpoint {
     }
 
     /// What a peer learns of us with a 2xx to INVITE, UPDATE or OPTIONS.
-    pub(super) fn add_abilities(&self, headers: &mut crate::sip::Headers) {
+    pub(super) fn add_abilities(&self, headers: &mut Headers) {
         headers.push(HeaderName::Allow, ALLOWED_METHODS.join(", "));
         headers.push(HeaderName::Supported, "timer");
         headers.push(HeaderName::Accept, SDP);

@@ -16,6 +16,25 @@ fn an_invite_is_tried_at_once_and_told_with_its_numbers() {
 }
 
 #[test]
+fn an_escaped_number_is_told_as_it_is_dialled() {
+    let mut solo = Solo::new();
+    solo.receive(&invite().replace("sip:4917012@", "sip:%2B4917012;phone-context=x@"));
+    assert!(
+        matches!(solo.events().as_slice(), [Event::Incoming(incoming)] if incoming.from.expose() == "+4917012")
+    );
+}
+
+#[test]
+fn an_anonymous_caller_is_named_by_what_the_network_asserts() {
+    let mut solo = Solo::new();
+    let asserted = "P-Asserted-Identity: <sip:49170@trunk.example>\n";
+    solo.receive(&request("INVITE", 1, "", asserted, OFFER).replace("sip:4917012@", "sip:anonymous@"));
+    assert!(
+        matches!(solo.events().as_slice(), [Event::Incoming(incoming)] if incoming.from.expose() == "49170")
+    );
+}
+
+#[test]
 fn a_call_rings_has_early_media_is_answered_and_ends_with_their_bye() {
     let mut solo = Solo::new();
     solo.receive(&invite());
