@@ -2,7 +2,7 @@
 //! the session asks its shell for one websocket after the other, each with an epoch, and nothing of an old epoch
 //! counts once a new one was asked for.
 //!
-//! - `connection`: opening, setting up, losing and renewing connections ([`Link`] is where it stands).
+//! - `connection`: opening, setting up, losing and renewing connections (`Link` is where it stands).
 //! - `recovery`: whether a lost connection is tried again, when and with which handle.
 //! - `conversation`: what the server says while a connection is live: turns, words, tools, usage.
 //!
