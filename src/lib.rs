@@ -4,9 +4,14 @@
 //! out. Actors own state, mailboxes and lifetimes. The outside world sits behind thin adapters. `ARCHITECTURE.md`
 //! tells the whole story and who may import whom.
 
+pub mod actors;
+pub mod call;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod engine;
+pub mod http;
 pub mod keys;
 pub mod media;
 pub mod net;

@@ -1,5 +1,6 @@
 //! Values that parse but cannot work.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use super::Settings;
@@ -20,7 +21,7 @@ pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
 
 fn ranges(settings: &Settings) -> Option<Fault> {
     let (sip, media, voice, calls) = (&settings.sip, &settings.media, &settings.voice, &settings.calls);
-    let checks: [(&str, u64, RangeInclusive<u64>); 9] = [
+    let checks: [(&str, u64, RangeInclusive<u64>); 10] = [
         ("sip.ring_timeout_s", sip.ring_timeout_s, 1..=180),
         ("media.port_min", media.port_min.into(), 1_024..=65_534),
         ("media.threads", media.threads as u64, 0..=64),
@@ -30,6 +31,7 @@ fn ranges(settings: &Settings) -> Option<Fault> {
         ("calls.max_calls", calls.max_calls as u64, 1..=100_000),
         ("calls.silence_timeout_s", calls.silence_timeout_s, 1..=DAY_S),
         ("calls.max_call_s", calls.max_call_s, 1..=DAY_S),
+        ("calls.stop_limit_s", calls.stop_limit_s, 0..=DAY_S),
     ];
     let outside = checks.into_iter().find(|(_, value, range)| !range.contains(value))?;
     let (path, value, range) = outside;
@@ -45,10 +47,16 @@ fn ports(settings: &Settings) -> Option<Fault> {
 
 fn model_url(settings: &Settings) -> Option<Fault> {
     let url = settings.voice.url.to_ascii_lowercase();
-    let fine = url.starts_with("wss://") || (settings.voice.allow_insecure_url && url.starts_with("ws://"));
-    let problem =
-        "must start with wss:// (ws:// sends the key unprotected and needs voice.allow_insecure_url)";
-    (!fine).then(|| ("voice.url".into(), problem.into()))
+    let plain = url.strip_prefix("ws://").is_some_and(|host| settings.voice.allow_insecure_url || is_loopback(host));
+    let problem = "must start with wss:// (ws:// to another machine sends the key unprotected and needs \
+                   voice.allow_insecure_url)";
+    (!plain && !url.starts_with("wss://")).then(|| ("voice.url".into(), problem.into()))
+}
+
+fn is_loopback(authority: &str) -> bool {
+    let host = authority.trim_end_matches('/');
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host).trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn gateways(settings: &Settings) -> Option<Fault> {

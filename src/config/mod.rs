@@ -11,7 +11,6 @@
 mod checks;
 mod error;
 mod layers;
-mod network;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -19,7 +18,6 @@ mod variables;
 
 pub use error::{ConfigError, Origin};
 pub use layers::{Sources, load};
-pub use network::Network;
 pub use sections::{
     Calls, Gateway, Http, Keys, Log, LogFormat, LogLevel, Media, NumberRoute, Recording, Settings, Sip,
     Store, Voice,

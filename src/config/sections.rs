@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Network;
-use crate::domain::{GatewayId, Secret, UserId, VoiceAgent, VoiceAgentId};
+use crate::domain::{GatewayId, Network, Secret, UserId, VoiceAgent, VoiceAgentId};
 use crate::keys::{KeyLimits, KeyPool};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -109,6 +109,14 @@ pub struct Calls {
     pub default_owner_id: Option<UserId>,
     pub silence_timeout_s: u64,
     pub max_call_s: u64,
+    /// How long running calls may go on once the engine is told to stop.
+    pub stop_limit_s: u64,
+}
+
+impl Calls {
+    pub fn stop_limit(&self) -> Duration {
+        Duration::from_secs(self.stop_limit_s)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -229,7 +237,7 @@ impl Default for Keys {
 
 impl Default for Calls {
     fn default() -> Self {
-        Self { max_calls: 500, default_owner_id: None, silence_timeout_s: 60, max_call_s: 3_600 }
+        Self { max_calls: 500, default_owner_id: None, silence_timeout_s: 60, max_call_s: 3_600, stop_limit_s: 30 }
     }
 }
 

@@ -5,6 +5,7 @@
 mod call_record;
 mod entropy;
 mod ids;
+mod network;
 mod outcome;
 mod phone;
 mod secret;
@@ -15,6 +16,7 @@ mod voice_agent;
 pub use call_record::{CallQuality, CallRecord, ConversationItem, Direction, ModelUsage, Speaker};
 pub use entropy::Entropy;
 pub use ids::{CallId, GatewayId, LeaseId, ProjectId, TenantId, UserId, VoiceAgentId};
+pub use network::Network;
 pub use outcome::Outcome;
 pub use phone::{PhoneNumber, mask_number};
 pub use secret::Secret;

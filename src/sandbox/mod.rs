@@ -5,5 +5,7 @@
 //! code with the client it faces, so that a misreading in one is not hidden by the same misreading in the other.
 //!
 //! - [`model`]: the Gemini Live API (`BidiGenerateContent`).
+//! - [`phone`]: a softphone, the far end of our calls.
 
 pub mod model;
+pub mod phone;

@@ -1,14 +1,8 @@
-//! Who may speak, and how much: address rules and a token bucket for every source, which stand before the parser.
+//! How much a source may speak: a token bucket for every one, which stands before the parser.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 use std::time::{Duration, Instant};
-
-use serde::{Deserialize, Serialize};
-
-use crate::sip::Malformed;
 
 /// How many messages a source may send: so many a second in the long run, so many at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,71 +92,6 @@ impl Bucket {
     }
 }
 
-/// An address or a net in CIDR form: `127.0.0.1`, `10.0.0.0/8`, `2001:db8::/32`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct AddressRule {
-    net: IpAddr,
-    prefix_bits: u8,
-}
-
-impl AddressRule {
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.net, address.to_canonical()) {
-            (IpAddr::V4(net), IpAddr::V4(address)) => {
-                let shift = 32 - u32::from(self.prefix_bits);
-                shared_prefix(net.to_bits().into(), address.to_bits().into(), shift)
-            }
-            (IpAddr::V6(net), IpAddr::V6(address)) => {
-                shared_prefix(net.to_bits(), address.to_bits(), 128 - u32::from(self.prefix_bits))
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
-    }
-}
-
-/// Whether two addresses agree once `shift` low bits are left out; a shift of all bits leaves nothing to differ in.
-fn shared_prefix(left: u128, right: u128, shift: u32) -> bool {
-    (left ^ right).checked_shr(shift).unwrap_or(0) == 0
-}
-
-impl FromStr for AddressRule {
-    type Err = Malformed;
-
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let malformed = Malformed("address rule: write an IP address or a net such as 10.0.0.0/8");
-        let (address, prefix) =
-            text.trim().split_once('/').map_or((text.trim(), None), |(a, p)| (a, Some(p)));
-        let net = address.parse::<IpAddr>().map_err(|_| malformed)?;
-        let max_bits = if net.is_ipv4() { 32 } else { 128 };
-        let prefix_bits = prefix.map_or(Ok(max_bits), str::parse).map_err(|_| malformed)?;
-        if prefix_bits > max_bits {
-            return Err(malformed);
-        }
-        Ok(Self { net, prefix_bits })
-    }
-}
-
-impl TryFrom<String> for AddressRule {
-    type Error = Malformed;
-
-    fn try_from(text: String) -> Result<Self, Malformed> {
-        text.parse()
-    }
-}
-
-impl From<AddressRule> for String {
-    fn from(rule: AddressRule) -> Self {
-        rule.to_string()
-    }
-}
-
-impl fmt::Display for AddressRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.net, self.prefix_bits)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,24 +133,5 @@ mod tests {
         let sweep = gate.next_timeout().expect("a remembered source is swept some time");
         gate.handle_timeout(sweep);
         assert_eq!((gate.sources(), gate.next_timeout()), (0, None));
-    }
-
-    #[test]
-    fn a_rule_is_an_address_or_a_net() {
-        let rule: AddressRule = "10.0.0.0/8".parse().unwrap();
-        assert!(rule.contains(IpAddr::from([10, 255, 1, 2])));
-        assert!(!rule.contains(IpAddr::from([11, 0, 0, 1])));
-        assert!(rule.contains("::ffff:10.0.0.1".parse().unwrap()), "IPv4 in IPv6 clothes");
-        let host: AddressRule = " 127.0.0.1".parse().unwrap();
-        assert!(host.contains(IpAddr::from([127, 0, 0, 1])) && !host.contains(IpAddr::from([127, 0, 0, 2])));
-        assert!("0.0.0.0/0".parse::<AddressRule>().unwrap().contains(source(9)));
-        assert!("2001:db8::/32".parse::<AddressRule>().unwrap().contains("2001:db8::1".parse().unwrap()));
-    }
-
-    #[test]
-    fn a_rule_that_is_none_is_refused() {
-        for text in ["", "ten", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "::/129"] {
-            assert!(text.parse::<AddressRule>().is_err(), "{text}");
-        }
     }
 }

@@ -39,6 +39,15 @@ impl Calls {
         document.map(|document| document.parse(&CALLS)).transpose()
     }
 
+    /// Writes the record as it stands now, whether it was written before or not.
+    pub async fn save(&self, record: &CallRecord) -> Result<(), StoreError> {
+        let body = serde_json::to_value(record).map_err(|error| StoreError::Failed(error.to_string()))?;
+        match self.merge(&record.session_id, &body).await {
+            Err(StoreError::NotFound { .. }) => self.insert(record).await,
+            decided => decided,
+        }
+    }
+
     /// Lays `changes` over the record: members replace members, null removes one (RFC 7396).
     pub async fn merge(&self, id: &CallId, changes: &Value) -> Result<(), StoreError> {
         for _ in 0..MAX_MERGE_ATTEMPTS {

@@ -17,12 +17,14 @@ mod document;
 pub mod embedded;
 mod error;
 mod interface;
+mod recordings;
 mod users;
 
 pub use calls::{CALLS, Calls};
 pub use document::{Collection, Document, Index, MAX_PAGE, Order, Page, Query};
 pub use error::{OpenError, StoreError};
 pub use interface::{Backend, Command, Read, Reply, Store, Write};
+pub use recordings::{RecordingSink, Recordings};
 pub use users::{USERS, Users};
 
 /// Every collection of this version; the back end makes what is missing when it opens.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Collection, Index, Query, Store, StoreError};
+use super::{Collection, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::domain::{User, UserId};
 
 pub static USERS: Collection =
@@ -26,6 +26,29 @@ impl Users {
     pub async fn get(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let document = self.store.get(&USERS, id.as_str()).await?;
         document.map(|document| document.parse(&USERS)).transpose()
+    }
+
+    /// By name, or else by id: what a person or a setting calls a user.
+    pub async fn find(&self, name_or_id: &str) -> Result<Option<User>, StoreError> {
+        match self.by_name(name_or_id).await? {
+            Some(user) => Ok(Some(user)),
+            None => self.get(&UserId::new(name_or_id)).await,
+        }
+    }
+
+    /// Everybody, in the order in which they were added.
+    pub async fn all(&self) -> Result<Vec<User>, StoreError> {
+        let (mut users, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.store.find(&USERS, Query::all(MAX_PAGE).after(after)).await?;
+            for document in &page.documents {
+                users.push(document.parse(&USERS)?);
+            }
+            if page.next.is_none() {
+                return Ok(users);
+            }
+            after = page.next;
+        }
     }
 
     pub async fn by_name(&self, name: &str) -> Result<Option<User>, StoreError> {

@@ -38,6 +38,17 @@ table! {
         KeyRefusedByModel = "clearline_key_refused_by_model_total", "Keys the model refused.";
         ModelConnections = "clearline_model_connections_total", "Connections opened to the voice model.";
         ModelConnectionsLost = "clearline_model_connections_lost_total", "Model connections that were lost.";
+        ModelGarbage = "clearline_model_garbage_total", "Messages of the voice model that could not be read.";
+        ModelControlDropped = "clearline_model_control_dropped_total", "Messages a stalled model never read.";
+        PlayoutOverflows = "clearline_playout_overflows_total", "Pieces of the model's voice dropped at the playout's bound.";
+        UplinkFramesDropped = "clearline_uplink_dropped_frames_total", "Frames of callers that a stalled model connection could not take.";
+        MediaStepsDropped = "clearline_media_steps_dropped_total", "Frames a busy or rebuilt session could not take.";
+        FramesSkipped = "clearline_media_frames_skipped_total", "Frames not sent because the media thread was too late.";
+        SipSendFailures = "clearline_sip_send_failures_total", "SIP messages the socket would not take.";
+        SipEventsDropped = "clearline_sip_events_dropped_total", "Events of calls whose session was gone too long.";
+        CallsRefused = "clearline_calls_refused_total", "Calls refused before they began.";
+        PanicsCaught = "clearline_panics_caught_total", "Panics that cost one entry of a service.";
+        RecordingBlocksDropped = "clearline_recording_blocks_dropped_total", "Seconds of recordings the disk was too slow for.";
         StoreFailures = "clearline_store_failures_total", "Requests the store could not serve.";
     }
 }

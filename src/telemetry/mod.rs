@@ -9,3 +9,17 @@ mod metrics;
 
 pub use logging::{LoggingError, init_logging};
 pub use metrics::{Counter, Gauge, Metrics};
+
+use std::sync::LazyLock;
+
+static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::default);
+
+/// This process's figures.
+pub fn metrics() -> &'static Metrics {
+    &METRICS
+}
+
+/// One more of something.
+pub fn count(counter: Counter) {
+    METRICS.count(counter);
+}

@@ -33,6 +33,22 @@ impl ToolDeclaration {
             timeout: DEFAULT_TOOL_TIMEOUT,
         }
     }
+
+    /// Presses keys on the line, for menus and extensions.
+    pub fn send_dtmf() -> Self {
+        Self {
+            name: "send_dtmf".to_owned(),
+            description: "Press keys of the phone, for example to choose from a spoken menu.".to_owned(),
+            parameters: Some(json!({
+                "type": "OBJECT",
+                "properties": { "digits": { "type": "STRING", "description": "The keys: 0-9, *, # and A-D." } },
+                "required": ["digits"],
+            })),
+            blocking: true,
+            silent_result: true,
+            timeout: DEFAULT_TOOL_TIMEOUT,
+        }
+    }
 }
 
 /// What to do about a call that came in.

@@ -91,6 +91,11 @@ impl PortPool {
         }
     }
 
+    /// Whether a closed port must still be listened to before anybody else may have it.
+    pub fn is_resting(&self, port: u16, now: Instant) -> bool {
+        self.slot(port).is_some_and(|slot| !slot.is_held && !slot.is_rested(now))
+    }
+
     /// The stream whose late packets the present call on this port must not hear.
     pub fn last_tenant(&self, port: u16, now: Instant) -> Option<(Tenant, Instant)> {
         let rest = self.slot(port)?.rest.as_ref()?;

@@ -1,8 +1,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::domain::{GatewayId, Secret};
-use crate::sip::gate::{AddressRule, Rate};
+use crate::domain::{GatewayId, Network, Secret};
+use crate::sip::gate::Rate;
 
 /// What the endpoint must be told before its first message.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub struct EndpointConfig {
     pub user_agent: String,
     pub gateways: Vec<Gateway>,
     /// From whom INVITEs are accepted besides the gateways' own addresses.
-    pub allowed_sources: Vec<AddressRule>,
+    pub allowed_sources: Vec<Network>,
     pub limits: EndpointLimits,
     /// How long a placed call may ring before it is cancelled.
     pub ring_timeout: Duration,

@@ -1,0 +1,260 @@
+//! Writes what calls report: one record per call, merged, in order, off every call's path.
+//!
+//! State changes are written at once, what is said within two seconds. A record is written by one task at a time, so
+//! a later state can never be overtaken by an earlier one.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use crate::call::{Finish, Note};
+use crate::clock;
+use crate::domain::{CallId, CallQuality, CallRecord, ConversationItem, ModelUsage, Speaker};
+use crate::store::{Calls, Recordings, StoreError};
+use crate::telemetry::{Counter, count};
+use crate::voice::{Speaker as Voice, TranscriptItem};
+
+use super::SERVICE_MAILBOX_SIZE;
+use super::events::{CallEvent, EventStream};
+
+/// What is said may wait this long to be written.
+const WRITE_PAUSE: Duration = Duration::from_secs(2);
+/// A store that cannot be written to is tried again this often.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+const SOURCE: &str = "gemini-live";
+
+pub struct Books {
+    calls: Calls,
+    recordings: Option<Recordings>,
+    events: EventStream,
+    pages: HashMap<CallId, Page>,
+}
+
+/// One call's record and what of it is not in the store yet.
+struct Page {
+    record: CallRecord,
+    dirty: bool,
+    writing: bool,
+    write_planned: bool,
+    closed: bool,
+}
+
+impl Books {
+    pub fn new(calls: Calls, recordings: Option<Recordings>, events: EventStream) -> Self {
+        Self { calls, recordings, events, pages: HashMap::new() }
+    }
+
+    fn note(&mut self, call: &CallId, note: Note, ctx: &mut Context<Self>) {
+        let Some(page) = self.pages.get_mut(call) else { return };
+        let (event, urgent) = page.take(note);
+        if page.dirty {
+            let pause = if urgent { Duration::ZERO } else { WRITE_PAUSE };
+            self.plan_write(call, pause, ctx);
+        }
+        if let Some(event) = event {
+            self.events.tell_call(call, event);
+        }
+    }
+
+    fn plan_write(&mut self, call: &CallId, pause: Duration, ctx: &mut Context<Self>) {
+        let Some(page) = self.pages.get_mut(call) else { return };
+        if pause.is_zero() {
+            return self.write(call.clone(), ctx);
+        }
+        if !page.write_planned {
+            page.write_planned = true;
+            let call = call.clone();
+            ctx.run_later(pause, move |books, ctx| books.write(call, ctx));
+        }
+    }
+
+    fn write(&mut self, call: CallId, ctx: &mut Context<Self>) {
+        let Some(page) = self.pages.get_mut(&call) else { return };
+        page.write_planned = false;
+        if page.writing || !page.dirty {
+            return;
+        }
+        page.writing = true;
+        page.dirty = false;
+        let (calls, record) = (self.calls.clone(), page.record.clone());
+        let writing = async move { calls.save(&record).await };
+        ctx.spawn(writing.into_actor(self).map(move |result, books, ctx| books.written(&call, result, ctx)));
+    }
+
+    fn written(&mut self, call: &CallId, result: Result<(), StoreError>, ctx: &mut Context<Self>) {
+        let Some(page) = self.pages.get_mut(call) else { return };
+        page.writing = false;
+        let pause = match result {
+            Ok(()) if page.dirty => Duration::ZERO,
+            Ok(()) if page.closed => {
+                self.pages.remove(call);
+                return;
+            }
+            Ok(()) => return,
+            Err(error) => {
+                tracing::error!(%call, %error, "the call's record could not be written; trying again");
+                count(Counter::StoreFailures);
+                page.dirty = true;
+                RETRY_PAUSE
+            }
+        };
+        self.plan_write(call, pause, ctx);
+    }
+
+    /// The recording first, then the last word: whoever hears that a call ended can read all of it.
+    fn close(&mut self, call: CallId, finish: Finish, quality: Option<CallQuality>, ctx: &mut Context<Self>) {
+        let recordings = self.recordings.clone();
+        let finishing = {
+            let call = call.clone();
+            async move {
+                match recordings {
+                    Some(recordings) => recordings.finish(&call).await,
+                    None => None,
+                }
+            }
+        };
+        ctx.spawn(finishing.into_actor(self).map(move |recording, books, ctx| {
+            if let Some(page) = books.pages.get_mut(&call) {
+                page.close(&finish, quality, recording.clone());
+                books.plan_write(&call, Duration::ZERO, ctx);
+            }
+            books.events.tell_call(&call, CallEvent::Ended { finish, recording });
+        }));
+    }
+}
+
+impl Page {
+    fn new(record: CallRecord) -> Self {
+        Self { record, dirty: true, writing: false, write_planned: false, closed: false }
+    }
+
+    /// Enters a note; gives what listeners should hear, and whether the store should hear it at once.
+    fn take(&mut self, note: Note) -> (Option<CallEvent>, bool) {
+        match note {
+            Note::Ringing => (Some(CallEvent::Ringing), false),
+            Note::Answered => {
+                self.record.answered_time = Some(clock::unix_time());
+                self.dirty = true;
+                (Some(CallEvent::Answered), true)
+            }
+            Note::Held(held) => (Some(CallEvent::Held(held)), false),
+            Note::GreetingPlayed => (Some(CallEvent::GreetingPlayed), false),
+            Note::Item(item) => {
+                self.record.conversation_items.push(conversation_item(&item));
+                self.dirty = true;
+                (Some(CallEvent::Said(item)), false)
+            }
+            Note::Digit(digit) => (Some(CallEvent::Digit(digit)), false),
+            Note::ToolCalled { name } => (Some(CallEvent::ToolCalled { name }), false),
+            Note::Interrupted => (Some(CallEvent::Interrupted), false),
+            Note::ModelReconnecting => (Some(CallEvent::ModelReconnecting), false),
+            Note::Usage(usage) => {
+                self.record.usage = Some(ModelUsage {
+                    prompt_tokens: usage.prompt_tokens,
+                    response_tokens: usage.response_tokens,
+                    total_tokens: usage.total_tokens,
+                });
+                self.dirty = true;
+                (None, false)
+            }
+        }
+    }
+
+    fn close(&mut self, finish: &Finish, quality: Option<CallQuality>, recording: Option<String>) {
+        self.record.call_end_time = Some(clock::unix_time());
+        self.record.outcome = Some(finish.outcome);
+        self.record.end_reason = Some(finish.reason.clone());
+        self.record.quality = quality;
+        self.record.recording_filename = recording;
+        self.dirty = true;
+        self.closed = true;
+    }
+}
+
+fn conversation_item(item: &TranscriptItem) -> ConversationItem {
+    ConversationItem {
+        role: match item.speaker {
+            Voice::Caller => Speaker::User,
+            Voice::Model => Speaker::Assistant,
+        },
+        content: item.text.clone(),
+        timestamp: clock::unix_time(),
+        source: SOURCE.into(),
+        transcript_confidence: None,
+        interrupted: item.interrupted,
+    }
+}
+
+impl Actor for Books {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(SERVICE_MAILBOX_SIZE);
+    }
+}
+
+impl Supervised for Books {}
+
+/// A call begins; its record is written before anything else happens to it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct OpenBook {
+    pub record: Box<CallRecord>,
+}
+
+impl Handler<OpenBook> for Books {
+    type Result = ();
+
+    fn handle(&mut self, OpenBook { record }: OpenBook, ctx: &mut Context<Self>) {
+        let call = record.session_id.clone();
+        self.pages.insert(call.clone(), Page::new(*record));
+        self.write(call, ctx);
+    }
+}
+
+/// Something happened in a call.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CallNote {
+    pub call: CallId,
+    pub note: Note,
+}
+
+impl Handler<CallNote> for Books {
+    type Result = ();
+
+    fn handle(&mut self, CallNote { call, note }: CallNote, ctx: &mut Context<Self>) {
+        self.note(&call, note, ctx);
+    }
+}
+
+/// The call is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CloseBook {
+    pub call: CallId,
+    pub finish: Finish,
+    pub quality: Option<CallQuality>,
+}
+
+impl Handler<CloseBook> for Books {
+    type Result = ();
+
+    fn handle(&mut self, CloseBook { call, finish, quality }: CloseBook, ctx: &mut Context<Self>) {
+        self.close(call, finish, quality, ctx);
+    }
+}
+
+/// True when everything that was told has reached the store.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct AskBooksSettled;
+
+impl Handler<AskBooksSettled> for Books {
+    type Result = bool;
+
+    fn handle(&mut self, _: AskBooksSettled, _: &mut Context<Self>) -> bool {
+        self.pages.values().all(|page| !page.dirty && !page.writing)
+    }
+}

@@ -1,0 +1,155 @@
+//! One connection to the model: a task that reads and a task that writes, both on the session's own thread.
+//!
+//! The reader plays audio by itself and hands control messages to the session, waiting for their delivery; the
+//! writer takes what waits in the outbox. Both carry the connection's epoch, so that nothing a replaced connection
+//! still says can reach the call.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use actix::prelude::*;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::net::voice_ws::{ReaderEvent, VoiceReader, VoiceWriter};
+use crate::telemetry::{Counter, count};
+use crate::voice::{Downlink, ServerMessage, parse_server_message};
+
+use super::outbox::Outbox;
+use super::speaker::Speaker;
+use super::CallSession;
+
+/// A reader that worked this many messages in a row lets the thread's other calls have their turn.
+const MESSAGES_IN_A_ROW_MAX: u32 = 16;
+
+/// What the websocket's reader tells the session.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct LinkEvent {
+    pub(super) epoch: u32,
+    pub(super) what: LinkNews,
+}
+
+pub(super) enum LinkNews {
+    Control(Box<ServerMessage>),
+    Garbage,
+    Closed { code: Option<u16>, reason: String },
+}
+
+/// The outbox and the bell that wakes its writer.
+#[derive(Default)]
+pub(super) struct Mailbag {
+    pub(super) outbox: RefCell<Outbox>,
+    bell: Notify,
+    hanging_up: Cell<bool>,
+}
+
+impl Mailbag {
+    pub(super) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    /// The writer says goodbye once it has sent what waits; the reader then sees the end.
+    pub(super) fn hang_up(&self) {
+        self.hanging_up.set(true);
+        self.ring();
+    }
+}
+
+/// A live connection. Dropping it ends both tasks.
+pub(super) struct Link {
+    pub(super) epoch: u32,
+    reader: JoinHandle<()>,
+    writer: JoinHandle<()>,
+}
+
+impl Link {
+    pub(super) fn start(
+        epoch: u32,
+        (writer, reader): (VoiceWriter, VoiceReader),
+        speaker: Rc<RefCell<Speaker>>,
+        mailbag: Rc<Mailbag>,
+        session: Addr<CallSession>,
+    ) -> Self {
+        let reader = actix::spawn(read(epoch, reader, speaker, session));
+        let writer = actix::spawn(write(writer, mailbag));
+        Self { epoch, reader, writer }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.reader.abort();
+        self.writer.abort();
+    }
+}
+
+async fn read(
+    epoch: u32,
+    mut reader: VoiceReader,
+    speaker: Rc<RefCell<Speaker>>,
+    session: Addr<CallSession>,
+) {
+    let mut downlink = Downlink::default();
+    let mut in_a_row = 0;
+    loop {
+        let news = match reader.next().await {
+            ReaderEvent::Frame(bytes) => play(&bytes, &mut downlink, &speaker),
+            ReaderEvent::Closed { code, reason } => Some(LinkNews::Closed { code, reason }),
+        };
+        let closed = matches!(news, Some(LinkNews::Closed { .. }));
+        if let Some(what) = news
+            && session.send(LinkEvent { epoch, what }).await.is_err()
+        {
+            return;
+        }
+        if closed {
+            return;
+        }
+        in_a_row += 1;
+        if in_a_row == MESSAGES_IN_A_ROW_MAX {
+            in_a_row = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Plays what is to be heard; gives back what the session must know.
+fn play(bytes: &[u8], downlink: &mut Downlink, speaker: &RefCell<Speaker>) -> Option<LinkNews> {
+    let Ok(mut message) = parse_server_message(bytes) else {
+        count(Counter::ModelGarbage);
+        return Some(LinkNews::Garbage);
+    };
+    let step = downlink.on_message(&mut message);
+    let mut speaker = speaker.borrow_mut();
+    if step.flush {
+        speaker.hush();
+    }
+    for chunk in &step.audio {
+        speaker.say(&chunk.pcm, chunk.rate_hz);
+    }
+    if step.end_of_turn {
+        speaker.end_of_turn();
+    }
+    step.control.then(|| LinkNews::Control(Box::new(message)))
+}
+
+async fn write(mut writer: VoiceWriter, mailbag: Rc<Mailbag>) {
+    loop {
+        let waiting = mailbag.outbox.borrow_mut().pop();
+        let Some(message) = waiting else {
+            if mailbag.hanging_up.get() {
+                // A connection that is broken already needs no goodbye.
+                drop(writer.close().await);
+                return;
+            }
+            mailbag.bell.notified().await;
+            continue;
+        };
+        // The reader learns of a broken connection and reports it.
+        if writer.send_text(&message).await.is_err() {
+            return;
+        }
+        mailbag.outbox.borrow_mut().recycle(message);
+    }
+}

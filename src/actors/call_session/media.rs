@@ -1,0 +1,155 @@
+//! The caller's way to the model: each 20 ms what the route accepted goes through the jitter buffer, up to 16 kHz, and
+//! into the websocket's outbox; and both directions go into the recording.
+
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+
+use crate::call::{Input, Signal};
+use crate::clock;
+use crate::domain::CallQuality;
+use crate::media::codec::{Codec, FRAME_SAMPLES};
+use crate::media::path::{CallerFrame, CallerPacket, CallerPath};
+use crate::media::rtp::RtpPacket;
+use crate::media::sdp::Negotiated;
+use crate::media::spool::{RecordingBlock, Spool};
+use crate::store::RecordingSink;
+use crate::telemetry::{Counter, count};
+use crate::voice::{VoiceSession, uplink_audio_message};
+
+use super::super::udp_router::{FRAME_BYTES, MediaStep, PacketBatch};
+use super::CallSession;
+
+/// The person's "hello?" right after picking up would interrupt the greeting: the model hears silence so long.
+const GREETING_GUARD: Duration = Duration::from_millis(700);
+
+pub(super) struct MediaPath {
+    caller: CallerPath,
+    frame: CallerFrame,
+    media: Option<Negotiated>,
+    connected_at: Option<Instant>,
+    recording: Option<Recording>,
+    playing: bool,
+}
+
+struct Recording {
+    spool: Spool,
+    sink: RecordingSink,
+}
+
+impl MediaPath {
+    pub(super) fn new(sink: Option<RecordingSink>) -> Self {
+        Self {
+            caller: CallerPath::default(),
+            frame: CallerFrame::SILENT,
+            media: None,
+            connected_at: None,
+            recording: sink.map(|sink| Recording { spool: Spool::default(), sink }),
+            playing: false,
+        }
+    }
+
+    pub(super) fn expect(&mut self, media: &Negotiated) {
+        self.media = Some(media.clone());
+    }
+
+    pub(super) fn connected(&mut self, now: Instant) {
+        self.connected_at = Some(now);
+    }
+
+    pub(super) fn quality(&self) -> CallQuality {
+        let quality = self.caller.quality();
+        CallQuality {
+            packets_received: quality.received,
+            packets_lost: quality.lost,
+            packets_late: quality.late,
+            jitter_ms: quality.jitter_ms.into(),
+            ..CallQuality::default()
+        }
+    }
+
+    /// What is left of the last second.
+    pub(super) fn close_recording(&mut self) {
+        if let Some(mut recording) = self.recording.take() {
+            recording.spool.finish().inspect(|block| recording.append(block));
+        }
+    }
+
+    fn receive(&mut self, packets: &PacketBatch, now: Instant) {
+        let Some(media) = &self.media else { return };
+        for datagram in packets.iter() {
+            let packet = RtpPacket::parse(datagram);
+            if let Some(packet) = packet.and_then(|packet| CallerPacket::new(&packet, media, now)) {
+                self.caller.receive(packet);
+            }
+        }
+    }
+
+    fn record(&mut self, frame_number: u64, played: &[u8; FRAME_BYTES]) {
+        let Some(recording) = &mut self.recording else { return };
+        let codec = self.media.as_ref().map_or(Codec::Pcmu, |media| media.codec);
+        let mut model = [0; FRAME_SAMPLES];
+        codec.decode_into(played, &mut model);
+        if let Some(block) = recording.spool.push(frame_number, &self.frame.pcm_8k, &model) {
+            recording.append(&block);
+        }
+    }
+
+    /// The model hears the caller without gaps; during the guard, and from a held line, it hears silence.
+    fn uplink_frame(&self, now: Instant) -> &[i16] {
+        let guarded = self.connected_at.is_some_and(|since| now.duration_since(since) < GREETING_GUARD);
+        if guarded { &CallerFrame::SILENT.pcm_16k } else { &self.frame.pcm_16k }
+    }
+}
+
+impl Recording {
+    fn append(&self, block: &RecordingBlock) {
+        if self.sink.append(block.clone()).is_err() {
+            count(Counter::RecordingBlocksDropped);
+        }
+    }
+}
+
+impl Handler<MediaStep> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, step: MediaStep, ctx: &mut Context<Self>) {
+        let now = clock::now();
+        self.media.receive(&step.packets, now);
+        let report = self.media.caller.step(now, &mut self.media.frame);
+        self.media.record(step.frame_number, &step.played);
+        self.send_uplink(now);
+        if !step.packets.is_empty() {
+            self.machine.handle(Input::PacketHeard, now);
+        }
+        if let Some(digit) = report.dtmf {
+            self.machine.handle(Input::Signal(Signal::Digit { digit }), now);
+        }
+        let playing = self.speaker.borrow().is_playing();
+        if playing != self.media.playing {
+            self.media.playing = playing;
+            self.machine.handle(Input::Playing(playing), now);
+        }
+        if report.dtmf.is_some() || self.machine.has_output() {
+            self.pump(ctx);
+        }
+    }
+}
+
+impl CallSession {
+    fn send_uplink(&mut self, now: Instant) {
+        let open = self.voice.as_ref().is_some_and(VoiceSession::uplink_open);
+        if !open || self.media.connected_at.is_none() {
+            return;
+        }
+        let frame = self.media.uplink_frame(now);
+        let dropped = {
+            let mut outbox = self.mailbag.outbox.borrow_mut();
+            outbox.push_audio(|message| uplink_audio_message(frame, message))
+        };
+        if dropped {
+            count(Counter::UplinkFramesDropped);
+        }
+        self.mailbag.ring();
+    }
+}

@@ -1,0 +1,249 @@
+//! One call's actor: the shell of [`CallMachine`] and [`VoiceSession`], with the call's media path between them.
+//!
+//! It borrows what belongs to the call and outlives it: the SIP dialog (SipEndpoint), the audio route (UdpRouter),
+//! lease, recording and checkpoint (CallSupervisor). When it dies, by panic or otherwise, its exit notice reaches
+//! the supervisor, which builds a new one from the newest checkpoint. It decides nothing: it handles, applies
+//! outputs until there are none, and re-arms its one timer.
+
+mod apply;
+mod exit;
+mod link;
+mod media;
+mod outbox;
+mod speaker;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use actix::prelude::*;
+
+use crate::call::{CallMachine, Checkpoint, Input, Setup, Signal};
+use crate::clock;
+use crate::domain::{CallId, Entropy, Secret};
+use crate::media::codec::Codec;
+use crate::media::playout::playout;
+use crate::media::sdp::Negotiation;
+use crate::net::voice_ws::ModelEndpoint;
+use crate::store::RecordingSink;
+use crate::voice::{self, SessionConfig, Start, Timeouts, TranscriptItem, VoiceSession};
+
+use super::Directory;
+use exit::ExitNotice;
+use link::{Link, LinkEvent, LinkNews, Mailbag};
+use media::MediaPath;
+use speaker::Speaker;
+
+pub(super) use exit::{CallFinished, CheckpointTaken, SessionGone};
+
+/// Bursts of model events and a second of media fit; beyond that a step is dropped and counted.
+const MAILBOX_SIZE: usize = 64;
+/// More voice than this never waits for the caller.
+const PLAYOUT_MS_MAX: u32 = 120_000;
+
+/// What a session is built from: once when the call begins, again after each crash.
+pub(super) struct SessionParts {
+    pub(super) call: CallId,
+    /// Raised with each rebuild, so that the news of a dead session is not taken for the living one's.
+    pub(super) epoch: u32,
+    pub(super) router: usize,
+    pub(super) begin: Begin,
+    pub(super) persona: SessionConfig,
+    pub(super) model: ModelEndpoint,
+    pub(super) key: Secret,
+    pub(super) timeouts: Timeouts,
+    pub(super) entropy: Entropy,
+    pub(super) recording: Option<RecordingSink>,
+    pub(super) directory: Directory,
+}
+
+pub(super) enum Begin {
+    New { setup: Setup, negotiation: Box<Negotiation>, offer: Option<Vec<u8>> },
+    Again(Box<Checkpoint>),
+}
+
+pub struct CallSession {
+    call: CallId,
+    epoch: u32,
+    router: usize,
+    machine: CallMachine,
+    voice: Option<VoiceSession>,
+    persona: SessionConfig,
+    model: ModelEndpoint,
+    key: Secret,
+    timeouts: Timeouts,
+    entropy: Entropy,
+    link: Option<Link>,
+    mailbag: Rc<Mailbag>,
+    speaker: Rc<RefCell<Speaker>>,
+    media: MediaPath,
+    timer: Option<SpawnHandle>,
+    directory: Directory,
+    first_input: Option<Input>,
+    exit: ExitNotice,
+}
+
+impl CallSession {
+    pub(super) fn start(arbiter: &ArbiterHandle, parts: SessionParts) -> Addr<Self> {
+        Self::start_in_arbiter(arbiter, move |ctx| Self::new(parts, ctx))
+    }
+
+    fn new(parts: SessionParts, ctx: &mut Context<Self>) -> Self {
+        ctx.set_mailbox_capacity(MAILBOX_SIZE);
+        let (machine, first_input) = match parts.begin {
+            Begin::New { setup, negotiation, offer } => {
+                (CallMachine::new(setup, *negotiation), Some(Input::Start { offer }))
+            }
+            Begin::Again(checkpoint) => (CallMachine::rebuild(*checkpoint, clock::now()), None),
+        };
+        let (writer, reader) = playout(PLAYOUT_MS_MAX);
+        if let Some(router) = parts.directory.router(parts.router) {
+            let session = ctx.address().recipient();
+            let call = parts.call.clone();
+            router.do_send(super::udp_router::AttachSession { call, session, playout: reader });
+        }
+        Self {
+            exit: ExitNotice::new(parts.call.clone(), parts.epoch, parts.directory.clone()),
+            media: MediaPath::new(parts.recording),
+            speaker: Rc::new(RefCell::new(Speaker::new(Codec::Pcmu, writer))),
+            call: parts.call,
+            epoch: parts.epoch,
+            router: parts.router,
+            machine,
+            voice: None,
+            persona: parts.persona,
+            model: parts.model,
+            key: parts.key,
+            timeouts: parts.timeouts,
+            entropy: parts.entropy,
+            link: None,
+            mailbag: Rc::default(),
+            timer: None,
+            directory: parts.directory,
+            first_input,
+        }
+    }
+
+    fn handle_input(&mut self, input: Input, ctx: &mut Context<Self>) {
+        self.machine.handle(input, clock::now());
+        self.pump(ctx);
+    }
+
+    fn handle_voice(&mut self, input: voice::Input, ctx: &mut Context<Self>) {
+        if let Some(voice) = &mut self.voice {
+            voice.handle(input, clock::now());
+        }
+        self.pump(ctx);
+    }
+
+    /// Applies what both machines want done until they want nothing more, then re-arms the timer.
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        loop {
+            if let Some(output) = self.machine.poll_output() {
+                self.apply(output, ctx);
+            } else if let Some(output) = self.voice.as_mut().and_then(VoiceSession::poll_output) {
+                self.apply_voice(output, ctx);
+            } else {
+                break;
+            }
+        }
+        self.rearm(ctx);
+    }
+
+    fn rearm(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        let now = clock::now();
+        let voice = self.voice.as_ref().and_then(VoiceSession::next_timeout);
+        let next = [self.machine.next_timeout(now), voice].into_iter().flatten().min();
+        self.timer = next.map(|at| ctx.run_later(at.saturating_duration_since(now), Self::on_timer));
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<Self>) {
+        self.timer = None;
+        let now = clock::now();
+        if let Some(voice) = &mut self.voice {
+            voice.handle(voice::Input::Timeout, now);
+        }
+        self.machine.handle(Input::Timeout, now);
+        self.pump(ctx);
+    }
+
+    fn open_voice(&mut self, start: Start, history: Vec<TranscriptItem>, now: Instant) {
+        let (persona, timeouts) = (self.persona.clone(), self.timeouts.clone());
+        let mut voice = VoiceSession::new(persona, start, timeouts, self.entropy.fork());
+        voice.remember(history);
+        voice.handle(voice::Input::Begin, now);
+        self.voice = Some(voice);
+    }
+}
+
+impl Actor for CallSession {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        if let Some(sip) = self.directory.sip() {
+            let session = ctx.address().recipient();
+            sip.do_send(super::sip_endpoint::AttachCall { call: self.call.clone(), session });
+        }
+        match self.first_input.take() {
+            Some(input) => self.handle_input(input, ctx),
+            None => self.pump(ctx),
+        }
+    }
+}
+
+/// Signalling's news of this call.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SignalArrived(pub Signal);
+
+impl Handler<SignalArrived> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, SignalArrived(signal): SignalArrived, ctx: &mut Context<Self>) {
+        self.handle_input(Input::Signal(signal), ctx);
+    }
+}
+
+/// A person or the engine ends the call.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct HangUp {
+    pub reason: String,
+}
+
+impl Handler<HangUp> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, HangUp { reason }: HangUp, ctx: &mut Context<Self>) {
+        self.handle_input(Input::HangUp { reason }, ctx);
+    }
+}
+
+/// For tests and `demo --crash`: the actor panics, as a bug would make it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct InjectPanic;
+
+impl Handler<InjectPanic> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, _: InjectPanic, _: &mut Context<Self>) {
+        panic!("injected panic in the session of call {}", self.call);
+    }
+}
+
+impl Handler<LinkEvent> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, LinkEvent { epoch, what }: LinkEvent, ctx: &mut Context<Self>) {
+        let input = match what {
+            LinkNews::Control(message) => voice::Input::Control { epoch, message },
+            LinkNews::Garbage => voice::Input::Garbage { epoch },
+            LinkNews::Closed { code, reason } => voice::Input::Closed { epoch, code, reason },
+        };
+        self.handle_voice(input, ctx);
+    }
+}

@@ -1,0 +1,278 @@
+//! What a call needs before it may begin: an owner, the owner's key with a free session slot, and an audio route.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use crate::call::registry::{AdmissionRefused, RegistryLimits};
+use crate::call::watch::CallLimits;
+use crate::clock;
+use crate::domain::{CallId, CallRecord, Direction, GatewayId, Outcome, PhoneNumber, User, VoiceAgent};
+use crate::keys::{Granted, KeySource};
+use crate::telemetry::{Counter, count};
+use crate::net::voice_ws::ModelEndpoint;
+use crate::store::{Recordings, StoreError, Users};
+use crate::voice::Timeouts;
+
+use super::super::key_pool::{LeaseKey, LeaseRefused, ReturnKey};
+use super::super::sip_endpoint::DialTarget;
+use super::super::udp_router::{OpenRoute, OpenedRoute, RouteRefused};
+use super::super::{Directory, EventStream};
+use super::PlaceCall;
+
+/// What calls are made of, from the settings.
+#[derive(Clone)]
+pub struct CallSettings {
+    pub registry: RegistryLimits,
+    pub limits: CallLimits,
+    pub gateways: Vec<GatewaySettings>,
+    pub numbers: Vec<NumberRule>,
+    pub voice_agents: Vec<VoiceAgent>,
+    /// Name or id of the user who owns calls to numbers without a rule.
+    pub default_owner: Option<String>,
+    pub model: ModelEndpoint,
+    pub timeouts: Timeouts,
+    pub users: Users,
+    pub recordings: Option<Recordings>,
+    pub directory: Directory,
+    pub events: EventStream,
+}
+
+#[derive(Debug, Clone)]
+pub struct GatewaySettings {
+    pub id: GatewayId,
+    pub address: IpAddr,
+    pub any_media_host: bool,
+}
+
+/// Who owns calls to a number, and which persona answers them.
+#[derive(Debug, Clone)]
+pub struct NumberRule {
+    pub number: String,
+    pub owner: String,
+    pub voice_agent: Option<String>,
+}
+
+impl CallSettings {
+    /// The rule of a called number; a leading plus or `00` makes no difference.
+    pub(super) fn number(&self, dialed: &str) -> Option<NumberRule> {
+        let dialed = bare_number(dialed);
+        self.numbers.iter().find(|rule| bare_number(&rule.number) == dialed).cloned()
+    }
+
+    pub(super) fn any_media_host(&self, gateway: &GatewayId) -> bool {
+        self.gateways.iter().any(|known| known.id == *gateway && known.any_media_host)
+    }
+
+    pub(super) fn outbound_order(&self, place: PlaceCall) -> Result<Order, Refused> {
+        let gateway = match &place.gateway {
+            Some(wanted) => self.gateways.iter().find(|known| known.id == *wanted),
+            None => self.gateways.first(),
+        };
+        let gateway = gateway.ok_or(Refused::NoGateway)?;
+        let number = PhoneNumber::new(place.target.clone());
+        Ok(Order {
+            call: clock::new_call_id(),
+            direction: Direction::Outbound,
+            dialed: number.clone(),
+            number,
+            owner: OwnerRule::Named(place.owner),
+            persona: place.voice_agent,
+            signalling: gateway.address,
+            any_media_host: gateway.any_media_host,
+            dial: Some(DialTarget { gateway: gateway.id.clone(), target: place.target, from: place.from }),
+            offer: None,
+        })
+    }
+
+    fn voice_agent(&self, name: Option<&str>) -> Result<VoiceAgent, Refused> {
+        match name {
+            Some(name) => {
+                let known = self.voice_agents.iter().find(|agent| agent.id.as_str() == name);
+                known.cloned().ok_or_else(|| Refused::NoVoiceAgent(name.to_owned()))
+            }
+            None => Ok(self.voice_agents.first().cloned().unwrap_or_default()),
+        }
+    }
+}
+
+fn bare_number(number: &str) -> &str {
+    number.strip_prefix('+').or_else(|| number.strip_prefix("00")).unwrap_or(number)
+}
+
+/// A call that somebody wants to have.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    pub(super) call: CallId,
+    pub(super) direction: Direction,
+    /// The person's number, in both directions.
+    pub(super) number: PhoneNumber,
+    pub(super) dialed: PhoneNumber,
+    pub(super) owner: OwnerRule,
+    pub(super) persona: Option<String>,
+    pub(super) signalling: IpAddr,
+    pub(super) any_media_host: bool,
+    pub(super) dial: Option<DialTarget>,
+    pub(super) offer: Option<Vec<u8>>,
+}
+
+impl Order {
+    fn shown_number(&self) -> String {
+        self.dial.as_ref().and_then(|dial| dial.from.clone()).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum OwnerRule {
+    /// By name or by id.
+    Named(String),
+    Default,
+}
+
+/// All that a call holds when it begins.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) owner: User,
+    pub(super) persona: VoiceAgent,
+    pub(super) grant: Granted,
+    pub(super) route: OpenedRoute,
+}
+
+/// Why a call did not come to be.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    #[error(transparent)]
+    Admission(AdmissionRefused),
+    #[error("the number has no owner; add it under [[numbers]] or set calls.default_owner_id")]
+    NoOwner,
+    #[error("there is no user {0:?}; add one with `clearline user add`")]
+    UnknownOwner(String),
+    #[error("user {0:?} may not have calls: it is disabled or a superadmin")]
+    OwnerMayNotCall(String),
+    #[error("there is no gateway of that name; add one under [[sip.gateways]]")]
+    NoGateway,
+    #[error("there is no voice agent {0:?}; add it under [[voice_agents]]")]
+    NoVoiceAgent(String),
+    #[error("no usable Google key: {0}")]
+    Key(LeaseRefused),
+    #[error(transparent)]
+    Route(RouteRefused),
+    #[error("the store cannot be read: {0}")]
+    Store(#[from] StoreError),
+    #[error("a part of the engine is being restarted; try again")]
+    PartMissing,
+}
+
+impl Refused {
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Admission(_) | Self::Route(_) | Self::PartMissing => Outcome::RefusedCapacity,
+            Self::Key(LeaseRefused::Key(refusal)) => refusal.outcome(),
+            Self::Key(LeaseRefused::Fault) => Outcome::RefusedCapacity,
+            Self::NoOwner | Self::UnknownOwner(_) | Self::OwnerMayNotCall(_) | Self::NoVoiceAgent(_) => {
+                Outcome::RefusedPolicy
+            }
+            Self::NoGateway => Outcome::TrunkFailed,
+            Self::Store(_) => Outcome::RefusedCapacity,
+        }
+    }
+
+    pub(super) fn sip_status(&self) -> u16 {
+        match self {
+            Self::NoOwner | Self::UnknownOwner(_) | Self::OwnerMayNotCall(_) => 404,
+            Self::Admission(_)
+            | Self::Key(_)
+            | Self::Route(_)
+            | Self::Store(_)
+            | Self::PartMissing
+            | Self::NoGateway
+            | Self::NoVoiceAgent(_) => 503,
+        }
+    }
+
+    pub(super) fn retry_may_help(&self) -> bool {
+        self.outcome() == Outcome::RefusedCapacity
+    }
+}
+
+/// Gathers what the call needs, in the order in which giving back is cheapest.
+pub(super) async fn prepare(settings: Rc<CallSettings>, order: Order) -> (Order, Result<Prepared, Refused>) {
+    let prepared = gather(&settings, &order).await;
+    (order, prepared)
+}
+
+async fn gather(settings: &CallSettings, order: &Order) -> Result<Prepared, Refused> {
+    let persona = settings.voice_agent(order.persona.as_deref())?;
+    let owner = find_owner(settings, &order.owner).await?;
+    let grant = lease_key(settings, order, &owner).await?;
+    match open_route(settings, order).await {
+        Ok(route) => Ok(Prepared { owner, persona, grant, route }),
+        Err(refused) => {
+            if let Some(keys) = settings.directory.keys() {
+                keys.do_send(ReturnKey { lease: grant.lease });
+            }
+            Err(refused)
+        }
+    }
+}
+
+/// Read from the store at each call, never from a cache: a reassigned key counts from the next call on (SPEC K4).
+async fn find_owner(settings: &CallSettings, rule: &OwnerRule) -> Result<User, Refused> {
+    let wanted = match rule {
+        OwnerRule::Named(wanted) => wanted,
+        OwnerRule::Default => settings.default_owner.as_ref().ok_or(Refused::NoOwner)?,
+    };
+    let owner = settings.users.find(wanted).await?;
+    let owner = owner.ok_or_else(|| Refused::UnknownOwner(wanted.clone()))?;
+    if !owner.may_own_calls() {
+        return Err(Refused::OwnerMayNotCall(wanted.clone()));
+    }
+    tracing::info!("Retrieved API key for user {} (ID: {})", owner.name, owner.id);
+    Ok(owner)
+}
+
+async fn lease_key(settings: &CallSettings, order: &Order, owner: &User) -> Result<Granted, Refused> {
+    let keys = settings.directory.keys().ok_or(Refused::PartMissing)?;
+    let ask = LeaseKey { call: order.call.clone(), owner_key: owner.google_api_key.clone() };
+    let grant = keys.send(ask).await.map_err(|_| Refused::PartMissing)?.map_err(Refused::Key)?;
+    match &grant.source {
+        KeySource::Own => {
+            let short = grant.key.hint();
+            tracing::info!("Using user-specific API key for session {}: {short}", order.call);
+        }
+        KeySource::Default { .. } => {
+            count(Counter::KeyDefaultUsed);
+            tracing::warn!("No API key found for user ID {}, using default", owner.id);
+        }
+    }
+    Ok(grant)
+}
+
+async fn open_route(settings: &CallSettings, order: &Order) -> Result<OpenedRoute, Refused> {
+    let routers = settings.directory.routers();
+    let mut refused = RouteRefused::NoRouter;
+    for router in routers {
+        let call = order.call.clone();
+        let ask = OpenRoute { call, signalling: order.signalling, any_media_host: order.any_media_host };
+        match router.send(ask).await.map_err(|_| Refused::PartMissing)? {
+            Ok(route) => return Ok(route),
+            Err(reason) => refused = reason,
+        }
+    }
+    Err(Refused::Route(refused))
+}
+
+impl Prepared {
+    pub(super) fn first_record(&self, order: &Order) -> CallRecord {
+        let (from, dialed) = match order.direction {
+            Direction::Inbound => (order.number.clone(), order.dialed.clone()),
+            Direction::Outbound => (PhoneNumber::new(order.shown_number()), order.number.clone()),
+        };
+        let started = clock::unix_time();
+        let mut record = CallRecord::started(order.call.clone(), order.direction, from, dialed, started);
+        record.owner_id = Some(self.owner.id.clone());
+        record.tenant_id = self.owner.tenant_id.clone();
+        record.voice_agent_id = Some(self.persona.id.clone());
+        record.key_hint = Some(self.grant.key.hint());
+        record
+    }
+}

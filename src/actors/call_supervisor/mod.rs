@@ -1,0 +1,293 @@
+//! Admits calls, starts their sessions, rebuilds them after a crash, ends them: the shell of `call::registry`.
+//!
+//! What must survive a session lives here in its [`LiveCall`]: lease, route, recording, checkpoint. It is given back
+//! once, when the *call* ends. A call is never dialled again: a rebuilt session goes on in the dialog that exists.
+
+mod admission;
+mod live_call;
+mod messages;
+mod persona;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use crate::call::registry::{AdmissionRefused, AfterCrash, Registry};
+use crate::call::Finish;
+use crate::clock;
+use crate::domain::{CallId, CallQuality, Direction, Entropy, Outcome};
+use crate::sip::endpoint::IncomingCall;
+use crate::telemetry::{Counter, count};
+
+use super::books::{CloseBook, OpenBook};
+use super::call_session::{CallFinished, CallSession, CheckpointTaken, HangUp, InjectPanic, SessionGone};
+use super::events::CallEvent;
+use super::key_pool::ReturnKey;
+use super::sip_endpoint::{ExpectInvite, ForgetCall, PendingInvite, PerformSignal, RefuseCall};
+use super::udp_router::{CloseRoute, SendDigits};
+use super::SERVICE_MAILBOX_SIZE;
+
+use admission::{Order, OwnerRule, Prepared};
+use live_call::LiveCall;
+
+pub use admission::{CallSettings, GatewaySettings, NumberRule, Refused};
+pub use messages::{
+    AskLiveCalls, CrashSession, DrainCalls, EndCall, IncomingOffered, PlaceCall, PressDigits, RouteLost,
+};
+
+/// Callers refused for want of room may try again this soon.
+const RETRY_AFTER_FULL: Duration = Duration::from_secs(5);
+
+pub struct CallSupervisor {
+    registry: Registry,
+    calls: HashMap<CallId, LiveCall>,
+    arbiters: Vec<ArbiterHandle>,
+    calls_begun: usize,
+    settings: Rc<CallSettings>,
+    entropy: Entropy,
+}
+
+impl CallSupervisor {
+    pub fn new(settings: CallSettings, arbiters: Vec<ArbiterHandle>, entropy: Entropy) -> Self {
+        let registry = Registry::new(settings.registry);
+        Self { registry, calls: HashMap::new(), arbiters, calls_begun: 0, settings: Rc::new(settings), entropy }
+    }
+
+    /// A session on the call's own arbiter; `again` after a crash.
+    fn start_session(&mut self, call: &CallId) {
+        let Some(live) = self.calls.get_mut(call) else { return };
+        let Some(arbiter) = self.arbiters.get(live.arbiter % self.arbiters.len().max(1)) else { return };
+        match live.session_parts(call, &self.settings, self.entropy.fork()) {
+            Some(parts) => live.session = Some(CallSession::start(arbiter, parts)),
+            None => self.give_up(call, "the call failed before it had begun"),
+        }
+    }
+
+    fn begin(&mut self, order: Order, prepared: Prepared) {
+        let call = order.call.clone();
+        self.settings.events.tell_call(&call, CallEvent::Started {
+            direction: order.direction,
+            number: order.number.clone(),
+            owner: prepared.owner.name.clone(),
+            key_hint: prepared.grant.key.hint(),
+        });
+        if let Some(books) = self.settings.directory.books() {
+            books.do_send(OpenBook { record: Box::new(prepared.first_record(&order)) });
+        }
+        if let (Direction::Outbound, Some(sip)) = (order.direction, self.settings.directory.sip()) {
+            let owner = prepared.owner.id.clone();
+            if let Some(target) = order.dial.clone() {
+                sip.do_send(ExpectInvite { call: call.clone(), invite: PendingInvite { owner, target } });
+            }
+        }
+        self.calls_begun += 1;
+        self.calls.insert(call.clone(), LiveCall::new(order, prepared, self.calls_begun));
+        self.start_session(&call);
+    }
+
+    fn refuse(&mut self, order: &Order, refused: &Refused) {
+        self.registry.ended(&order.call);
+        count(Counter::CallsRefused);
+        tracing::warn!(call = %order.call, reason = %refused, "call refused");
+        if order.direction == Direction::Inbound
+            && let Some(sip) = self.settings.directory.sip()
+        {
+            let retry_after = refused.retry_may_help().then_some(RETRY_AFTER_FULL);
+            sip.do_send(RefuseCall { call: order.call.clone(), status: refused.sip_status(), retry_after });
+        }
+        let finish = Finish::new(refused.outcome(), refused.to_string());
+        self.settings.events.tell_call(&order.call, CallEvent::Ended { finish, recording: None });
+    }
+
+    /// The session died too often, or too early: the far end gets its BYE, the books an honest outcome.
+    fn give_up(&mut self, call: &CallId, reason: &str) {
+        if let Some(sip) = self.settings.directory.sip() {
+            let command = crate::call::SignalCommand::HangUp;
+            sip.do_send(PerformSignal { call: call.clone(), command });
+        }
+        self.end(call, Finish::new(Outcome::EngineLost, reason), None);
+    }
+
+    /// Everything the call held goes back, once.
+    fn end(&mut self, call: &CallId, finish: Finish, quality: Option<CallQuality>) {
+        let Some(live) = self.calls.remove(call) else { return };
+        self.registry.ended(call);
+        tracing::info!(%call, outcome = %finish.outcome, reason = %finish.reason, "call ended");
+        let directory = &self.settings.directory;
+        if let Some(sip) = directory.sip() {
+            sip.do_send(ForgetCall { call: call.clone() });
+        }
+        if let Some(router) = directory.router(live.route.router) {
+            router.do_send(CloseRoute { call: call.clone() });
+        }
+        if let Some(keys) = directory.keys() {
+            keys.do_send(ReturnKey { lease: live.grant.lease });
+        }
+        if let Some(books) = directory.books() {
+            books.do_send(CloseBook { call: call.clone(), finish, quality });
+        }
+    }
+
+    fn admit(&mut self, order: Order, ctx: &mut Context<Self>) -> Result<(), AdmissionRefused> {
+        self.registry.admit(order.call.clone(), order.direction)?;
+        let preparing = admission::prepare(self.settings.clone(), order);
+        ctx.spawn(preparing.into_actor(self).map(|(order, prepared), supervisor, _| match prepared {
+            Ok(prepared) => supervisor.begin(order, prepared),
+            Err(refused) => supervisor.refuse(&order, &refused),
+        }));
+        Ok(())
+    }
+
+    fn live_session(&self, call: &CallId) -> Option<&Addr<CallSession>> {
+        self.calls.get(call)?.session.as_ref()
+    }
+}
+
+impl Actor for CallSupervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(SERVICE_MAILBOX_SIZE);
+    }
+}
+
+impl Supervised for CallSupervisor {}
+
+impl Handler<IncomingOffered> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, IncomingOffered(incoming): IncomingOffered, ctx: &mut Context<Self>) {
+        let order = self.order_for(incoming);
+        if let Err(refused) = self.admit(order.clone(), ctx) {
+            self.refuse(&order, &Refused::Admission(refused));
+        }
+    }
+}
+
+impl CallSupervisor {
+    fn order_for(&self, incoming: IncomingCall) -> Order {
+        let number_rule = self.settings.number(incoming.to.expose());
+        let any_media_host =
+            incoming.gateway.as_ref().is_some_and(|gateway| self.settings.any_media_host(gateway));
+        Order {
+            owner: match &number_rule {
+                Some(rule) => OwnerRule::Named(rule.owner.clone()),
+                None => OwnerRule::Default,
+            },
+            persona: number_rule.and_then(|rule| rule.voice_agent.clone()),
+            call: incoming.call,
+            direction: Direction::Inbound,
+            number: incoming.from,
+            dialed: incoming.to,
+            signalling: incoming.source.ip(),
+            any_media_host,
+            dial: None,
+            offer: incoming.offer,
+        }
+    }
+}
+
+impl Handler<PlaceCall> for CallSupervisor {
+    type Result = Result<CallId, Refused>;
+
+    fn handle(&mut self, place: PlaceCall, ctx: &mut Context<Self>) -> Self::Result {
+        let order = self.settings.outbound_order(place)?;
+        let call = order.call.clone();
+        self.admit(order, ctx).map_err(Refused::Admission)?;
+        Ok(call)
+    }
+}
+
+impl Handler<CheckpointTaken> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, taken: CheckpointTaken, _: &mut Context<Self>) {
+        if let Some(live) = self.calls.get_mut(&taken.call).filter(|live| live.epoch == taken.epoch) {
+            live.checkpoint = Some(taken.checkpoint);
+        }
+    }
+}
+
+impl Handler<CallFinished> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, CallFinished { call, epoch, finish, quality }: CallFinished, _: &mut Context<Self>) {
+        if self.calls.get(&call).is_some_and(|live| live.epoch == epoch) {
+            self.end(&call, finish, Some(quality));
+        }
+    }
+}
+
+impl Handler<SessionGone> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, SessionGone { call, epoch }: SessionGone, _: &mut Context<Self>) {
+        let Some(live) = self.calls.get_mut(&call).filter(|live| live.epoch == epoch) else { return };
+        live.session = None;
+        match self.registry.session_died(&call, clock::now()) {
+            AfterCrash::Rebuild { attempt } => {
+                tracing::error!(%call, attempt, "the call's session died; it is rebuilt");
+                count(Counter::SessionRebuilds);
+                self.settings.events.tell_call(&call, CallEvent::Rebuilding { attempt });
+                live.epoch += 1;
+                self.start_session(&call);
+            }
+            AfterCrash::GiveUp => self.give_up(&call, "the call's session failed too often"),
+            AfterCrash::Unknown => {}
+        }
+    }
+}
+
+impl Handler<RouteLost> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, RouteLost { call }: RouteLost, _: &mut Context<Self>) {
+        self.give_up(&call, "a fault of ours ended the audio of this call");
+    }
+}
+
+impl Handler<EndCall> for CallSupervisor {
+    type Result = bool;
+
+    fn handle(&mut self, EndCall { call, reason }: EndCall, _: &mut Context<Self>) -> bool {
+        let session = self.live_session(&call);
+        session.inspect(|session| session.do_send(HangUp { reason })).is_some()
+    }
+}
+
+impl Handler<CrashSession> for CallSupervisor {
+    type Result = bool;
+
+    fn handle(&mut self, CrashSession { call }: CrashSession, _: &mut Context<Self>) -> bool {
+        self.live_session(&call).inspect(|session| session.do_send(InjectPanic)).is_some()
+    }
+}
+
+impl Handler<PressDigits> for CallSupervisor {
+    type Result = bool;
+
+    fn handle(&mut self, PressDigits { call, digits }: PressDigits, _: &mut Context<Self>) -> bool {
+        let Some(live) = self.calls.get(&call) else { return false };
+        let Some(router) = self.settings.directory.router(live.route.router) else { return false };
+        router.do_send(SendDigits { call, digits });
+        true
+    }
+}
+
+impl Handler<DrainCalls> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: DrainCalls, _: &mut Context<Self>) {
+        self.registry.stop_admitting();
+    }
+}
+
+impl Handler<AskLiveCalls> for CallSupervisor {
+    type Result = MessageResult<AskLiveCalls>;
+
+    fn handle(&mut self, _: AskLiveCalls, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.calls.keys().cloned().collect())
+    }
+}

@@ -1,0 +1,63 @@
+//! What happens in the engine, told live to whoever listens: a terminal, a test, later the web.
+
+use tokio::sync::broadcast;
+
+use crate::call::Finish;
+use crate::domain::{CallId, Direction, GatewayId, PhoneNumber};
+use crate::sip::registration::RegistrationState;
+use crate::voice::TranscriptItem;
+
+/// A listener that falls further behind than this loses the oldest events and is told so.
+const EVENTS_KEPT: usize = 1024;
+
+#[derive(Debug, Clone)]
+pub enum EngineEvent {
+    Registration { gateway: GatewayId, state: RegistrationState },
+    Call { call: CallId, event: CallEvent },
+}
+
+#[derive(Debug, Clone)]
+pub enum CallEvent {
+    Started { direction: Direction, number: PhoneNumber, owner: String, key_hint: String },
+    Ringing,
+    Answered,
+    GreetingPlayed,
+    Said(TranscriptItem),
+    Digit(char),
+    ToolCalled { name: String },
+    Interrupted,
+    Held(bool),
+    ModelReconnecting,
+    /// The session crashed and is being rebuilt for the given time.
+    Rebuilding { attempt: usize },
+    Ended { finish: Finish, recording: Option<String> },
+}
+
+/// The sending side; cheap to clone. Sending never waits, and without listeners costs nothing.
+#[derive(Clone)]
+pub struct EventStream(broadcast::Sender<EngineEvent>);
+
+impl EventStream {
+    pub fn new() -> Self {
+        Self(broadcast::Sender::new(EVENTS_KEPT))
+    }
+
+    pub fn listen(&self) -> broadcast::Receiver<EngineEvent> {
+        self.0.subscribe()
+    }
+
+    pub fn tell(&self, event: EngineEvent) {
+        // An error only means that nobody listens.
+        drop(self.0.send(event));
+    }
+
+    pub fn tell_call(&self, call: &CallId, event: CallEvent) {
+        self.tell(EngineEvent::Call { call: call.clone(), event });
+    }
+}
+
+impl Default for EventStream {
+    fn default() -> Self {
+        Self::new()
+    }
+}

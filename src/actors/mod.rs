@@ -1,0 +1,42 @@
+//! Actors own state, mailboxes and lifetimes, nothing else: each is the shell of a pure machine.
+//!
+//! ```text
+//! SipEndpoint ──events──▶ CallSession ◀──20 ms steps── UdpRouter
+//!      ▲  │ Incoming          │ ▲                          ▲
+//!      │  ▼                   ▼ │ websocket to the model   │ routes
+//!      └─ CallSupervisor ─── LiveCall ─────────────────────┘
+//!              │  leases                 records
+//!              ▼                           ▼
+//!            KeyPool                     Books ──▶ store
+//! ```
+//!
+//! Three classes of messages: *must arrive* (exit notices, give-backs, the end of a call; a few per call) go by
+//! `do_send`; *may wait* (websocket control, the SIP socket's batches) are awaited; *may fail* (media steps, requests
+//! from outside) go by `try_send` through one kept handle, and what does not fit is counted and dropped.
+//!
+//! Every service handles each message under [`guard::guarded`]: a panic costs the one entry that caused it. A call's
+//! actor is different: it may die, and its supervisor builds another from the call's checkpoint.
+
+pub mod books;
+pub mod call_session;
+pub mod call_supervisor;
+mod directory;
+pub mod events;
+pub mod guard;
+pub mod key_pool;
+mod readiness;
+pub mod sip_endpoint;
+pub mod udp_router;
+
+pub use books::Books;
+pub use call_session::CallSession;
+pub use call_supervisor::CallSupervisor;
+pub use directory::Directory;
+pub use events::EventStream;
+pub use key_pool::KeyPool;
+pub use readiness::Readiness;
+pub use sip_endpoint::SipEndpoint;
+pub use udp_router::UdpRouter;
+
+/// Services take bursts of many calls; a session's mailbox is much smaller.
+const SERVICE_MAILBOX_SIZE: usize = 1024;

@@ -1,0 +1,316 @@
+//! Signalling's actor: the shell of [`Endpoint`], alone on its arbiter, with the one SIP socket.
+//!
+//! A task reads the socket and hands over batches, each awaited: the kernel's buffer is the queue a flood fills, not
+//! the mailbox. Every input is handled under a guard; a panic costs the one transaction or dialog that caused it.
+//! Events of a call go to its session; while none is attached (a rebuild) they wait here, a few per call.
+
+mod socket;
+mod translate;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::net::UdpSocket;
+
+use crate::call::{Signal, SignalCommand};
+use crate::clock;
+use crate::domain::{CallId, Entropy, UserId};
+use crate::sip::endpoint::{Command, Endpoint, EndpointConfig, Event, Input, Output, PlaceCall, Sizes};
+use crate::telemetry::{Counter, count};
+
+use super::call_session::SignalArrived;
+use super::call_supervisor::IncomingOffered;
+use super::events::{EngineEvent, EventStream};
+use super::guard::guarded;
+use super::{Directory, SERVICE_MAILBOX_SIZE};
+use socket::Datagrams;
+use translate::{signal_of, sip_command};
+
+/// Events kept for a call whose session is being rebuilt.
+const EVENTS_WAITING_MAX: usize = 8;
+
+pub struct SipEndpoint {
+    endpoint: Endpoint,
+    socket: Arc<UdpSocket>,
+    /// INVITEs under way and whose they are; the owner is known before the first byte leaves.
+    pending_invites: HashMap<CallId, PendingInvite>,
+    calls: HashMap<CallId, Line>,
+    timer: Option<SpawnHandle>,
+    reader: Option<SpawnHandle>,
+    directory: Directory,
+    events: EventStream,
+}
+
+#[derive(Default)]
+struct Line {
+    session: Option<Recipient<SignalArrived>>,
+    waiting: VecDeque<Signal>,
+}
+
+/// What an outbound INVITE needs besides its offer.
+#[derive(Debug, Clone)]
+pub struct PendingInvite {
+    pub owner: UserId,
+    pub target: DialTarget,
+}
+
+#[derive(Debug, Clone)]
+pub struct DialTarget {
+    pub gateway: crate::domain::GatewayId,
+    /// A number or a whole `sip:` address.
+    pub target: String,
+    pub from: Option<String>,
+}
+
+/// What the endpoint is made of; put together on its own thread, whose reactor then serves the socket.
+pub struct SipParts {
+    pub config: EndpointConfig,
+    /// Non-blocking.
+    pub socket: std::net::UdpSocket,
+    pub entropy: Entropy,
+    pub directory: Directory,
+    pub events: EventStream,
+}
+
+impl SipEndpoint {
+    pub fn start(arbiter: &ArbiterHandle, parts: SipParts) -> Addr<Self> {
+        Supervisor::start_in_arbiter(arbiter, move |_| Self::new(parts))
+    }
+
+    fn new(parts: SipParts) -> Self {
+        let SipParts { config, socket, entropy, directory, events } = parts;
+        let socket = UdpSocket::from_std(socket).expect("a non-blocking socket fits the thread's reactor");
+        Self {
+            endpoint: Endpoint::new(config, entropy, Box::new(clock::new_call_id), clock::now()),
+            socket: Arc::new(socket),
+            pending_invites: HashMap::new(),
+            calls: HashMap::new(),
+            timer: None,
+            reader: None,
+            directory,
+            events,
+        }
+    }
+
+    /// One input, one entry: what it panics on is removed, the tables stay.
+    fn handle_input(&mut self, input: Input<'_>, ctx: &mut Context<Self>) {
+        let endpoint = &mut self.endpoint;
+        if guarded("sip", || endpoint.handle(input, clock::now())).is_err() {
+            self.endpoint.discard_touched();
+        }
+        self.pump(ctx);
+    }
+
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                Output::Transmit { destination, bytes } => self.transmit(destination, &bytes),
+                Output::Event(event) => self.on_event(event),
+            }
+        }
+        self.rearm(ctx);
+    }
+
+    /// SIP repeats what is lost, so a full socket buffer is only counted.
+    fn transmit(&self, destination: SocketAddr, bytes: &[u8]) {
+        if self.socket.try_send_to(bytes, destination).is_err() {
+            count(Counter::SipSendFailures);
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Incoming(incoming) => {
+                self.calls.entry(incoming.call.clone()).or_default();
+                if let Some(supervisor) = self.directory.supervisor() {
+                    supervisor.do_send(IncomingOffered(*incoming));
+                }
+            }
+            Event::Registration { gateway, state } => {
+                tracing::info!(%gateway, ?state, "registration");
+                self.events.tell(EngineEvent::Registration { gateway, state });
+            }
+            other => {
+                if let Some((call, signal)) = signal_of(other) {
+                    self.deliver(&call, signal);
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, call: &CallId, signal: Signal) {
+        let ended = matches!(signal, Signal::Ended(_));
+        let Some(line) = self.calls.get_mut(call) else { return };
+        match &line.session {
+            Some(session) if session.connected() => session.do_send(SignalArrived(signal)),
+            _ if line.waiting.len() < EVENTS_WAITING_MAX => line.waiting.push_back(signal),
+            _ => count(Counter::SipEventsDropped),
+        }
+        if ended {
+            self.pending_invites.remove(call);
+        }
+    }
+
+    fn rearm(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        self.timer = self.endpoint.next_timeout().map(|at| {
+            let wait = at.saturating_duration_since(clock::now());
+            ctx.run_later(wait, |endpoint, ctx| endpoint.handle_input(Input::Timeout, ctx))
+        });
+    }
+}
+
+impl Actor for SipEndpoint {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(SERVICE_MAILBOX_SIZE);
+        let reading = socket::read(self.socket.clone(), ctx.address());
+        self.reader = Some(ctx.spawn(reading.into_actor(self)));
+        self.pump(ctx);
+    }
+}
+
+impl Supervised for SipEndpoint {}
+
+impl Handler<Datagrams> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, batch: Datagrams, ctx: &mut Context<Self>) {
+        for (source, bytes) in batch.iter() {
+            self.handle_input(Input::Datagram { source, bytes }, ctx);
+        }
+    }
+}
+
+/// The owner and the target of a call that is about to dial; sent before its session starts.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ExpectInvite {
+    pub call: CallId,
+    pub invite: PendingInvite,
+}
+
+impl Handler<ExpectInvite> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, ExpectInvite { call, invite }: ExpectInvite, _: &mut Context<Self>) {
+        self.calls.entry(call.clone()).or_default();
+        self.pending_invites.insert(call, invite);
+    }
+}
+
+/// A (new) session takes the call's events; what waited comes first.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AttachCall {
+    pub call: CallId,
+    pub session: Recipient<SignalArrived>,
+}
+
+impl Handler<AttachCall> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, AttachCall { call, session }: AttachCall, _: &mut Context<Self>) {
+        let Some(line) = self.calls.get_mut(&call) else { return };
+        for signal in line.waiting.drain(..) {
+            session.do_send(SignalArrived(signal));
+        }
+        line.session = Some(session);
+    }
+}
+
+/// Nobody listens to this call any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ForgetCall {
+    pub call: CallId,
+}
+
+impl Handler<ForgetCall> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, ForgetCall { call }: ForgetCall, _: &mut Context<Self>) {
+        self.calls.remove(&call);
+        self.pending_invites.remove(&call);
+    }
+}
+
+/// What a call asks of signalling.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PerformSignal {
+    pub call: CallId,
+    pub command: SignalCommand,
+}
+
+impl Handler<PerformSignal> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, PerformSignal { call, command }: PerformSignal, ctx: &mut Context<Self>) {
+        let command = match command {
+            SignalCommand::Place { offer } => match self.pending_invites.get(&call) {
+                Some(PendingInvite { target, .. }) => Command::Place(PlaceCall {
+                    call,
+                    gateway: target.gateway.clone(),
+                    target: target.target.clone(),
+                    from_user: target.from.clone(),
+                    from_display: None,
+                    offer: Some(offer),
+                }),
+                None => return,
+            },
+            other => sip_command(call, other),
+        };
+        self.handle_input(Input::Command(command), ctx);
+    }
+}
+
+/// Refuses an incoming call that never got a session.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RefuseCall {
+    pub call: CallId,
+    pub status: u16,
+    pub retry_after: Option<std::time::Duration>,
+}
+
+impl Handler<RefuseCall> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, refuse: RefuseCall, ctx: &mut Context<Self>) {
+        let RefuseCall { call, status, retry_after } = refuse;
+        self.calls.remove(&call);
+        self.handle_input(Input::Command(Command::Reject { call, status, retry_after }), ctx);
+    }
+}
+
+/// No new calls; gateways are told that we go.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct DrainSignalling;
+
+impl Handler<DrainSignalling> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, _: DrainSignalling, ctx: &mut Context<Self>) {
+        self.handle_input(Input::Command(Command::Drain), ctx);
+    }
+}
+
+/// Leak checks and metrics.
+#[derive(Message)]
+#[rtype(result = "Sizes")]
+pub struct AskSipSizes;
+
+impl Handler<AskSipSizes> for SipEndpoint {
+    type Result = MessageResult<AskSipSizes>;
+
+    fn handle(&mut self, _: AskSipSizes, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.endpoint.sizes())
+    }
+}

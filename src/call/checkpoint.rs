@@ -1,0 +1,65 @@
+//! What must survive a crash of the session. The supervisor keeps the newest; a new machine is built from it.
+
+use std::time::Instant;
+
+use crate::media::sdp::Negotiation;
+use crate::voice::{ResumeHandle, Start, TranscriptItem};
+
+use super::lifecycle::Lifecycle;
+use super::talk::Talk;
+
+/// Items kept for seeding a fresh model session; older ones fall off.
+const TRANSCRIPT_ITEMS_MAX: usize = 60;
+
+/// A plain copy of the machine's durable state. It is sent when it changed, never per frame.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    pub(super) setup: super::Setup,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) talk: Talk,
+    pub(super) negotiation: Negotiation,
+    pub(super) connected_at: Option<Instant>,
+    pub(super) held: bool,
+    pub(super) memory: Memory,
+    pub(super) offer_open: bool,
+    pub(super) waiting_answer: Option<Vec<u8>>,
+}
+
+/// What a new model session needs in order to go on where the old one stopped.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    handle: Option<ResumeHandle>,
+    /// A rebuild has tried this handle already; if it fails again, it is not worth a second try.
+    handle_used: bool,
+    transcript: Vec<TranscriptItem>,
+}
+
+impl Memory {
+    pub(super) fn new_handle(&mut self, handle: ResumeHandle) {
+        self.handle = Some(handle);
+        self.handle_used = false;
+    }
+
+    pub(super) fn remember(&mut self, item: TranscriptItem) {
+        if self.transcript.len() == TRANSCRIPT_ITEMS_MAX {
+            self.transcript.remove(0);
+        }
+        self.transcript.push(item);
+    }
+
+    /// How a rebuilt session opens the model: by handle once, then seeded from our own transcript.
+    pub(super) fn take_start(&mut self, greeted: bool) -> Start {
+        match &self.handle {
+            Some(handle) if !self.handle_used => {
+                self.handle_used = true;
+                Start::Resume { handle: handle.handle.clone() }
+            }
+            _ if greeted => Start::Seeded { history: self.transcript.clone() },
+            _ => Start::Fresh,
+        }
+    }
+
+    pub(super) fn transcript(&self) -> &[TranscriptItem] {
+        &self.transcript
+    }
+}

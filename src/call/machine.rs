@@ -1,0 +1,231 @@
+//! The machine of one call: routes each input to the part that owns the matter and gathers what must be done.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::domain::{Direction, Outcome};
+use crate::media::sdp::Negotiation;
+use crate::voice::Start;
+
+use super::checkpoint::Memory;
+use super::io::{Input, MediaCommand, Note, Output, Setup, VoiceCommand};
+use super::lifecycle::{Lifecycle, Phase};
+use super::signal::Refusal;
+use super::talk::{Greeting, Talk};
+use super::watch::Watch;
+use super::{Checkpoint, Finish, Signal, SignalCommand};
+
+pub struct CallMachine {
+    pub(super) setup: Setup,
+    pub(super) negotiation: Negotiation,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) talk: Talk,
+    pub(super) watch: Option<Watch>,
+    pub(super) memory: Memory,
+    /// A far end that wanted our offer has not answered it yet.
+    pub(super) offer_open: bool,
+    /// Our answer to an inbound offer, until we pick up.
+    pub(super) waiting_answer: Option<Vec<u8>>,
+    pub(super) durable_change: bool,
+    outputs: VecDeque<Output>,
+}
+
+impl CallMachine {
+    pub fn new(setup: Setup, negotiation: Negotiation) -> Self {
+        let phase = match setup.direction {
+            Direction::Inbound => Phase::Ringing,
+            Direction::Outbound => Phase::Dialing,
+        };
+        Self {
+            setup,
+            negotiation,
+            lifecycle: Lifecycle::new(phase),
+            talk: Talk::new(),
+            watch: None,
+            memory: Memory::default(),
+            offer_open: false,
+            waiting_answer: None,
+            durable_change: false,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// A new machine for a call whose session died: same dialog, same route, no second greeting.
+    pub fn rebuild(checkpoint: Checkpoint, now: Instant) -> Self {
+        let Checkpoint { setup, lifecycle, talk, negotiation, connected_at, held, mut memory, .. } = checkpoint;
+        let greeted = talk.greeting != Greeting::NotAsked;
+        let start = memory.take_start(greeted);
+        let watch = connected_at.map(|since| Watch::resumed(setup.limits, since, held, now));
+        let mut machine = Self {
+            watch,
+            lifecycle,
+            talk: talk.resumed(),
+            memory,
+            offer_open: checkpoint.offer_open,
+            waiting_answer: checkpoint.waiting_answer,
+            durable_change: true,
+            ..Self::new(setup, negotiation)
+        };
+        machine.continue_after_rebuild(start, now);
+        machine
+    }
+
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        if self.lifecycle.phase == Phase::Over {
+            return;
+        }
+        match input {
+            Input::Start { offer } => self.start(offer, now),
+            Input::Signal(signal) => self.on_signal(signal, now),
+            Input::Voice(event) => self.on_voice(event, now),
+            Input::PacketHeard => self.with_watch(|watch| watch.packet_heard(now)),
+            Input::Playing(playing) => self.on_playing(playing, now),
+            Input::HangUp { reason } => self.hang_up(Finish::new(Outcome::Completed, reason), now),
+            Input::Timeout => {}
+        }
+        self.check_limits(now);
+        if std::mem::take(&mut self.durable_change) && self.lifecycle.phase != Phase::Over {
+            self.outputs.push_back(Output::Checkpoint(Box::new(self.checkpoint())));
+        }
+    }
+
+    pub fn has_output(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
+        let limits = match self.lifecycle.phase {
+            Phase::Talking => self.watch.as_ref().map(Watch::next_timeout),
+            Phase::Ringing | Phase::Answering | Phase::Dialing | Phase::Ending | Phase::Over => None,
+        };
+        [limits, self.talk.next_timeout(now), self.lifecycle.ending_deadline].into_iter().flatten().min()
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.lifecycle.phase
+    }
+
+    fn start(&mut self, offer: Option<Vec<u8>>, now: Instant) {
+        match (self.setup.direction, offer) {
+            (Direction::Outbound, _) => {
+                let offer = self.negotiation.offer();
+                self.emit(Output::Signal(SignalCommand::Place { offer }));
+                self.open_fresh();
+            }
+            (Direction::Inbound, None) => self.ring(),
+            (Direction::Inbound, Some(offer)) => match self.negotiation.answer(&offer) {
+                Ok((answer, _)) => {
+                    self.waiting_answer = Some(answer);
+                    self.ring();
+                }
+                Err(error) => {
+                    self.refuse(Refusal::MediaNotAcceptable, Outcome::MediaFailed, error.to_string(), now);
+                }
+            },
+        }
+        self.durable_change = true;
+    }
+
+    fn ring(&mut self) {
+        self.emit(Output::Signal(SignalCommand::Ring));
+        self.emit(Output::Note(Note::Ringing));
+        self.open_fresh();
+    }
+
+    fn open_fresh(&mut self) {
+        self.emit(Output::Voice(VoiceCommand::Open { start: Start::Fresh, history: Vec::new() }));
+    }
+
+    fn on_signal(&mut self, signal: Signal, now: Instant) {
+        match signal {
+            Signal::Ringing => self.emit(Output::Note(Note::Ringing)),
+            Signal::EarlyMedia { sdp } => self.learn_from_answer(&sdp),
+            Signal::Answered { sdp } => self.on_answered(sdp, now),
+            Signal::Confirmed { sdp } => self.on_confirmed(sdp, now),
+            Signal::Changed { sdp } => self.on_changed(sdp, now),
+            Signal::Digit { digit } => self.on_digit(digit, now),
+            Signal::Ended(ending) => self.finish(|lifecycle| lifecycle.dialog_ended(&ending)),
+        }
+    }
+
+    pub(super) fn refuse(&mut self, refusal: Refusal, outcome: Outcome, reason: String, now: Instant) {
+        self.emit(Output::Signal(SignalCommand::Refuse(refusal)));
+        self.emit(Output::Voice(VoiceCommand::Close));
+        self.lifecycle.hang_up(Finish::new(outcome, reason), now);
+        self.durable_change = true;
+    }
+
+    pub(super) fn hang_up(&mut self, finish: Finish, now: Instant) {
+        if !self.lifecycle.is_active() {
+            return;
+        }
+        self.lifecycle.hang_up(finish, now);
+        self.durable_change = true;
+        self.emit(Output::Media(MediaCommand::Hush));
+        self.emit(Output::Voice(VoiceCommand::Close));
+        self.emit(Output::Signal(SignalCommand::HangUp));
+    }
+
+    fn check_limits(&mut self, now: Instant) {
+        if self.lifecycle.phase == Phase::Talking {
+            let over = self.talk.take_farewell_heard(now);
+            let over = over.or_else(|| self.watch.as_ref().and_then(|watch| watch.expired(now)));
+            if let Some(finish) = over {
+                self.hang_up(finish, now);
+            }
+        }
+        self.finish(|lifecycle| lifecycle.ending_timed_out(now));
+    }
+
+    fn finish(&mut self, end: impl FnOnce(&mut Lifecycle) -> Option<Finish>) {
+        if let Some(finish) = end(&mut self.lifecycle) {
+            self.emit(Output::Voice(VoiceCommand::Close));
+            self.emit(Output::Finished(finish));
+        }
+    }
+
+    fn continue_after_rebuild(&mut self, start: Start, now: Instant) {
+        match self.lifecycle.phase {
+            Phase::Ending => {
+                self.emit(Output::Signal(SignalCommand::HangUp));
+                self.lifecycle.hang_up(Finish::new(Outcome::Completed, "we hung up"), now);
+            }
+            Phase::Over => {}
+            Phase::Ringing | Phase::Answering | Phase::Dialing | Phase::Talking => {
+                if let Some(negotiated) = self.negotiation.current().cloned() {
+                    self.emit(Output::Media(MediaCommand::Expect(negotiated)));
+                }
+                let history = self.memory.transcript().to_vec();
+                self.emit(Output::Voice(VoiceCommand::Open { start, history }));
+            }
+        }
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            setup: self.setup.clone(),
+            lifecycle: self.lifecycle.clone(),
+            talk: self.talk.clone(),
+            negotiation: self.negotiation.clone(),
+            connected_at: self.watch.as_ref().map(Watch::connected_at),
+            held: self.watch.as_ref().is_some_and(Watch::held),
+            memory: self.memory.clone(),
+            offer_open: self.offer_open,
+            waiting_answer: self.waiting_answer.clone(),
+        }
+    }
+
+    pub(super) fn with_watch(&mut self, change: impl FnOnce(&mut Watch)) {
+        if let Some(watch) = &mut self.watch {
+            change(watch);
+        }
+    }
+
+    pub(super) fn emit(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+}

@@ -1,0 +1,105 @@
+//! What the two sides say: the greeting, the transcript, and the farewell that is played out before we hang up.
+
+use std::time::{Duration, Instant};
+
+use super::Finish;
+
+/// A farewell may have begun before the model asked to end the call, or follow just after.
+const FAREWELL_SHORTEST: Duration = Duration::from_millis(600);
+const FAREWELL_LONGEST: Duration = Duration::from_secs(12);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Greeting {
+    NotAsked,
+    /// The model was asked to greet; it has not finished yet.
+    Asked,
+    Played,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Farewell {
+    pub(super) finish: Finish,
+    not_before: Instant,
+    deadline: Instant,
+    model_done: bool,
+}
+
+/// State that survives a crash: whether we greeted, and a farewell under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Talk {
+    pub(super) greeting: Greeting,
+    pub(super) farewell: Option<Farewell>,
+    /// Voice is being played to the caller or waits to be.
+    playing: bool,
+    /// The model's turn is still being generated.
+    generating: bool,
+}
+
+impl Talk {
+    pub(super) fn new() -> Self {
+        Self { greeting: Greeting::NotAsked, farewell: None, playing: false, generating: false }
+    }
+
+    pub(super) fn greeting_asked(&mut self) {
+        self.greeting = Greeting::Asked;
+    }
+
+    pub(super) fn set_playing(&mut self, playing: bool) {
+        self.playing = playing;
+    }
+
+    pub(super) fn turn_started(&mut self) {
+        self.generating = true;
+    }
+
+    pub(super) fn turn_over(&mut self) {
+        self.generating = false;
+        if let Some(farewell) = &mut self.farewell {
+            farewell.model_done = true;
+        }
+    }
+
+    /// True once: when the greeting has been generated and played to its end.
+    pub(super) fn take_greeting_played(&mut self) -> bool {
+        let done = self.greeting == Greeting::Asked && !self.playing && !self.generating;
+        if done {
+            self.greeting = Greeting::Played;
+        }
+        done
+    }
+
+    /// The call ends when what is being said has been heard. `model_done` when nothing more is expected of the model.
+    pub(super) fn say_farewell(&mut self, finish: Finish, model_done: bool, now: Instant) {
+        self.farewell.get_or_insert(Farewell {
+            finish,
+            not_before: now + FAREWELL_SHORTEST,
+            deadline: now + FAREWELL_LONGEST,
+            model_done,
+        });
+    }
+
+    /// The farewell has been heard, or took too long.
+    pub(super) fn take_farewell_heard(&mut self, now: Instant) -> Option<Finish> {
+        let farewell = self.farewell.as_ref()?;
+        let heard = farewell.model_done && !self.playing && now >= farewell.not_before;
+        if heard || now >= farewell.deadline {
+            return self.farewell.take().map(|farewell| farewell.finish);
+        }
+        None
+    }
+
+    pub(super) fn next_timeout(&self, now: Instant) -> Option<Instant> {
+        let farewell = self.farewell.as_ref()?;
+        Some(if farewell.not_before > now { farewell.not_before } else { farewell.deadline })
+    }
+
+    /// A rebuilt session has an empty playout and no turn under way; a greeting cut short is not said again.
+    pub(super) fn resumed(mut self) -> Self {
+        self.playing = false;
+        self.generating = false;
+        if self.greeting == Greeting::Asked {
+            self.greeting = Greeting::Played;
+        }
+        self
+    }
+}

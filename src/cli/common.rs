@@ -1,0 +1,106 @@
+//! What every command needs: settings, output, and failures that tell a person what to do.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::config::{self, Log, Settings, Sources};
+use crate::telemetry;
+
+const DID_NOT_WORK: u8 = 1;
+const WRONG_ARGUMENTS: u8 = 2;
+
+/// Where the settings come from: command line, environment, `.env`, TOML, in this order.
+#[derive(Args)]
+pub(super) struct SettingsArguments {
+    /// The TOML file with the settings; every one of them is explained in config/clearline.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Variables to read instead of the `.env` beside the settings file
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+    /// One setting, for example --set sip.listen=127.0.0.1:5070; outranks every other place
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+impl SettingsArguments {
+    pub(super) fn load(&self) -> Result<Settings, Failure> {
+        let overrides: Vec<_> = self.overrides.iter().map(|text| split_override(text)).collect::<Result<_, _>>()?;
+        let sources = Sources {
+            overrides: &overrides,
+            environment: readable_environment(),
+            env_file: self.env_file.as_deref(),
+            file: self.config.as_deref(),
+        };
+        config::load(&sources).map_err(|error| Failure { code: WRONG_ARGUMENTS, text: error.to_string() })
+    }
+}
+
+/// Variables that are no text cannot be settings of ours.
+fn readable_environment() -> BTreeMap<String, String> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+}
+
+/// A command logs to standard error; its result goes to standard output.
+pub(super) fn start_logging(log: &Log) -> Result<(), Failure> {
+    telemetry::init_logging(log).map_err(|error| Failure::cannot("set up logging", error))
+}
+
+fn split_override(text: &str) -> Result<(String, String), Failure> {
+    let pair = text.split_once('=').map(|(path, value)| (path.trim().to_owned(), value.trim().to_owned()));
+    pair.ok_or_else(|| Failure {
+        code: WRONG_ARGUMENTS,
+        text: format!("--set {text}: write it as section.key=value, for example sip.listen=127.0.0.1:5070"),
+    })
+}
+
+/// Why a command did not work, for the person who typed it.
+#[derive(Debug)]
+pub(super) struct Failure {
+    code: u8,
+    text: String,
+}
+
+impl Failure {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self { code: DID_NOT_WORK, text: text.into() }
+    }
+
+    pub(super) fn cannot(what: impl fmt::Display, error: impl fmt::Display) -> Self {
+        Self::new(format!("cannot {what}: {error}"))
+    }
+
+    #[expect(clippy::print_stderr, reason = "this is where a command speaks to its user")]
+    pub(super) fn report(self) -> ExitCode {
+        eprintln!("clearline: {}", self.text);
+        ExitCode::from(self.code)
+    }
+}
+
+/// A line for the person (or script) that runs the command.
+#[expect(clippy::print_stdout, reason = "this is where a command speaks to its user")]
+pub(super) fn say(line: impl fmt::Display) {
+    println!("{line}");
+}
+
+/// Returns when the process is asked to end (SIGINT or SIGTERM).
+pub(super) async fn wait_for_stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => drop(terminate.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    futures_util::pin_mut!(terminated, interrupted);
+    futures_util::future::select(terminated, interrupted).await;
+}

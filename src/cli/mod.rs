@@ -1,0 +1,58 @@
+//! The command line: one file per command. Arguments in, exit code out; `--json` where a script would want it.
+
+mod call;
+mod common;
+mod demo;
+mod sandbox;
+mod serve;
+mod show;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Clearline: answers and places phone calls, and lets a voice model talk with the person on the line.
+#[derive(Parser)]
+#[command(name = "clearline", version, arg_required_else_help = true, after_help = FIRST_STEPS)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const FIRST_STEPS: &str = "First steps:
+  clearline demo                                    two calls at once, with nothing but this binary
+  clearline user add mira --config clearline.toml   a user, with a Google key of its own
+  clearline serve --config clearline.toml           answer calls
+  clearline call +4930123456 --owner mira --config clearline.toml
+
+Exit codes: 0 success, 1 it did not work, 2 wrong arguments or settings.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make two simultaneous calls for two users, with stand-ins for everything outside; needs nothing
+    Demo(demo::Demo),
+    /// Run the engine: answer the calls that come in
+    Serve(serve::Serve),
+    /// Place calls through the configured gateway and show their progress
+    Call(call::Call),
+    /// Add and list the users whose calls these are
+    User(user::User),
+    /// Run a local stand-in of a service that Clearline talks to
+    Sandbox(sandbox::Sandbox),
+}
+
+/// What a command gives back: whether it worked, or what to tell the person who typed it.
+type CommandResult = Result<ExitCode, common::Failure>;
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Demo(demo) => demo.run(),
+        Command::Serve(serve) => serve.run(),
+        Command::Call(call) => call.run(),
+        Command::User(user) => user.run(),
+        Command::Sandbox(sandbox) => sandbox.run(),
+    };
+    result.unwrap_or_else(|failure| failure.report())
+}

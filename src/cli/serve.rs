@@ -1,0 +1,32 @@
+//! `clearline serve`: the engine, until it is told to stop.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::engine::Engine;
+
+use super::CommandResult;
+use super::common::{Failure, SettingsArguments, start_logging, wait_for_stop_signal};
+
+#[derive(Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    settings: SettingsArguments,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> CommandResult {
+        let settings = self.settings.load()?;
+        start_logging(&settings.log)?;
+        actix::System::new().block_on(async {
+            let stop_limit = settings.calls.stop_limit();
+            let engine = Engine::start(settings).await.map_err(|error| Failure::new(error.to_string()))?;
+            tracing::info!(sip = %engine.sip_address(), http = %engine.http_address(), "ready");
+            wait_for_stop_signal().await;
+            tracing::info!("stopping: no new calls, running ones finish");
+            engine.stop(stop_limit).await;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! `clearline user`: the people whose calls these are.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::clock;
+use crate::config::Settings;
+use crate::domain::{Role, TenantId, User as Record, UserId};
+use crate::keys::{self, KeyPool};
+use crate::store::{self, StoreError, Users};
+
+use super::CommandResult;
+use super::common::{Failure, SettingsArguments, say};
+
+#[derive(Args)]
+pub(super) struct User {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Add a user; it gets a Google key of its own at once, while the pool has one nobody holds
+    Add(Add),
+    /// List all users, with the hint of each one's key
+    List(List),
+}
+
+#[derive(Args)]
+struct Add {
+    /// The log-in name; no two users share one
+    name: String,
+    #[arg(long, value_enum, default_value_t = NewRole::Admin)]
+    role: NewRole,
+    /// The admin that an agent belongs to: name or id
+    #[arg(long, required_if_eq("role", "agent"))]
+    admin: Option<String>,
+    /// One JSON document instead of lines
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArguments,
+}
+
+#[derive(Args)]
+struct List {
+    /// One JSON document instead of lines
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArguments,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum NewRole {
+    Admin,
+    Agent,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    name: String,
+    role: Role,
+    enabled: bool,
+    key_hint: Option<String>,
+}
+
+impl User {
+    pub(super) fn run(self) -> CommandResult {
+        match self.action {
+            Action::Add(add) => actix::System::new().block_on(add.run()),
+            Action::List(list) => actix::System::new().block_on(list.run()),
+        }
+    }
+}
+
+impl Add {
+    async fn run(self) -> CommandResult {
+        let settings = self.settings.load()?;
+        let users = open_users(&settings)?;
+        let tenant = match &self.admin {
+            Some(admin) => Some(find_admin(&users, admin).await?),
+            None => None,
+        };
+        let user = add_user(&users, &settings.google_keys, &self.name, tenant).await?;
+        if user.google_api_key.is_none() {
+            warn_without_key();
+        }
+        show(&[user], self.json)
+    }
+}
+
+impl List {
+    async fn run(self) -> CommandResult {
+        let users = open_users(&self.settings.load()?)?;
+        show(&users.all().await.map_err(store_failed)?, self.json)
+    }
+}
+
+/// An admin, or an agent of the given tenant, with a key of the pool if there is one.
+pub(super) async fn add_user(
+    users: &Users,
+    pool: &KeyPool,
+    name: &str,
+    tenant: Option<TenantId>,
+) -> Result<Record, Failure> {
+    let held: Vec<_> =
+        users.all().await.map_err(store_failed)?.into_iter().filter_map(|user| user.google_api_key).collect();
+    let key = keys::assign(pool, &held.iter().collect::<Vec<_>>(), |_| true);
+    let id = clock::new_id();
+    let user = Record {
+        role: if tenant.is_some() { Role::Agent } else { Role::Admin },
+        tenant_id: Some(tenant.unwrap_or_else(|| TenantId::new(&id))),
+        id: UserId::new(&id),
+        name: name.to_owned(),
+        google_api_key: key.map(|entry| entry.key.clone()),
+        enabled: true,
+    };
+    users.insert(&user).await.map_err(|error| match error {
+        StoreError::Conflict { .. } => Failure::new(format!("there is a user named {name:?} already; choose another name")),
+        other => store_failed(other),
+    })?;
+    Ok(user)
+}
+
+async fn find_admin(users: &Users, name: &str) -> Result<TenantId, Failure> {
+    let found = users.find(name).await.map_err(store_failed)?;
+    match found {
+        Some(Record { role: Role::Admin, tenant_id: Some(tenant), .. }) => Ok(tenant),
+        Some(_) => Err(Failure::new(format!("{name:?} is no admin; agents belong to admins"))),
+        None => Err(Failure::new(format!("there is no user {name:?}; `clearline user list` shows all"))),
+    }
+}
+
+fn open_users(settings: &Settings) -> Result<Users, Failure> {
+    let store = store::embedded::open(&settings.store.path, store::COLLECTIONS, clock::unix_time);
+    store.map(Users::new).map_err(|error| Failure::new(format!("store.path: {error}")))
+}
+
+fn show(users: &[Record], json: bool) -> CommandResult {
+    let shown: Vec<_> = users.iter().map(Shown::from).collect();
+    if json {
+        let text = serde_json::to_string_pretty(&shown);
+        say(text.map_err(|error| Failure::cannot("write the list", error))?);
+    } else if shown.is_empty() {
+        say("no users yet; add one with `clearline user add NAME`");
+    } else {
+        shown.iter().for_each(|user| say(user));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl From<&Record> for Shown {
+    fn from(user: &Record) -> Self {
+        Self {
+            id: user.id.to_string(),
+            name: user.name.clone(),
+            role: user.role,
+            enabled: user.enabled,
+            key_hint: user.google_api_key.as_ref().map(|key| key.hint()),
+        }
+    }
+}
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let role = format!("{:?}", self.role).to_lowercase();
+        let key = self.key_hint.as_deref().unwrap_or("none");
+        write!(f, "{:<20} {role:<10} key {key:<14} {}", self.name, self.id)
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a warning for the person who typed the command")]
+fn warn_without_key() {
+    eprintln!("clearline: the pool has no Google key, so this user has none; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …");
+}
+
+fn store_failed(error: StoreError) -> Failure {
+    Failure::cannot("use the store", error)
+}

@@ -1,0 +1,86 @@
+//! The composition root: adapters, actors, then HTTP; and the ordered way down. Only it knows everyone.
+
+mod settings;
+mod sizes;
+mod start;
+mod stop;
+
+use std::net::SocketAddr;
+
+use actix::prelude::*;
+
+use crate::actors::call_supervisor::{CrashSession, EndCall, PlaceCall, PressDigits, Refused};
+use crate::actors::{Directory, EventStream, Readiness};
+use crate::domain::CallId;
+use crate::http::Http;
+use crate::store::{Calls, Users};
+
+pub use sizes::EngineSizes;
+pub use start::StartError;
+
+/// A running engine. It must be started, and stopped, inside an actix System.
+pub struct Engine {
+    directory: Directory,
+    events: EventStream,
+    readiness: Readiness,
+    arbiters: Vec<Arbiter>,
+    http: Http,
+    sip_address: SocketAddr,
+    users: Users,
+    calls: Calls,
+}
+
+impl Engine {
+    /// Where SIP is listened to.
+    pub fn sip_address(&self) -> SocketAddr {
+        self.sip_address
+    }
+
+    pub fn http_address(&self) -> SocketAddr {
+        self.http.address
+    }
+
+    pub fn events(&self) -> &EventStream {
+        &self.events
+    }
+
+    pub fn users(&self) -> &Users {
+        &self.users
+    }
+
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// Dials. The call's id comes back at once; how it goes is told by its events.
+    pub async fn place_call(&self, order: PlaceCall) -> Result<CallId, Refused> {
+        let supervisor = self.directory.supervisor().ok_or(Refused::PartMissing)?;
+        supervisor.send(order).await.map_err(|_| Refused::PartMissing)?
+    }
+
+    /// False when there is no such call (any more).
+    pub async fn hang_up(&self, call: &CallId, reason: &str) -> bool {
+        self.ask_supervisor(EndCall { call: call.clone(), reason: reason.to_owned() }).await
+    }
+
+    /// Presses keys on the line.
+    pub async fn press_digits(&self, call: &CallId, digits: &str) -> bool {
+        self.ask_supervisor(PressDigits { call: call.clone(), digits: digits.to_owned() }).await
+    }
+
+    /// Makes the call's actor panic, as a bug would; for tests and `demo --crash`.
+    pub async fn crash_session(&self, call: &CallId) -> bool {
+        self.ask_supervisor(CrashSession { call: call.clone() }).await
+    }
+
+    async fn ask_supervisor<M>(&self, message: M) -> bool
+    where
+        M: Message<Result = bool> + Send + 'static,
+        crate::actors::CallSupervisor: Handler<M>,
+    {
+        match self.directory.supervisor() {
+            Some(supervisor) => supervisor.send(message).await.unwrap_or(false),
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! From the settings people write to what each part wants to be told.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::time::Duration;
+
+use crate::actors::call_supervisor::{GatewaySettings, NumberRule};
+use crate::actors::udp_router::RouterSettings;
+use crate::call::CallLimits;
+use crate::call::registry::RegistryLimits;
+use crate::config::{self, Settings};
+use crate::domain::VoiceAgent;
+use crate::sip::endpoint::{EndpointConfig, EndpointLimits, Gateway};
+use crate::voice::Timeouts;
+
+use super::StartError;
+
+const USER_AGENT: &str = concat!("Clearline/", env!("CARGO_PKG_VERSION"));
+/// An address nobody has (RFC 5737): asking for the way there names the interface that leads to the world.
+const SOMEWHERE: &str = "192.0.2.1:9";
+
+/// The address far ends are told: the setting, else the one we listen on, else the interface towards the gateway.
+pub(super) fn advertised_ip(
+    setting: Option<IpAddr>,
+    listen: IpAddr,
+    towards: Option<SocketAddr>,
+) -> Result<IpAddr, StartError> {
+    if let Some(address) = setting {
+        return Ok(address);
+    }
+    if !listen.is_unspecified() {
+        return Ok(listen);
+    }
+    interface_towards(towards).map_err(|_| StartError::NoAddress)
+}
+
+/// Connecting a UDP socket sends nothing; it only asks the kernel for the way.
+fn interface_towards(destination: Option<SocketAddr>) -> io::Result<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    match destination {
+        Some(destination) => socket.connect(destination)?,
+        None => socket.connect(SOMEWHERE)?,
+    }
+    Ok(socket.local_addr()?.ip())
+}
+
+pub(super) fn resolve_gateways(sip: &config::Sip) -> Result<Vec<Gateway>, StartError> {
+    sip.gateways.iter().map(resolve_gateway).collect()
+}
+
+fn resolve_gateway(gateway: &config::Gateway) -> Result<Gateway, StartError> {
+    let unresolved = |error: String| StartError::Gateway {
+        name: gateway.name.to_string(),
+        address: gateway.address.clone(),
+        error,
+    };
+    let mut addresses = gateway.address.to_socket_addrs().map_err(|error| unresolved(error.to_string()))?;
+    let address = addresses.next().ok_or_else(|| unresolved("the name has no address".into()))?;
+    let host = gateway.address.rsplit_once(':').map_or(gateway.address.as_str(), |(host, _)| host);
+    Ok(Gateway {
+        id: gateway.name.clone(),
+        address,
+        domain: gateway.domain.clone().unwrap_or_else(|| host.to_owned()),
+        user: gateway.user.clone().unwrap_or_else(|| "clearline".into()),
+        password: gateway.password.clone(),
+        register: gateway.register,
+        expires: Duration::from_secs(gateway.expires_s),
+    })
+}
+
+pub(super) fn endpoint(settings: &Settings, gateways: Vec<Gateway>, advertise: SocketAddr) -> EndpointConfig {
+    EndpointConfig {
+        advertise,
+        user_agent: USER_AGENT.into(),
+        gateways,
+        allowed_sources: settings.sip.allowed_sources.clone(),
+        limits: EndpointLimits { calls: settings.calls.max_calls.saturating_mul(2), ..EndpointLimits::default() },
+        ring_timeout: Duration::from_secs(settings.sip.ring_timeout_s),
+    }
+}
+
+/// One router per media thread, each with its own part of the ports.
+pub(super) fn routers(media: &config::Media, advertise: IpAddr) -> Vec<RouterSettings> {
+    let threads = match media.threads {
+        0 => (std::thread::available_parallelism().map_or(1, usize::from) / 2).max(1),
+        threads => threads,
+    };
+    let span = usize::from(media.port_max - media.port_min) + 1;
+    let share = span / threads / 2 * 2;
+    let first = |index: usize| media.port_min + u16::try_from(index * share).unwrap_or(0);
+    (0..threads)
+        .map(|index| {
+            let last = if index + 1 == threads { media.port_max } else { first(index + 1) - 1 };
+            RouterSettings { index, bind: media.bind, advertise, ports: first(index)..=last }
+        })
+        .collect()
+}
+
+pub(super) fn registry(calls: &config::Calls) -> RegistryLimits {
+    RegistryLimits { calls_max: calls.max_calls, ..RegistryLimits::default() }
+}
+
+pub(super) fn call_limits(settings: &Settings) -> CallLimits {
+    CallLimits {
+        no_rtp: Duration::from_secs(settings.media.no_rtp_timeout_s),
+        silence: Duration::from_secs(settings.calls.silence_timeout_s),
+        max_length: Duration::from_secs(settings.calls.max_call_s),
+    }
+}
+
+pub(super) fn timeouts(voice: &config::Voice) -> Timeouts {
+    Timeouts {
+        connect: Duration::from_millis(voice.connect_timeout_ms),
+        setup: Duration::from_millis(voice.setup_timeout_ms),
+        ..Timeouts::default()
+    }
+}
+
+/// Personas with the engine's model filled in; the built-in one when the settings describe none.
+pub(super) fn voice_agents(settings: &Settings) -> Vec<VoiceAgent> {
+    let mut agents = settings.voice_agents.clone();
+    if agents.is_empty() {
+        agents.push(VoiceAgent::default());
+    }
+    for agent in agents.iter_mut().filter(|agent| agent.model.is_empty()) {
+        agent.model.clone_from(&settings.voice.model);
+    }
+    agents
+}
+
+pub(super) fn gateways(settings: &Settings, resolved: &[Gateway]) -> Vec<GatewaySettings> {
+    let settings = settings.sip.gateways.iter().zip(resolved);
+    settings
+        .map(|(written, resolved)| GatewaySettings {
+            id: written.name.clone(),
+            address: resolved.address.ip(),
+            any_media_host: written.any_media_host,
+        })
+        .collect()
+}
+
+pub(super) fn numbers(settings: &Settings) -> Vec<NumberRule> {
+    let rule = |(number, route): (&String, &config::NumberRoute)| NumberRule {
+        number: number.clone(),
+        owner: route.owner.clone(),
+        voice_agent: Some(route.voice_agent.to_string()),
+    };
+    settings.numbers.iter().map(rule).collect()
+}

@@ -1,0 +1,82 @@
+//! Down, in order: nothing new comes in, running calls finish, what they left is written, then the lights go out.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, timeout};
+
+use crate::actors::books::AskBooksSettled;
+use crate::actors::call_supervisor::{AskLiveCalls, DrainCalls, EndCall};
+use crate::actors::sip_endpoint::DrainSignalling;
+use crate::clock;
+use crate::domain::CallId;
+
+use super::Engine;
+
+/// How often the way down looks whether a step is done.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// A call that is hung up is over within this time, whatever its far end does.
+const HANG_UP_LIMIT: Duration = Duration::from_secs(5);
+const BOOKS_LIMIT: Duration = Duration::from_secs(10);
+const HTTP_LIMIT: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// `calls_limit`: how long running calls may go on.
+    pub async fn stop(self, calls_limit: Duration) {
+        self.readiness.set_stopping();
+        if let Some(supervisor) = self.directory.supervisor() {
+            // An engine that is half gone already has nothing to drain.
+            drop(supervisor.send(DrainCalls).await);
+        }
+        if let Some(sip) = self.directory.sip() {
+            drop(sip.send(DrainSignalling).await);
+        }
+        if !self.calls_end_before(clock::now() + calls_limit).await {
+            self.end_all_calls().await;
+            self.calls_end_before(clock::now() + HANG_UP_LIMIT).await;
+        }
+        self.settle_books(clock::now() + BOOKS_LIMIT).await;
+        if timeout(HTTP_LIMIT, self.http.stop()).await.is_err() {
+            tracing::warn!("HTTP connections were still open at the end");
+        }
+        for arbiter in self.arbiters {
+            arbiter.stop();
+        }
+    }
+
+    async fn live_calls(&self) -> Vec<CallId> {
+        match self.directory.supervisor() {
+            Some(supervisor) => supervisor.send(AskLiveCalls).await.unwrap_or_default(),
+            None => Vec::new(),
+        }
+    }
+
+    async fn calls_end_before(&self, deadline: Instant) -> bool {
+        while !self.live_calls().await.is_empty() {
+            if clock::now() >= deadline {
+                return false;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+        true
+    }
+
+    async fn end_all_calls(&self) {
+        let calls = self.live_calls().await;
+        tracing::warn!(calls = calls.len(), "the stop limit is over; running calls are hung up");
+        let Some(supervisor) = self.directory.supervisor() else { return };
+        for call in calls {
+            supervisor.do_send(EndCall { call, reason: "the engine is stopping".into() });
+        }
+    }
+
+    async fn settle_books(&self, deadline: Instant) {
+        let Some(books) = self.directory.books() else { return };
+        while !books.send(AskBooksSettled).await.unwrap_or(true) {
+            if clock::now() >= deadline {
+                tracing::error!("records of calls could not be written before the end");
+                return;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+}
