@@ -18,19 +18,31 @@ pub enum EngineEvent {
 
 #[derive(Debug, Clone)]
 pub enum CallEvent {
-    Started { direction: Direction, number: PhoneNumber, owner: String, key_hint: String },
+    Started {
+        direction: Direction,
+        number: PhoneNumber,
+        owner: String,
+        key_hint: String,
+    },
     Ringing,
     Answered,
     GreetingPlayed,
     Said(TranscriptItem),
     Digit(char),
-    ToolCalled { name: String },
+    ToolCalled {
+        name: String,
+    },
     Interrupted,
     Held(bool),
     ModelReconnecting,
     /// The session crashed and is being rebuilt for the given time.
-    Rebuilding { attempt: usize },
-    Ended { finish: Finish, recording: Option<String> },
+    Rebuilding {
+        attempt: usize,
+    },
+    Ended {
+        finish: Finish,
+        recording: Option<String>,
+    },
 }
 
 /// The sending side; cheap to clone. Sending never waits, and without listeners costs nothing.

@@ -31,7 +31,9 @@ impl CallMachine {
         match negotiated {
             Ok(Some(negotiated)) => self.emit(Output::Media(MediaCommand::Expect(negotiated))),
             Ok(None) if self.negotiation.current().is_some() => {}
-            Ok(None) => return self.hang_up(media_failed("the far end answered without describing its audio"), now),
+            Ok(None) => {
+                return self.hang_up(media_failed("the far end answered without describing its audio"), now);
+            }
             Err(error) => return self.hang_up(media_failed(error), now),
         }
         self.connected(now);

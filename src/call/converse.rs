@@ -19,7 +19,9 @@ impl CallMachine {
     pub(super) fn on_digit(&mut self, digit: char, now: Instant) {
         self.with_watch(|watch| watch.speech_heard(now));
         self.emit(Output::Note(Note::Digit(digit)));
-        self.emit(Output::Voice(VoiceCommand::TellModel(format!("The caller pressed {digit} on the phone."))));
+        self.emit(Output::Voice(VoiceCommand::TellModel(format!(
+            "The caller pressed {digit} on the phone."
+        ))));
     }
 
     pub(super) fn on_voice(&mut self, event: VoiceEvent, now: Instant) {

@@ -40,7 +40,9 @@ impl Finish {
                 Self::new(Outcome::TrunkFailed, "the far end no longer knew the call")
             }
             Ending::DialogLost => Self::new(Outcome::TrunkFailed, "the far end lost the call during set-up"),
-            Ending::Fault => Self::new(Outcome::EngineLost, "a fault of ours ended the signalling of this call"),
+            Ending::Fault => {
+                Self::new(Outcome::EngineLost, "a fault of ours ended the signalling of this call")
+            }
         }
     }
 }
@@ -64,9 +66,8 @@ mod tests {
 
     #[test]
     fn each_refusal_of_the_far_end_has_its_own_name() {
-        let outcome = |status| {
-            Finish::from_ending(&Ending::Rejected { status, reason: String::new() }, false).outcome
-        };
+        let outcome =
+            |status| Finish::from_ending(&Ending::Rejected { status, reason: String::new() }, false).outcome;
         assert_eq!(outcome(486), Outcome::Busy);
         assert_eq!(outcome(600), Outcome::Busy);
         assert_eq!(outcome(603), Outcome::Rejected);

@@ -16,14 +16,18 @@ pub struct Setup {
 #[derive(Debug)]
 pub enum Input {
     /// Begin: dial out, or take the inbound call with its offer (`None`: the far end wants ours).
-    Start { offer: Option<Vec<u8>> },
+    Start {
+        offer: Option<Vec<u8>>,
+    },
     Signal(Signal),
     Voice(VoiceEvent),
     /// At least one packet of the far end was accepted.
     PacketHeard,
     /// Voice waits to be played to the caller, or the last of it has been played.
     Playing(bool),
-    HangUp { reason: String },
+    HangUp {
+        reason: String,
+    },
     Timeout,
 }
 
@@ -56,10 +60,17 @@ pub enum MediaCommand {
 #[derive(Debug)]
 pub enum VoiceCommand {
     /// Open the model; `history` is what was said before, for a session that begins in mid-call.
-    Open { start: Start, history: Vec<TranscriptItem> },
+    Open {
+        start: Start,
+        history: Vec<TranscriptItem>,
+    },
     /// Both sides are connected: greet, if there is a greeting to be said.
     Greet,
-    AnswerTool { id: String, name: String, result: Result<serde_json::Value, String> },
+    AnswerTool {
+        id: String,
+        name: String,
+        result: Result<serde_json::Value, String>,
+    },
     /// Something the caller did that is not speech.
     TellModel(String),
     /// Hold: no caller audio for a while.
@@ -86,4 +97,3 @@ pub enum Note {
     ModelReconnecting,
     Usage(Usage),
 }
-

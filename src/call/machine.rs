@@ -52,7 +52,8 @@ impl CallMachine {
 
     /// A new machine for a call whose session died: same dialog, same route, no second greeting.
     pub fn rebuild(checkpoint: Checkpoint, now: Instant) -> Self {
-        let Checkpoint { setup, lifecycle, talk, negotiation, connected_at, held, mut memory, .. } = checkpoint;
+        let Checkpoint { setup, lifecycle, talk, negotiation, connected_at, held, mut memory, .. } =
+            checkpoint;
         let greeted = talk.greeting != Greeting::NotAsked;
         let start = memory.take_start(greeted);
         let watch = connected_at.map(|since| Watch::resumed(setup.limits, since, held, now));

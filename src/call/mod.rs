@@ -25,10 +25,7 @@ pub mod watch;
 
 pub use checkpoint::Checkpoint;
 pub use ending::Finish;
-pub use watch::CallLimits;
 pub use io::{Input, MediaCommand, Note, Output, Prompt, Setup, VoiceCommand};
 pub use machine::CallMachine;
 pub use signal::{Ending, Signal, SignalCommand};
-
-#[cfg(test)]
-mod machine_tests;
+pub use watch::CallLimits;

@@ -23,7 +23,9 @@ impl Default for RegistryLimits {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AdmissionRefused {
-    #[error("the engine holds as many calls as it may ({calls_max}); raise calls.max_calls or try again later")]
+    #[error(
+        "the engine holds as many calls as it may ({calls_max}); raise calls.max_calls or try again later"
+    )]
     Full { calls_max: usize },
     #[error("the last {reserve} places are kept for incoming calls; try again later")]
     ReservedForInbound { reserve: usize },

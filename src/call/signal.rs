@@ -38,12 +38,18 @@ pub enum Ending {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignalCommand {
     /// Dial, with this offer.
-    Place { offer: Vec<u8> },
+    Place {
+        offer: Vec<u8>,
+    },
     Ring,
-    Answer { sdp: Vec<u8> },
+    Answer {
+        sdp: Vec<u8>,
+    },
     /// Refuse an inbound call before its answer.
     Refuse(Refusal),
-    AcceptChange { sdp: Vec<u8> },
+    AcceptChange {
+        sdp: Vec<u8>,
+    },
     RejectChange,
     HangUp,
 }

@@ -89,7 +89,10 @@ impl Watch {
         }
         if over(self.last_packet_at, self.limits.no_rtp) {
             let seconds = self.limits.no_rtp.as_secs();
-            return Some(Finish::new(Outcome::MediaFailed, format!("no RTP from the far end for {seconds} s")));
+            return Some(Finish::new(
+                Outcome::MediaFailed,
+                format!("no RTP from the far end for {seconds} s"),
+            ));
         }
         if over(self.last_speech_at, self.limits.silence) {
             return Some(Finish::new(Outcome::Completed, "both sides were silent"));

@@ -16,7 +16,7 @@ use crate::domain::{CallId, GatewayId, Outcome};
 use crate::engine::Engine;
 
 use super::CommandResult;
-use super::common::{Failure, SettingsArguments, start_logging, say};
+use super::common::{Failure, SettingsArguments, say, start_logging};
 use super::show::describe;
 
 /// Places calls with an engine of its own and shows their progress; exit code 0 when all were answered and completed.
@@ -87,7 +87,7 @@ impl Call {
 impl Call {
     async fn place_all(self, settings: crate::config::Settings) -> CommandResult {
         let stop_limit = settings.calls.stop_limit();
-        let engine = Engine::start(settings).await.map_err(|error| Failure::new(error.to_string()))?;
+        let engine = Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
         let mut news = engine.events().listen();
         let mut progress = Progress::default();
         let mut placed = 0;
@@ -146,7 +146,16 @@ impl Call {
                 let since = progress.answered_at.remove(&call);
                 progress.reports.push(CallReport::new(call.to_string(), finish, since, recording));
             }
-            _ => {}
+            CallEvent::Started { .. }
+            | CallEvent::Ringing
+            | CallEvent::GreetingPlayed
+            | CallEvent::Said(_)
+            | CallEvent::Digit(_)
+            | CallEvent::ToolCalled { .. }
+            | CallEvent::Interrupted
+            | CallEvent::Held(_)
+            | CallEvent::ModelReconnecting
+            | CallEvent::Rebuilding { .. } => {}
         }
     }
 
@@ -160,7 +169,8 @@ impl Call {
         let good = |report: &CallReport| report.answered && report.outcome == Outcome::Completed;
         let report = Report { ok: progress.reports.iter().all(good), calls: progress.reports };
         if self.json {
-            say(serde_json::to_string_pretty(&report).map_err(|error| Failure::cannot("write the report", error))?);
+            say(serde_json::to_string_pretty(&report)
+                .map_err(|error| Failure::cannot("write the report", error))?);
         }
         Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -29,7 +29,8 @@ pub(super) struct SettingsArguments {
 
 impl SettingsArguments {
     pub(super) fn load(&self) -> Result<Settings, Failure> {
-        let overrides: Vec<_> = self.overrides.iter().map(|text| split_override(text)).collect::<Result<_, _>>()?;
+        let overrides: Vec<_> =
+            self.overrides.iter().map(|text| split_override(text)).collect::<Result<_, _>>()?;
         let sources = Sources {
             overrides: &overrides,
             environment: readable_environment(),
@@ -42,7 +43,9 @@ impl SettingsArguments {
 
 /// Variables that are no text cannot be settings of ours.
 fn readable_environment() -> BTreeMap<String, String> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// A command logs to standard error; its result goes to standard output.

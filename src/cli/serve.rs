@@ -21,7 +21,7 @@ impl Serve {
         start_logging(&settings.log)?;
         actix::System::new().block_on(async {
             let stop_limit = settings.calls.stop_limit();
-            let engine = Engine::start(settings).await.map_err(|error| Failure::new(error.to_string()))?;
+            let engine = Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
             tracing::info!(sip = %engine.sip_address(), http = %engine.http_address(), "ready");
             wait_for_stop_signal().await;
             tracing::info!("stopping: no new calls, running ones finish");

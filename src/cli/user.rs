@@ -119,9 +119,11 @@ pub(super) async fn add_user(
         google_api_key: key.map(|entry| entry.key.clone()),
         enabled: true,
     };
-    users.insert(&user).await.map_err(|error| match error {
-        StoreError::Conflict { .. } => Failure::new(format!("there is a user named {name:?} already; choose another name")),
-        other => store_failed(other),
+    users.insert(&user).await.map_err(|error| {
+        if matches!(error, StoreError::Conflict { .. }) {
+            return Failure::new(format!("there is a user named {name:?} already; choose another name"));
+        }
+        store_failed(error)
     })?;
     Ok(user)
 }
@@ -148,7 +150,7 @@ fn show(users: &[Record], json: bool) -> CommandResult {
     } else if shown.is_empty() {
         say("no users yet; add one with `clearline user add NAME`");
     } else {
-        shown.iter().for_each(|user| say(user));
+        shown.iter().for_each(say);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -175,7 +177,9 @@ impl std::fmt::Display for Shown {
 
 #[expect(clippy::print_stderr, reason = "a warning for the person who typed the command")]
 fn warn_without_key() {
-    eprintln!("clearline: the pool has no Google key, so this user has none; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …");
+    eprintln!(
+        "clearline: the pool has no Google key, so this user has none; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …"
+    );
 }
 
 fn store_failed(error: StoreError) -> Failure {

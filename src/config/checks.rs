@@ -47,7 +47,8 @@ fn ports(settings: &Settings) -> Option<Fault> {
 
 fn model_url(settings: &Settings) -> Option<Fault> {
     let url = settings.voice.url.to_ascii_lowercase();
-    let plain = url.strip_prefix("ws://").is_some_and(|host| settings.voice.allow_insecure_url || is_loopback(host));
+    let plain =
+        url.strip_prefix("ws://").is_some_and(|host| settings.voice.allow_insecure_url || is_loopback(host));
     let problem = "must start with wss:// (ws:// to another machine sends the key unprotected and needs \
                    voice.allow_insecure_url)";
     (!plain && !url.starts_with("wss://")).then(|| ("voice.url".into(), problem.into()))

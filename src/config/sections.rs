@@ -237,7 +237,13 @@ impl Default for Keys {
 
 impl Default for Calls {
     fn default() -> Self {
-        Self { max_calls: 500, default_owner_id: None, silence_timeout_s: 60, max_call_s: 3_600, stop_limit_s: 30 }
+        Self {
+            max_calls: 500,
+            default_owner_id: None,
+            silence_timeout_s: 60,
+            max_call_s: 3_600,
+            stop_limit_s: 30,
+        }
     }
 }
 

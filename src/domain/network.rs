@@ -1,6 +1,7 @@
 //! An address, or a block of them in CIDR form.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,14 @@ impl Network {
         let ignored = u32::from(network_bits) - u32::from(self.prefix_bits);
         network_bits == other_bits
             && network.checked_shr(ignored).unwrap_or(0) == other.checked_shr(ignored).unwrap_or(0)
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.to_owned().try_into()
     }
 }
 

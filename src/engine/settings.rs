@@ -74,7 +74,10 @@ pub(super) fn endpoint(settings: &Settings, gateways: Vec<Gateway>, advertise: S
         user_agent: USER_AGENT.into(),
         gateways,
         allowed_sources: settings.sip.allowed_sources.clone(),
-        limits: EndpointLimits { calls: settings.calls.max_calls.saturating_mul(2), ..EndpointLimits::default() },
+        limits: EndpointLimits {
+            calls: settings.calls.max_calls.saturating_mul(2),
+            ..EndpointLimits::default()
+        },
         ring_timeout: Duration::from_secs(settings.sip.ring_timeout_s),
     }
 }

@@ -44,7 +44,8 @@ pub enum StartError {
 }
 
 impl Engine {
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+    /// Up; a failure leaves nothing behind but the store's file.
+    pub fn start(settings: Settings) -> Result<Self, StartError> {
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
         let store = open_store(&settings)?;
         let recordings = open_recordings(&settings)?;
@@ -55,7 +56,8 @@ impl Engine {
         let sip_ip = settings.sip.advertise.map(|address| address.ip());
         let advertised = derive::advertised_ip(sip_ip, sip_address.ip(), towards)?;
         let advertised = settings.sip.advertise.unwrap_or(SocketAddr::new(advertised, sip_address.port()));
-        let media_ip = derive::advertised_ip(settings.media.advertise.or(sip_ip), settings.media.bind, towards)?;
+        let media_ip =
+            derive::advertised_ip(settings.media.advertise.or(sip_ip), settings.media.bind, towards)?;
 
         let (directory, events) = (Directory::default(), EventStream::new());
         let readiness = Readiness::starting();
@@ -116,9 +118,8 @@ fn call_threads() -> usize {
 fn start_router(settings: RouterSettings, entropy: Entropy, directory: &Directory) -> Arbiter {
     let arbiter = Arbiter::new();
     let registry = directory.clone();
-    let router = Supervisor::start_in_arbiter(&arbiter.handle(), move |_| {
-        UdpRouter::new(settings, entropy, registry)
-    });
+    let router =
+        Supervisor::start_in_arbiter(&arbiter.handle(), move |_| UdpRouter::new(settings, entropy, registry));
     directory.add_router(router);
     arbiter
 }

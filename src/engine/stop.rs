@@ -25,10 +25,10 @@ impl Engine {
         self.readiness.set_stopping();
         if let Some(supervisor) = self.directory.supervisor() {
             // An engine that is half gone already has nothing to drain.
-            drop(supervisor.send(DrainCalls).await);
+            supervisor.send(DrainCalls).await.ok();
         }
         if let Some(sip) = self.directory.sip() {
-            drop(sip.send(DrainSignalling).await);
+            sip.send(DrainSignalling).await.ok();
         }
         if !self.calls_end_before(clock::now() + calls_limit).await {
             self.end_all_calls().await;

@@ -52,9 +52,9 @@ async fn health() -> HttpResponse {
 async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
     match readiness.reason_against() {
         None => HttpResponse::Ok().content_type(ContentType::plaintext()).body("ready\n"),
-        Some(reason) => {
-            HttpResponse::ServiceUnavailable().content_type(ContentType::plaintext()).body(format!("{reason}\n"))
-        }
+        Some(reason) => HttpResponse::ServiceUnavailable()
+            .content_type(ContentType::plaintext())
+            .body(format!("{reason}\n")),
     }
 }
 

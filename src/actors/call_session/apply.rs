@@ -6,10 +6,10 @@ use actix::prelude::*;
 
 use crate::call::{Input, MediaCommand, Note, Output, Prompt, SignalCommand, VoiceCommand};
 use crate::clock;
+use crate::keys::Failure;
 use crate::media::wav::Wav;
 use crate::net::voice_ws;
 use crate::telemetry::{Counter, count};
-use crate::keys::Failure;
 use crate::voice::{self, FailureClass, VoiceEvent};
 
 use super::super::books::CallNote;

@@ -15,9 +15,9 @@ use crate::net::voice_ws::{ReaderEvent, VoiceReader, VoiceWriter};
 use crate::telemetry::{Counter, count};
 use crate::voice::{Downlink, ServerMessage, parse_server_message};
 
+use super::CallSession;
 use super::outbox::Outbox;
 use super::speaker::Speaker;
-use super::CallSession;
 
 /// A reader that worked this many messages in a row lets the thread's other calls have their turn.
 const MESSAGES_IN_A_ROW_MAX: u32 = 16;
@@ -58,7 +58,6 @@ impl Mailbag {
 
 /// A live connection. Dropping it ends both tasks.
 pub(super) struct Link {
-    pub(super) epoch: u32,
     reader: JoinHandle<()>,
     writer: JoinHandle<()>,
 }
@@ -73,7 +72,7 @@ impl Link {
     ) -> Self {
         let reader = actix::spawn(read(epoch, reader, speaker, session));
         let writer = actix::spawn(write(writer, mailbag));
-        Self { epoch, reader, writer }
+        Self { reader, writer }
     }
 }
 
@@ -140,7 +139,7 @@ async fn write(mut writer: VoiceWriter, mailbag: Rc<Mailbag>) {
         let Some(message) = waiting else {
             if mailbag.hanging_up.get() {
                 // A connection that is broken already needs no goodbye.
-                drop(writer.close().await);
+                writer.close().await.ok();
                 return;
             }
             mailbag.bell.notified().await;

@@ -80,7 +80,8 @@ pub struct CallSession {
     timer: Option<SpawnHandle>,
     directory: Directory,
     first_input: Option<Input>,
-    exit: ExitNotice,
+    /// Never read: its `Drop` is what the supervisor hears.
+    _exit: ExitNotice,
 }
 
 impl CallSession {
@@ -103,7 +104,7 @@ impl CallSession {
             router.do_send(super::udp_router::AttachSession { call, session, playout: reader });
         }
         Self {
-            exit: ExitNotice::new(parts.call.clone(), parts.epoch, parts.directory.clone()),
+            _exit: ExitNotice::new(parts.call.clone(), parts.epoch, parts.directory.clone()),
             media: MediaPath::new(parts.recording),
             speaker: Rc::new(RefCell::new(Speaker::new(Codec::Pcmu, writer))),
             call: parts.call,

@@ -8,9 +8,9 @@ use crate::call::watch::CallLimits;
 use crate::clock;
 use crate::domain::{CallId, CallRecord, Direction, GatewayId, Outcome, PhoneNumber, User, VoiceAgent};
 use crate::keys::{Granted, KeySource};
-use crate::telemetry::{Counter, count};
 use crate::net::voice_ws::ModelEndpoint;
 use crate::store::{Recordings, StoreError, Users};
+use crate::telemetry::{Counter, count};
 use crate::voice::Timeouts;
 
 use super::super::key_pool::{LeaseKey, LeaseRefused, ReturnKey};

@@ -14,20 +14,20 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use crate::call::registry::{AdmissionRefused, AfterCrash, Registry};
 use crate::call::Finish;
+use crate::call::registry::{AdmissionRefused, AfterCrash, Registry};
 use crate::clock;
 use crate::domain::{CallId, CallQuality, Direction, Entropy, Outcome};
 use crate::sip::endpoint::IncomingCall;
 use crate::telemetry::{Counter, count};
 
+use super::SERVICE_MAILBOX_SIZE;
 use super::books::{CloseBook, OpenBook};
 use super::call_session::{CallFinished, CallSession, CheckpointTaken, HangUp, InjectPanic, SessionGone};
 use super::events::CallEvent;
 use super::key_pool::ReturnKey;
 use super::sip_endpoint::{ExpectInvite, ForgetCall, PendingInvite, PerformSignal, RefuseCall};
 use super::udp_router::{CloseRoute, SendDigits};
-use super::SERVICE_MAILBOX_SIZE;
 
 use admission::{Order, OwnerRule, Prepared};
 use live_call::LiveCall;
@@ -52,7 +52,14 @@ pub struct CallSupervisor {
 impl CallSupervisor {
     pub fn new(settings: CallSettings, arbiters: Vec<ArbiterHandle>, entropy: Entropy) -> Self {
         let registry = Registry::new(settings.registry);
-        Self { registry, calls: HashMap::new(), arbiters, calls_begun: 0, settings: Rc::new(settings), entropy }
+        Self {
+            registry,
+            calls: HashMap::new(),
+            arbiters,
+            calls_begun: 0,
+            settings: Rc::new(settings),
+            entropy,
+        }
     }
 
     /// A session on the call's own arbiter; `again` after a crash.
@@ -67,12 +74,15 @@ impl CallSupervisor {
 
     fn begin(&mut self, order: Order, prepared: Prepared) {
         let call = order.call.clone();
-        self.settings.events.tell_call(&call, CallEvent::Started {
-            direction: order.direction,
-            number: order.number.clone(),
-            owner: prepared.owner.name.clone(),
-            key_hint: prepared.grant.key.hint(),
-        });
+        self.settings.events.tell_call(
+            &call,
+            CallEvent::Started {
+                direction: order.direction,
+                number: order.number.clone(),
+                owner: prepared.owner.name.clone(),
+                key_hint: prepared.grant.key.hint(),
+            },
+        );
         if let Some(books) = self.settings.directory.books() {
             books.do_send(OpenBook { record: Box::new(prepared.first_record(&order)) });
         }

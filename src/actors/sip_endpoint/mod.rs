@@ -17,7 +17,7 @@ use tokio::net::UdpSocket;
 use crate::call::{Signal, SignalCommand};
 use crate::clock;
 use crate::domain::{CallId, Entropy, UserId};
-use crate::sip::endpoint::{Command, Endpoint, EndpointConfig, Event, Input, Output, PlaceCall, Sizes};
+use crate::sip::endpoint::{Command, Endpoint, EndpointConfig, Event, Input, Output, Sizes};
 use crate::telemetry::{Counter, count};
 
 use super::call_session::SignalArrived;
@@ -34,6 +34,8 @@ const EVENTS_WAITING_MAX: usize = 8;
 pub struct SipEndpoint {
     endpoint: Endpoint,
     socket: Arc<UdpSocket>,
+    /// The same socket: tokio's own non-blocking send fails until its reactor has seen the socket writable once.
+    sender: std::net::UdpSocket,
     /// INVITEs under way and whose they are; the owner is known before the first byte leaves.
     pending_invites: HashMap<CallId, PendingInvite>,
     calls: HashMap<CallId, Line>,
@@ -81,10 +83,12 @@ impl SipEndpoint {
 
     fn new(parts: SipParts) -> Self {
         let SipParts { config, socket, entropy, directory, events } = parts;
+        let sender = socket.try_clone().expect("a socket's handle can be copied while descriptors are left");
         let socket = UdpSocket::from_std(socket).expect("a non-blocking socket fits the thread's reactor");
         Self {
             endpoint: Endpoint::new(config, entropy, Box::new(clock::new_call_id), clock::now()),
             socket: Arc::new(socket),
+            sender,
             pending_invites: HashMap::new(),
             calls: HashMap::new(),
             timer: None,
@@ -115,7 +119,7 @@ impl SipEndpoint {
 
     /// SIP repeats what is lost, so a full socket buffer is only counted.
     fn transmit(&self, destination: SocketAddr, bytes: &[u8]) {
-        if self.socket.try_send_to(bytes, destination).is_err() {
+        if self.sender.send_to(bytes, destination).is_err() {
             count(Counter::SipSendFailures);
         }
     }
@@ -132,8 +136,14 @@ impl SipEndpoint {
                 tracing::info!(%gateway, ?state, "registration");
                 self.events.tell(EngineEvent::Registration { gateway, state });
             }
-            other => {
-                if let Some((call, signal)) = signal_of(other) {
+            Event::Ringing { .. }
+            | Event::EarlyMedia { .. }
+            | Event::Answered { .. }
+            | Event::Confirmed { .. }
+            | Event::Offer { .. }
+            | Event::Dtmf { .. }
+            | Event::Ended { .. } => {
+                if let Some((call, signal)) = signal_of(event) {
                     self.deliver(&call, signal);
                 }
             }
@@ -252,19 +262,9 @@ impl Handler<PerformSignal> for SipEndpoint {
     type Result = ();
 
     fn handle(&mut self, PerformSignal { call, command }: PerformSignal, ctx: &mut Context<Self>) {
-        let command = match command {
-            SignalCommand::Place { offer } => match self.pending_invites.get(&call) {
-                Some(PendingInvite { target, .. }) => Command::Place(PlaceCall {
-                    call,
-                    gateway: target.gateway.clone(),
-                    target: target.target.clone(),
-                    from_user: target.from.clone(),
-                    from_display: None,
-                    offer: Some(offer),
-                }),
-                None => return,
-            },
-            other => sip_command(call, other),
+        let command = match self.pending_invites.get(&call) {
+            Some(PendingInvite { target, .. }) => sip_command(call, command, Some(target)),
+            None => sip_command(call, command, None),
         };
         self.handle_input(Input::Command(command), ctx);
     }

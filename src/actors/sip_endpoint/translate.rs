@@ -5,27 +5,42 @@ use std::time::Duration;
 use crate::call::signal::Refusal;
 use crate::call::{Ending, Signal, SignalCommand};
 use crate::domain::CallId;
-use crate::sip::endpoint::{Command, EndCause, Event};
+use crate::sip::endpoint::{Command, EndCause, Event, PlaceCall};
+
+use super::DialTarget;
 
 /// A caller refused for want of the model may try again this soon.
 const RETRY_AFTER_MODEL_FAILURE: Duration = Duration::from_secs(10);
 const NOT_ACCEPTABLE_HERE: u16 = 488;
 const SERVICE_UNAVAILABLE: u16 = 503;
 
-/// Commands other than `Place`, which needs the pending INVITE.
-pub(super) fn sip_command(call: CallId, command: SignalCommand) -> Command {
+/// Where to dial comes from the pending INVITE; a call without one cannot be placed.
+pub(super) fn sip_command(call: CallId, command: SignalCommand, target: Option<&DialTarget>) -> Command {
     match command {
+        SignalCommand::Place { offer } => match target {
+            Some(target) => Command::Place(PlaceCall {
+                call,
+                gateway: target.gateway.clone(),
+                target: target.target.clone(),
+                from_user: target.from.clone(),
+                from_display: None,
+                offer: Some(offer),
+            }),
+            None => Command::HangUp { call },
+        },
         SignalCommand::Ring => Command::Ring { call },
         SignalCommand::Answer { sdp } => Command::Answer { call, sdp },
         SignalCommand::Refuse(Refusal::MediaNotAcceptable) => {
             Command::Reject { call, status: NOT_ACCEPTABLE_HERE, retry_after: None }
         }
-        SignalCommand::Refuse(Refusal::ModelUnavailable) => {
-            Command::Reject { call, status: SERVICE_UNAVAILABLE, retry_after: Some(RETRY_AFTER_MODEL_FAILURE) }
-        }
+        SignalCommand::Refuse(Refusal::ModelUnavailable) => Command::Reject {
+            call,
+            status: SERVICE_UNAVAILABLE,
+            retry_after: Some(RETRY_AFTER_MODEL_FAILURE),
+        },
         SignalCommand::AcceptChange { sdp } => Command::AnswerOffer { call, sdp },
         SignalCommand::RejectChange => Command::RejectOffer { call, status: NOT_ACCEPTABLE_HERE },
-        SignalCommand::HangUp | SignalCommand::Place { .. } => Command::HangUp { call },
+        SignalCommand::HangUp => Command::HangUp { call },
     }
 }
 

@@ -5,11 +5,11 @@ use actix::prelude::*;
 use crate::clock::now;
 
 use super::super::guard::guarded;
+use super::UdpRouter;
 use super::messages::{
     AskRouterSizes, AttachSession, CloseRoute, ExpectMedia, MediaConnected, OpenRoute, OpenedRoute,
     RouteRefused, RouterSizes, SendDigits,
 };
-use super::UdpRouter;
 
 impl Handler<OpenRoute> for UdpRouter {
     type Result = Result<OpenedRoute, RouteRefused>;
@@ -34,7 +34,9 @@ impl Handler<ExpectMedia> for UdpRouter {
     type Result = ();
 
     fn handle(&mut self, ExpectMedia { call, media }: ExpectMedia, _: &mut Context<Self>) {
-        let (Some(line), Some(route)) = (self.lines.get_mut(&call), self.table.route_mut(&call)) else { return };
+        let (Some(line), Some(route)) = (self.lines.get_mut(&call), self.table.route_mut(&call)) else {
+            return;
+        };
         if guarded(&call, || line.expect(route, media)).is_err() {
             self.lose(call, now());
         }

@@ -55,7 +55,8 @@ impl Demo {
         screen.title(&folder);
         let mut stage = Stage::build(&folder).await?;
         let show = timeout(LONGEST_SHOW, play::both_calls(&mut stage, &screen, self.crash)).await;
-        let calls = show.map_err(|_| Failure::new("the calls did not end in time; see the lines above"))??;
+        let calls =
+            show.map_err(|_| Failure::new("the calls did not end in time; see the lines above"))??;
         let report = report::write(&stage, &folder, calls).await?;
         stage.strike().await;
         report.show(&screen, self.json)?;

@@ -38,7 +38,11 @@ pub(super) struct Played {
 /// By the owner's name.
 pub(super) type BothCalls = HashMap<String, Played>;
 
-pub(super) async fn both_calls(stage: &mut Stage, screen: &Screen, crash: bool) -> Result<BothCalls, Failure> {
+pub(super) async fn both_calls(
+    stage: &mut Stage,
+    screen: &Screen,
+    crash: bool,
+) -> Result<BothCalls, Failure> {
     let news = stage.engine.events().listen();
     let Stage { engine, ada, ben, adas_phone, bens_phone, .. } = stage;
     let place = engine.place_call(PlaceCall {
@@ -64,7 +68,8 @@ async fn talk(phone: &mut Phone, person: &Person) {
         return;
     }
     for turn in 0..=TURNS {
-        let heard = phone.wait_for(&PhoneEvent::HeardSpeech).await && phone.wait_for(&PhoneEvent::HeardSilence).await;
+        let heard =
+            phone.wait_for(&PhoneEvent::HeardSpeech).await && phone.wait_for(&PhoneEvent::HeardSilence).await;
         if !heard {
             return;
         }
@@ -121,8 +126,13 @@ impl Screen {
     }
 
     pub(super) fn title(&self, folder: &Path) {
-        self.line(self.painted(BOLD, "Two people call at the same moment; neither may hear the other's model."));
-        self.line(format_args!("ada dials in, ben is dialled; each with a Google key of its own. Files: {}\n", folder.display()));
+        self.line(
+            self.painted(BOLD, "Two people call at the same moment; neither may hear the other's model."),
+        );
+        self.line(format_args!(
+            "ada dials in, ben is dialled; each with a Google key of its own. Files: {}\n",
+            folder.display()
+        ));
     }
 
     pub(super) fn line(&self, text: impl fmt::Display) {

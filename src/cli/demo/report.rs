@@ -109,14 +109,21 @@ impl Report {
             screen.line(format_args!("\n{}", call.user));
             screen.line(format_args!("  own model heard      {}", yes(call.heard_own)));
             screen.line(format_args!("  other model heard    {}", yes(call.heard_foreign)));
-            screen.line(format_args!("  key used             {} ({})", yes(call.verdict.key_used), call.key_hint));
+            screen.line(format_args!(
+                "  key used             {} ({})",
+                yes(call.verdict.key_used),
+                call.key_hint
+            ));
             screen.line(format_args!("  outcome              {}", call.outcome));
             let recording = call.recording.as_ref().map_or("none".into(), |path| path.display().to_string());
-            screen.line(format_args!("  recording            {recording}  (left: the person, right: the model)"));
+            screen.line(format_args!(
+                "  recording            {recording}  (left: the person, right: the model)"
+            ));
             screen.line(format_args!("  transcript           {}", call.transcript.display()));
             call.text.lines().for_each(|line| screen.line(format_args!("    {line}")));
         }
-        let verdict = if self.ok { "Every verdict holds." } else { "Something went wrong; see the verdicts above." };
+        let verdict =
+            if self.ok { "Every verdict holds." } else { "Something went wrong; see the verdicts above." };
         screen.line(format_args!("\n{verdict}"));
         Ok(())
     }

@@ -45,14 +45,13 @@ impl Stage {
             .map_err(|error| Failure::cannot("start the stand-in model", error))?;
         // Who is dialled trusts the engine by its host; the port is not known yet.
         let somewhere_here = SocketAddr::new(LOOPBACK, 5060);
-        let bens_phone = phone(PhoneSettings::new("ben", somewhere_here)).await?;
+        let bens_phone = phone(PhoneSettings::new("ben", somewhere_here))?;
         let settings = settings(folder, &model, &bens_phone)?;
         let pool = settings.google_keys.clone();
-        let engine = Engine::start(settings).await.map_err(|error| Failure::new(error.to_string()))?;
+        let engine = Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
         let ada = person(&engine, &pool, "ada", 500.0).await?;
         let ben = person(&engine, &pool, "ben", 1_100.0).await?;
-        let adas_phone =
-            phone(PhoneSettings { seed: 2, ..PhoneSettings::new("ada", engine.sip_address()) }).await?;
+        let adas_phone = phone(PhoneSettings { seed: 2, ..PhoneSettings::new("ada", engine.sip_address()) })?;
         Ok(Self { model, engine, ada, ben, adas_phone, bens_phone })
     }
 
@@ -62,8 +61,8 @@ impl Stage {
     }
 }
 
-async fn phone(settings: PhoneSettings) -> Result<Phone, Failure> {
-    Phone::start(settings).await.map_err(|error| Failure::cannot("start a softphone", error))
+fn phone(settings: PhoneSettings) -> Result<Phone, Failure> {
+    Phone::start(settings).map_err(|error| Failure::cannot("start a softphone", error))
 }
 
 async fn person(
@@ -99,7 +98,8 @@ fn settings(folder: &Path, model: &ModelServer, bens_phone: &Phone) -> Result<Se
     settings.http.listen = SocketAddr::new(LOOPBACK, 0);
     let voice_agent = VoiceAgent::default().id;
     settings.numbers.insert(NUMBER.into(), NumberRoute { owner: "ada".into(), voice_agent });
-    let keys = [("GOOGLE_API_KEY", "demo-key-one-of-two-1111"), ("GOOGLE_API_KEY_2", "demo-key-two-of-two-2222")];
+    let keys =
+        [("GOOGLE_API_KEY", "demo-key-one-of-two-1111"), ("GOOGLE_API_KEY_2", "demo-key-two-of-two-2222")];
     settings.google_keys =
         KeyPool::from_variables(keys).map_err(|error| Failure::cannot("make the demo's keys", error))?;
     Ok(settings)

@@ -33,13 +33,13 @@ impl Verdict {
         let own_tones: Vec<f32> = own_markers.iter().flat_map(|marker| marker.tones_hz()).collect();
         let at_phone = Marker::tones_heard_in(&tape.heard, PHONE_RATE_HZ);
         let at_model: Vec<&HeardTone> = own.iter().flat_map(|session| &session.heard_tones).collect();
-        let model_hears = |wanted: f64| {
-            at_model.iter().any(|tone| (f64::from(tone.hz) - wanted).abs() < TONE_TOLERANCE_HZ)
-        };
+        let model_hears =
+            |wanted: f64| at_model.iter().any(|tone| (f64::from(tone.hz) - wanted).abs() < TONE_TOLERANCE_HZ);
         let own_marker_heard = own_markers.iter().any(|marker| marker.heard_in(&tape.heard, PHONE_RATE_HZ));
         Self {
             heard_own: own_marker_heard && model_hears(person.tone_hz),
-            heard_foreign: at_phone.iter().any(|tone| !own_tones.contains(tone)) || model_hears(other.tone_hz),
+            heard_foreign: at_phone.iter().any(|tone| !own_tones.contains(tone))
+                || model_hears(other.tone_hz),
             key_used: !own.is_empty(),
         }
     }

@@ -57,7 +57,9 @@ impl Voice {
     pub(super) fn next_frame(&mut self) -> ([i16; FRAME_SAMPLES], bool) {
         let mut frame = [0; FRAME_SAMPLES];
         let speaking = !self.waiting.is_empty();
-        for (slot, sample) in frame.iter_mut().zip(self.waiting.drain(..FRAME_SAMPLES.min(self.waiting.len()))) {
+        for (slot, sample) in
+            frame.iter_mut().zip(self.waiting.drain(..FRAME_SAMPLES.min(self.waiting.len())))
+        {
             *slot = sample;
         }
         (frame, speaking && self.waiting.is_empty())

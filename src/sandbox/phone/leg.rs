@@ -1,9 +1,7 @@
 //! The audio of the phone's call.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
-
-use tokio::net::UdpSocket;
 
 use crate::domain::{CallId, Entropy};
 use crate::media::codec::{Codec, FRAME_SAMPLES};
@@ -96,7 +94,7 @@ impl Leg {
 
     /// Keys that are none are not pressed.
     pub(super) fn press(&mut self, keys: &str) {
-        drop(self.keys.press(keys));
+        self.keys.press(keys).ok();
     }
 
     pub(super) fn receive(&mut self, datagram: &[u8], now: Instant) {
@@ -127,13 +125,15 @@ impl Leg {
         let events = media.dtmf_payload_type;
         let key = events.and_then(|events| Some((events, self.keys.next_frame()?)));
         match key {
-            Some((events, key)) => self.stream.write_event(events, &key.payload, key.marker, &mut self.packet),
+            Some((events, key)) => {
+                self.stream.write_event(events, &key.payload, key.marker, &mut self.packet)
+            }
             None => {
                 let payload = said.map(|sample| media.codec.encode(sample));
                 self.stream.write_frame(&payload, false, &mut self.packet);
             }
         }
         // A frame the kernel cannot take is lost like any other.
-        drop(socket.try_send_to(&self.packet, media.remote));
+        socket.send_to(&self.packet, media.remote).ok();
     }
 }

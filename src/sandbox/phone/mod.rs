@@ -64,7 +64,9 @@ pub enum PhoneEvent {
     Digit(char),
     /// Everything given to [`Phone::say`] has been sent.
     Said,
-    Ended { reason: String },
+    Ended {
+        reason: String,
+    },
 }
 
 #[derive(Debug)]
@@ -85,11 +87,12 @@ pub struct Phone {
 }
 
 impl Phone {
-    pub async fn start(settings: PhoneSettings) -> io::Result<Self> {
+    /// Must be called inside a tokio runtime.
+    pub fn start(settings: PhoneSettings) -> io::Result<Self> {
         let (commands, command_queue) = mpsc::channel(QUEUE_SIZE);
         let (event_queue, events) = mpsc::channel(QUEUE_SIZE);
         let tape = Arc::new(Mutex::new(Tape::default()));
-        let task = task::PhoneTask::open(settings, event_queue, Arc::clone(&tape)).await?;
+        let task = task::PhoneTask::open(settings, event_queue, Arc::clone(&tape))?;
         let address = task.address();
         let task = tokio::spawn(task.run(command_queue));
         Ok(Self { address, commands, events, tape, task })

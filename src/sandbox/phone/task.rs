@@ -30,6 +30,9 @@ pub(super) struct PhoneTask {
     endpoint: Endpoint,
     signalling: UdpSocket,
     media: UdpSocket,
+    /// The same sockets: tokio's own non-blocking send fails until its reactor has seen them writable once.
+    sender: std::net::UdpSocket,
+    media_sender: std::net::UdpSocket,
     address: SocketAddr,
     leg: Option<Leg>,
     /// An incoming call that rings, with its offer, until we pick up.
@@ -40,17 +43,30 @@ pub(super) struct PhoneTask {
 }
 
 impl PhoneTask {
-    pub(super) async fn open(
+    pub(super) fn open(
         settings: PhoneSettings,
         events: mpsc::Sender<PhoneEvent>,
         tape: Arc<Mutex<Tape>>,
     ) -> io::Result<Self> {
-        let signalling = UdpSocket::bind(settings.listen).await?;
-        let media = UdpSocket::bind(SocketAddr::new(settings.listen.ip(), 0)).await?;
+        let (signalling, sender) = bind(settings.listen)?;
+        let (media, media_sender) = bind(SocketAddr::new(settings.listen.ip(), 0))?;
         let address = signalling.local_addr()?;
         let mut entropy = Entropy::from_number(settings.seed);
         let endpoint = endpoint(&settings, address, entropy.fork());
-        Ok(Self { settings, endpoint, signalling, media, address, leg: None, ringing: None, entropy, events, tape })
+        Ok(Self {
+            settings,
+            endpoint,
+            signalling,
+            media,
+            sender,
+            media_sender,
+            address,
+            leg: None,
+            ringing: None,
+            entropy,
+            events,
+            tape,
+        })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -83,7 +99,7 @@ impl PhoneTask {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
                 // SIP repeats what is lost.
-                Output::Transmit { destination, bytes } => drop(self.signalling.try_send_to(&bytes, destination)),
+                Output::Transmit { destination, bytes } => drop(self.sender.send_to(&bytes, destination)),
                 Output::Event(event) => self.on_event(event),
             }
         }
@@ -197,7 +213,7 @@ impl PhoneTask {
             self.pick_up(call, offer.as_deref());
         }
         let Some(leg) = &mut self.leg else { return };
-        let step = leg.step(now, &self.media);
+        let step = leg.step(now, &self.media_sender);
         self.tape.lock().unwrap_or_else(PoisonError::into_inner).record(&step.said, &step.heard);
         for heard in step.news {
             self.tell(match heard {
@@ -219,6 +235,13 @@ impl PhoneTask {
     fn tell(&self, event: PhoneEvent) {
         drop(self.events.try_send(event));
     }
+}
+
+fn bind(address: SocketAddr) -> io::Result<(UdpSocket, std::net::UdpSocket)> {
+    let socket = std::net::UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    let sender = socket.try_clone()?;
+    Ok((UdpSocket::from_std(socket)?, sender))
 }
 
 fn endpoint(settings: &PhoneSettings, address: SocketAddr, entropy: Entropy) -> Endpoint {
