@@ -27,7 +27,9 @@ pub(super) struct MediaPath {
     caller: CallerPath,
     frame: CallerFrame,
     media: Option<Negotiated>,
-    connected_at: Option<Instant>,
+    /// Both sides are connected: the model may hear the caller.
+    connected: bool,
+    greeting_guard_ends: Option<Instant>,
     recording: Option<Recording>,
     playing: bool,
 }
@@ -43,7 +45,8 @@ impl MediaPath {
             caller: CallerPath::default(),
             frame: CallerFrame::SILENT,
             media: None,
-            connected_at: None,
+            connected: false,
+            greeting_guard_ends: None,
             recording: sink.map(|sink| Recording { spool: Spool::default(), sink }),
             playing: false,
         }
@@ -54,7 +57,13 @@ impl MediaPath {
     }
 
     pub(super) fn connected(&mut self, now: Instant) {
-        self.connected_at = Some(now);
+        self.connected = true;
+        self.greeting_guard_ends = Some(now + GREETING_GUARD);
+    }
+
+    /// A rebuilt session of a call that was talking: there is no greeting to guard.
+    pub(super) fn reconnected(&mut self) {
+        self.connected = true;
     }
 
     pub(super) fn quality(&self) -> CallQuality {
@@ -97,7 +106,7 @@ impl MediaPath {
 
     /// The model hears the caller without gaps; during the guard, and from a held line, it hears silence.
     fn uplink_frame(&self, now: Instant) -> &[i16] {
-        let guarded = self.connected_at.is_some_and(|since| now.duration_since(since) < GREETING_GUARD);
+        let guarded = self.greeting_guard_ends.is_some_and(|end| now < end);
         if guarded { &CallerFrame::SILENT.pcm_16k } else { &self.frame.pcm_16k }
     }
 }
@@ -139,7 +148,7 @@ impl Handler<MediaStep> for CallSession {
 impl CallSession {
     fn send_uplink(&mut self, now: Instant) {
         let open = self.voice.as_ref().is_some_and(VoiceSession::uplink_open);
-        if !open || self.media.connected_at.is_none() {
+        if !open || !self.media.connected {
             return;
         }
         let frame = self.media.uplink_frame(now);

@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use actix::prelude::*;
 
+use crate::call::lifecycle::Phase;
 use crate::call::{CallMachine, Checkpoint, Input, Setup, Signal};
 use crate::clock;
 use crate::domain::{CallId, Entropy, Secret};
@@ -97,6 +98,10 @@ impl CallSession {
             }
             Begin::Again(checkpoint) => (CallMachine::rebuild(*checkpoint, clock::now()), None),
         };
+        let mut media = MediaPath::new(parts.recording);
+        if machine.phase() == Phase::Talking {
+            media.reconnected();
+        }
         let (writer, reader) = playout(PLAYOUT_MS_MAX);
         if let Some(router) = parts.directory.router(parts.router) {
             let session = ctx.address().recipient();
@@ -105,7 +110,7 @@ impl CallSession {
         }
         Self {
             _exit: ExitNotice::new(parts.call.clone(), parts.epoch, parts.directory.clone()),
-            media: MediaPath::new(parts.recording),
+            media,
             speaker: Rc::new(RefCell::new(Speaker::new(Codec::Pcmu, writer))),
             call: parts.call,
             epoch: parts.epoch,
