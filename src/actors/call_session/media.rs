@@ -84,6 +84,11 @@ impl MediaPath {
         }
     }
 
+    /// A held caller hears nothing, and the model must not take their music for speech.
+    fn is_held(&self) -> bool {
+        self.media.as_ref().is_some_and(|media| !media.direction.sends())
+    }
+
     fn receive(&mut self, packets: &PacketBatch, now: Instant) {
         let Some(media) = &self.media else { return };
         for datagram in packets.iter() {
@@ -104,7 +109,7 @@ impl MediaPath {
         }
     }
 
-    /// The model hears the caller without gaps; during the guard, and from a held line, it hears silence.
+    /// The model hears the caller without gaps; while the greeting is guarded it hears silence.
     fn uplink_frame(&self, now: Instant) -> &[i16] {
         let guarded = self.greeting_guard_ends.is_some_and(|end| now < end);
         if guarded { &CallerFrame::SILENT.pcm_16k } else { &self.frame.pcm_16k }
@@ -148,7 +153,7 @@ impl Handler<MediaStep> for CallSession {
 impl CallSession {
     fn send_uplink(&mut self, now: Instant) {
         let open = self.voice.as_ref().is_some_and(VoiceSession::uplink_open);
-        if !open || !self.media.connected {
+        if !open || !self.media.connected || self.media.is_held() {
             return;
         }
         let frame = self.media.uplink_frame(now);
