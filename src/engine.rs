@@ -10,9 +10,11 @@ use std::net::SocketAddr;
 use actix::prelude::*;
 
 use crate::actors::call_supervisor::{CrashSession, EndCall, PlaceCall, PressDigits, Refused};
+use crate::actors::key_pool::ReplaceKeys;
 use crate::actors::{Directory, EventStream, Readiness};
 use crate::domain::CallId;
 use crate::http::Http;
+use crate::keys::KeyPool;
 use crate::store::{Calls, Users};
 
 pub use sizes::EngineSizes;
@@ -71,6 +73,13 @@ impl Engine {
     /// Makes the call's actor panic, as a bug would; for tests and `demo --crash`.
     pub async fn crash_session(&self, call: &CallId) -> bool {
         self.ask_supervisor(CrashSession { call: call.clone() }).await
+    }
+
+    /// The pool was read again; calls that run keep the key they have.
+    pub async fn replace_keys(&self, pool: KeyPool) {
+        if let Some(keys) = self.directory.keys() {
+            keys.send(ReplaceKeys { pool }).await.ok();
+        }
     }
 
     async fn ask_supervisor<M>(&self, message: M) -> bool

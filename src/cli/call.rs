@@ -78,7 +78,9 @@ struct Progress {
 
 impl Call {
     pub(super) fn run(self) -> CommandResult {
-        let settings = self.settings.load()?;
+        let mut settings = self.settings.load()?;
+        // An engine that serves may have the port; this one lives only as long as its calls.
+        settings.http.listen.set_port(0);
         start_logging(&settings.log)?;
         actix::System::new().block_on(self.place_all(settings))
     }

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::sandbox::model::{ModelServer, ModelSettings};
+use crate::sandbox::model::{ModelServer, ModelSettings, SpeechStyle, Voicing};
 
 use super::CommandResult;
-use super::common::{Failure, say, wait_for_stop_signal};
+use super::common::{Failure, say};
+use super::signals::wait_for_stop_signal;
 
 #[derive(Args)]
 pub(super) struct Sandbox {
@@ -48,11 +49,16 @@ impl Sandbox {
 }
 
 impl Model {
+    fn style(&self) -> SpeechStyle {
+        if self.marker_only { SpeechStyle::MarkerOnly } else { SpeechStyle::Words }
+    }
+
     async fn serve(self) -> CommandResult {
         let settings = ModelSettings {
             listen: self.listen,
             side_listen: self.side,
             seed: self.seed,
+            voicing: Voicing { style: self.style(), ..Voicing::default() },
             ..ModelSettings::default()
         };
         let cannot_listen = |error| Failure::cannot(format!("listen on {}", self.listen), error);

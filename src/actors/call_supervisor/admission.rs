@@ -148,7 +148,7 @@ pub enum Refused {
     UnknownOwner(String),
     #[error("user {0:?} may not have calls: it is disabled or a superadmin")]
     OwnerMayNotCall(String),
-    #[error("there is no gateway of that name; add one under [[sip.gateways]]")]
+    #[error("there is no such gateway to dial through; add one under [[sip.gateways]]")]
     NoGateway,
     #[error("there is no voice agent {0:?}; add it under [[voice_agents]]")]
     NoVoiceAgent(String),
