@@ -9,7 +9,7 @@ use crate::sandbox::model::{ModelServer, ModelSettings, SpeechStyle, Voicing};
 
 use super::CommandResult;
 use super::common::{Failure, say};
-use super::signals::wait_for_stop_signal;
+use super::signals::Signals;
 
 #[derive(Args)]
 pub(super) struct Sandbox {
@@ -61,6 +61,7 @@ impl Model {
             voicing: Voicing { style: self.style(), ..Voicing::default() },
             ..ModelSettings::default()
         };
+        let mut signals = Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
         let cannot_listen = |error| Failure::cannot(format!("listen on {}", self.listen), error);
         let server = ModelServer::start(settings).await.map_err(cannot_listen)?;
         say(format_args!("listening on {}", server.address));
@@ -68,7 +69,7 @@ impl Model {
             say(format_args!("sessions shown at http://{side}/sessions"));
         }
         say(format_args!("point an engine at it with --set voice.url=ws://{}", server.address));
-        wait_for_stop_signal().await;
+        signals.stop().await;
         server.stop().await;
         Ok(ExitCode::SUCCESS)
     }

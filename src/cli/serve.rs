@@ -8,7 +8,7 @@ use crate::engine::Engine;
 
 use super::CommandResult;
 use super::common::{Failure, SettingsArguments, start_logging};
-use super::signals::{StopOrReload, next_signal};
+use super::signals::{Signals, StopOrReload};
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -22,9 +22,11 @@ impl Serve {
         start_logging(&settings.log)?;
         actix::System::new().block_on(async {
             let stop_limit = settings.calls.stop_limit();
+            let mut signals =
+                Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
             let engine = Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
             tracing::info!(sip = %engine.sip_address(), http = %engine.http_address(), "ready");
-            self.reload_keys_until_told_to_stop(&engine).await;
+            self.reload_keys_until_told_to_stop(&engine, &mut signals).await;
             tracing::info!("stopping: no new calls, running ones finish");
             engine.stop(stop_limit).await;
             Ok(ExitCode::SUCCESS)
@@ -32,8 +34,8 @@ impl Serve {
     }
 
     /// SIGHUP reads the Google keys again, from the environment file too; a mistake there changes nothing.
-    async fn reload_keys_until_told_to_stop(&self, engine: &Engine) {
-        while next_signal().await == StopOrReload::Reload {
+    async fn reload_keys_until_told_to_stop(&self, engine: &Engine, signals: &mut Signals) {
+        while signals.next().await == StopOrReload::Reload {
             match self.settings.load() {
                 Ok(settings) => engine.replace_keys(settings.google_keys).await,
                 Err(failure) => tracing::error!(%failure, "the Google keys stay as they were"),

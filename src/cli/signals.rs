@@ -1,6 +1,8 @@
 //! What the operating system asks of a running command.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StopOrReload {
@@ -10,23 +12,32 @@ pub(super) enum StopOrReload {
     Reload,
 }
 
-pub(super) async fn next_signal() -> StopOrReload {
-    tokio::select! {
-        () = arrival(SignalKind::interrupt()) => StopOrReload::Stop,
-        () = arrival(SignalKind::terminate()) => StopOrReload::Stop,
-        () = arrival(SignalKind::hangup()) => StopOrReload::Reload,
+/// Listens from its making on, so that no signal is missed between two looks.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
-}
 
-/// For commands that have nothing to read again.
-pub(super) async fn wait_for_stop_signal() {
-    while next_signal().await == StopOrReload::Reload {}
-}
+    pub(super) async fn next(&mut self) -> StopOrReload {
+        tokio::select! {
+            _ = self.interrupt.recv() => StopOrReload::Stop,
+            _ = self.terminate.recv() => StopOrReload::Stop,
+            _ = self.hangup.recv() => StopOrReload::Reload,
+        }
+    }
 
-/// A signal that cannot be listened to never arrives.
-async fn arrival(kind: SignalKind) {
-    match signal(kind) {
-        Ok(mut signals) => drop(signals.recv().await),
-        Err(_) => std::future::pending().await,
+    /// For commands that have nothing to read again.
+    pub(super) async fn stop(&mut self) {
+        while self.next().await == StopOrReload::Reload {}
     }
 }
