@@ -1,7 +1,6 @@
 //! The composition root: adapters, actors, then HTTP; and the ordered way down. Only it knows everyone.
 
 mod settings;
-mod sizes;
 mod start;
 mod stop;
 
@@ -11,13 +10,12 @@ use actix::prelude::*;
 
 use crate::actors::call_supervisor::{CrashSession, EndCall, PlaceCall, PressDigits, Refused};
 use crate::actors::key_pool::ReplaceKeys;
-use crate::actors::{Directory, EventStream, Readiness};
+use crate::actors::{Directory, EngineSizes, EventStream, Readiness};
 use crate::domain::CallId;
 use crate::http::Http;
 use crate::keys::KeyPool;
 use crate::store::{Calls, Users};
 
-pub use sizes::EngineSizes;
 pub use start::StartError;
 
 /// A running engine. It must be started, and stopped, inside an actix System.
@@ -52,6 +50,11 @@ impl Engine {
 
     pub fn calls(&self) -> &Calls {
         &self.calls
+    }
+
+    /// What is held right now.
+    pub async fn sizes(&self) -> EngineSizes {
+        EngineSizes::ask(&self.directory).await
     }
 
     /// Dials. The call's id comes back at once; how it goes is told by its events.

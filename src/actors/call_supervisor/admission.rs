@@ -176,17 +176,12 @@ impl Refused {
         }
     }
 
+    pub(super) fn is_for_want_of_owner(&self) -> bool {
+        matches!(self, Self::NoOwner | Self::UnknownOwner(_) | Self::OwnerMayNotCall(_))
+    }
+
     pub(super) fn sip_status(&self) -> u16 {
-        match self {
-            Self::NoOwner | Self::UnknownOwner(_) | Self::OwnerMayNotCall(_) => 404,
-            Self::Admission(_)
-            | Self::Key(_)
-            | Self::Route(_)
-            | Self::Store(_)
-            | Self::PartMissing
-            | Self::NoGateway
-            | Self::NoVoiceAgent(_) => 503,
-        }
+        if self.is_for_want_of_owner() { 404 } else { 503 }
     }
 
     pub(super) fn retry_may_help(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::call::registry::{AdmissionRefused, AfterCrash, Registry};
 use crate::clock;
 use crate::domain::{CallId, CallQuality, Direction, Entropy, Outcome};
 use crate::sip::endpoint::IncomingCall;
-use crate::telemetry::{Counter, count};
+use crate::telemetry::{Counter, count, count_ended};
 
 use super::SERVICE_MAILBOX_SIZE;
 use super::books::{CloseBook, OpenBook};
@@ -75,6 +75,10 @@ impl CallSupervisor {
 
     fn begin(&mut self, order: Order, prepared: Prepared) {
         let call = order.call.clone();
+        count(match order.direction {
+            Direction::Inbound => Counter::CallsInbound,
+            Direction::Outbound => Counter::CallsOutbound,
+        });
         self.settings.events.tell_call(
             &call,
             CallEvent::Started {
@@ -101,6 +105,9 @@ impl CallSupervisor {
     fn refuse(&mut self, order: &Order, refused: &Refused) {
         self.registry.ended(&order.call);
         count(Counter::CallsRefused);
+        if order.direction == Direction::Inbound && refused.is_for_want_of_owner() {
+            count(Counter::InboundWithoutOwner);
+        }
         tracing::warn!(call = %order.call, reason = %refused, "call refused");
         if order.direction == Direction::Inbound
             && let Some(sip) = self.settings.directory.sip()
@@ -109,6 +116,7 @@ impl CallSupervisor {
             sip.do_send(RefuseCall { call: order.call.clone(), status: refused.sip_status(), retry_after });
         }
         let finish = Finish::new(refused.outcome(), refused.to_string());
+        count_ended(finish.outcome);
         self.settings.events.tell_call(&order.call, CallEvent::Ended { finish, recording: None });
     }
 
@@ -142,6 +150,7 @@ impl CallSupervisor {
     fn end(&mut self, call: &CallId, finish: Finish, quality: Option<CallQuality>) {
         let Some(live) = self.calls.remove(call) else { return };
         self.registry.ended(call);
+        count_ended(finish.outcome);
         tracing::info!(%call, outcome = %finish.outcome, reason = %finish.reason, "call ended");
         let directory = &self.settings.directory;
         if let Some(sip) = directory.sip() {
