@@ -40,9 +40,14 @@ impl CallMachine {
     }
 
     pub(super) fn on_confirmed(&mut self, sdp: Option<Vec<u8>>, now: Instant) {
-        if self.lifecycle.phase != Phase::Answering {
-            return;
+        match self.lifecycle.phase {
+            Phase::Answering => self.on_first_confirmation(sdp, now),
+            Phase::Talking => self.on_change_confirmed(sdp, now),
+            Phase::Ringing | Phase::Dialing | Phase::Ending | Phase::Over => {}
         }
+    }
+
+    fn on_first_confirmation(&mut self, sdp: Option<Vec<u8>>, now: Instant) {
         if std::mem::take(&mut self.offer_open) {
             let Some(sdp) = sdp else {
                 return self.hang_up(media_failed("the far end did not answer our offer"), now);
@@ -53,6 +58,18 @@ impl CallMachine {
             }
         }
         self.connected(now);
+    }
+
+    /// The answer to the offer that a re-INVITE without SDP had us make; one we cannot use leaves the session as it was.
+    fn on_change_confirmed(&mut self, sdp: Option<Vec<u8>>, now: Instant) {
+        if !std::mem::take(&mut self.offer_open) {
+            return;
+        }
+        if let Some(Ok(negotiated)) = sdp.map(|sdp| self.negotiation.accept_answer(&sdp)) {
+            self.durable_change = true;
+            self.emit(Output::Media(MediaCommand::Expect(negotiated)));
+            self.apply_hold(now);
+        }
     }
 
     pub(super) fn connected(&mut self, now: Instant) {
@@ -72,6 +89,8 @@ impl CallMachine {
         }
         let Some(offer) = sdp else {
             let sdp = self.negotiation.offer();
+            self.offer_open = true;
+            self.durable_change = true;
             return self.emit(Output::Signal(SignalCommand::AcceptChange { sdp }));
         };
         match self.negotiation.answer(&offer) {
