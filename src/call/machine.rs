@@ -81,7 +81,7 @@ impl CallMachine {
             Input::Voice(event) => self.on_voice(event, now),
             Input::PacketHeard => self.with_watch(|watch| watch.packet_heard(now)),
             Input::Playing(playing) => self.on_playing(playing, now),
-            Input::HangUp { reason } => self.hang_up(Finish::new(Outcome::Completed, reason), now),
+            Input::HangUp { reason } => self.hang_up(self.lifecycle.hung_up_by_us(reason), now),
             Input::Timeout => {}
         }
         self.check_limits(now);
