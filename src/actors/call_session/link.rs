@@ -76,8 +76,8 @@ impl Link {
         mailbag: Rc<Mailbag>,
         session: Addr<CallSession>,
     ) -> Self {
-        let reader = actix::spawn(read(epoch, reader, speaker, session));
-        let writer = actix::spawn(write(writer, Rc::clone(&mailbag)));
+        let reader = actix::spawn(read(epoch, reader, speaker, session.clone()));
+        let writer = actix::spawn(write(epoch, writer, Rc::clone(&mailbag), session));
         Self { reader, writer, mailbag }
     }
 }
@@ -141,7 +141,7 @@ fn play(bytes: &[u8], downlink: &mut Downlink, speaker: &RefCell<Speaker>) -> Op
     step.control.then(|| LinkNews::Control(Box::new(message)))
 }
 
-async fn write(mut writer: VoiceWriter, mailbag: Rc<Mailbag>) {
+async fn write(epoch: u32, mut writer: VoiceWriter, mailbag: Rc<Mailbag>, session: Addr<CallSession>) {
     loop {
         let waiting = mailbag.outbox.borrow_mut().pop();
         let Some(message) = waiting else {
@@ -153,8 +153,9 @@ async fn write(mut writer: VoiceWriter, mailbag: Rc<Mailbag>) {
             mailbag.bell.notified().await;
             continue;
         };
-        // The reader learns of a broken connection and reports it.
         if !matches!(timeout(STALL_LIMIT, writer.send_text(&message)).await, Ok(Ok(()))) {
+            let reason = "the connection takes nothing more".to_owned();
+            session.do_send(LinkEvent { epoch, what: LinkNews::Closed { code: None, reason } });
             return;
         }
         mailbag.outbox.borrow_mut().recycle(message);
