@@ -95,7 +95,7 @@ impl MediaPath {
         }
     }
 
-    /// The model hears the caller without gaps; during the guard, and from a held line, it hears silence.
+    /// The model hears the caller without gaps; during the guard it hears silence.
     fn uplink_frame(&self, now: Instant) -> &[i16] {
         let guarded = self.connected_at.is_some_and(|since| now.duration_since(since) < GREETING_GUARD);
         if guarded { &CallerFrame::SILENT.pcm_16k } else { &self.frame.pcm_16k }
@@ -139,7 +139,7 @@ impl Handler<MediaStep> for CallSession {
 impl CallSession {
     fn send_uplink(&mut self, now: Instant) {
         let open = self.voice.as_ref().is_some_and(VoiceSession::uplink_open);
-        if !open || self.media.connected_at.is_none() {
+        if !open || !self.machine.model_listens() {
             return;
         }
         let frame = self.media.uplink_frame(now);

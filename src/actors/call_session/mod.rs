@@ -171,10 +171,13 @@ impl CallSession {
         self.pump(ctx);
     }
 
-    fn open_voice(&mut self, start: Start, history: Vec<TranscriptItem>, now: Instant) {
+    fn open_voice(&mut self, start: Start, history: Vec<TranscriptItem>, owes_speech: bool, now: Instant) {
         let (persona, timeouts) = (self.persona.clone(), self.timeouts.clone());
         let mut voice = VoiceSession::new(persona, start, timeouts, self.entropy.fork());
         voice.remember(history);
+        if owes_speech {
+            voice.owe_speech();
+        }
         voice.handle(voice::Input::Begin, now);
         self.voice = Some(voice);
     }
