@@ -13,6 +13,9 @@ use crate::domain::Outcome;
 impl CallMachine {
     /// Early media is a promise, not a contract: what cannot be used is ignored until the answer.
     pub(super) fn learn_from_answer(&mut self, sdp: &[u8]) {
+        if self.lifecycle.phase != Phase::Dialing {
+            return;
+        }
         if let Ok(negotiated) = self.negotiation.accept_answer(sdp) {
             self.durable_change = true;
             self.emit(Output::Media(MediaCommand::Expect(negotiated)));
@@ -40,8 +43,10 @@ impl CallMachine {
     }
 
     pub(super) fn on_confirmed(&mut self, sdp: Option<Vec<u8>>, now: Instant) {
-        if self.lifecycle.phase != Phase::Answering {
-            return;
+        match self.lifecycle.phase {
+            Phase::Answering => {}
+            Phase::Talking => return self.on_change_confirmed(sdp, now),
+            Phase::Ringing | Phase::Dialing | Phase::Ending | Phase::Over => return,
         }
         if std::mem::take(&mut self.offer_open) {
             let Some(sdp) = sdp else {
@@ -53,6 +58,16 @@ impl CallMachine {
             }
         }
         self.connected(now);
+    }
+
+    /// The answer to an offer the far end asked us for in mid-call; one that cannot be used leaves all as it was.
+    fn on_change_confirmed(&mut self, sdp: Option<Vec<u8>>, now: Instant) {
+        let answer = sdp.filter(|_| std::mem::take(&mut self.offer_open));
+        if let Some(Ok(negotiated)) = answer.map(|sdp| self.negotiation.accept_answer(&sdp)) {
+            self.durable_change = true;
+            self.emit(Output::Media(MediaCommand::Expect(negotiated)));
+            self.apply_hold(now);
+        }
     }
 
     pub(super) fn connected(&mut self, now: Instant) {
@@ -72,10 +87,13 @@ impl CallMachine {
         }
         let Some(offer) = sdp else {
             let sdp = self.negotiation.offer();
+            self.offer_open = true;
+            self.durable_change = true;
             return self.emit(Output::Signal(SignalCommand::AcceptChange { sdp }));
         };
         match self.negotiation.answer(&offer) {
             Ok((sdp, negotiated)) => {
+                self.offer_open = false;
                 self.durable_change = true;
                 self.emit(Output::Signal(SignalCommand::AcceptChange { sdp }));
                 self.emit(Output::Media(MediaCommand::Expect(negotiated)));
