@@ -47,15 +47,16 @@ impl Memory {
         self.transcript.push(item);
     }
 
-    /// How a rebuilt session opens the model: by handle once, then seeded from our own transcript.
+    /// How a rebuilt session opens the model: by handle once, then seeded from our own transcript. Before the greeting
+    /// there is nothing to go on with, and only a fresh session greets.
     pub(super) fn take_start(&mut self, greeted: bool) -> Start {
         match &self.handle {
+            _ if !greeted => Start::Fresh,
             Some(handle) if !self.handle_used => {
                 self.handle_used = true;
                 Start::Resume { handle: handle.handle.clone() }
             }
-            _ if greeted => Start::Seeded { history: self.transcript.clone() },
-            _ => Start::Fresh,
+            _ => Start::Seeded { history: self.transcript.clone() },
         }
     }
 

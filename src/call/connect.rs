@@ -13,6 +13,9 @@ use crate::domain::Outcome;
 impl CallMachine {
     /// Early media is a promise, not a contract: what cannot be used is ignored until the answer.
     pub(super) fn learn_from_answer(&mut self, sdp: &[u8]) {
+        if self.lifecycle.phase != Phase::Dialing {
+            return;
+        }
         if let Ok(negotiated) = self.negotiation.accept_answer(sdp) {
             self.durable_change = true;
             self.emit(Output::Media(MediaCommand::Expect(negotiated)));
@@ -41,13 +44,10 @@ impl CallMachine {
 
     pub(super) fn on_confirmed(&mut self, sdp: Option<Vec<u8>>, now: Instant) {
         match self.lifecycle.phase {
-            Phase::Answering => self.on_first_confirmation(sdp, now),
-            Phase::Talking => self.on_change_confirmed(sdp, now),
-            Phase::Ringing | Phase::Dialing | Phase::Ending | Phase::Over => {}
+            Phase::Answering => {}
+            Phase::Talking => return self.on_change_confirmed(sdp, now),
+            Phase::Ringing | Phase::Dialing | Phase::Ending | Phase::Over => return,
         }
-    }
-
-    fn on_first_confirmation(&mut self, sdp: Option<Vec<u8>>, now: Instant) {
         if std::mem::take(&mut self.offer_open) {
             let Some(sdp) = sdp else {
                 return self.hang_up(media_failed("the far end did not answer our offer"), now);
@@ -60,12 +60,10 @@ impl CallMachine {
         self.connected(now);
     }
 
-    /// The answer to the offer that a re-INVITE without SDP had us make; one we cannot use leaves the session as it was.
+    /// The answer to an offer the far end asked us for in mid-call; one that cannot be used leaves all as it was.
     fn on_change_confirmed(&mut self, sdp: Option<Vec<u8>>, now: Instant) {
-        if !std::mem::take(&mut self.offer_open) {
-            return;
-        }
-        if let Some(Ok(negotiated)) = sdp.map(|sdp| self.negotiation.accept_answer(&sdp)) {
+        let answer = sdp.filter(|_| std::mem::take(&mut self.offer_open));
+        if let Some(Ok(negotiated)) = answer.map(|sdp| self.negotiation.accept_answer(&sdp)) {
             self.durable_change = true;
             self.emit(Output::Media(MediaCommand::Expect(negotiated)));
             self.apply_hold(now);
@@ -95,6 +93,7 @@ impl CallMachine {
         };
         match self.negotiation.answer(&offer) {
             Ok((sdp, negotiated)) => {
+                self.offer_open = false;
                 self.durable_change = true;
                 self.emit(Output::Signal(SignalCommand::AcceptChange { sdp }));
                 self.emit(Output::Media(MediaCommand::Expect(negotiated)));

@@ -17,6 +17,9 @@ const KEYS_AT_ONCE_MAX: usize = 32;
 
 impl CallMachine {
     pub(super) fn on_digit(&mut self, digit: char, now: Instant) {
+        if self.lifecycle.phase != Phase::Talking {
+            return;
+        }
         self.with_watch(|watch| watch.speech_heard(now));
         self.emit(Output::Note(Note::Digit(digit)));
         self.emit(Output::Voice(VoiceCommand::TellModel(format!(
@@ -28,13 +31,15 @@ impl CallMachine {
         match event {
             VoiceEvent::Ready => self.on_model_ready(),
             VoiceEvent::Reconnecting => self.emit(Output::Note(Note::ModelReconnecting)),
-            VoiceEvent::Resumed { .. } => self.talk.turn_over(),
+            VoiceEvent::Resumed { .. } => self.talk.turn_over(now),
             VoiceEvent::TurnStarted => {
                 self.talk.turn_started();
+                self.durable_change = true;
                 self.with_watch(|watch| watch.speech_heard(now));
             }
             VoiceEvent::GenerationComplete | VoiceEvent::TurnEnded { .. } => self.turn_over(now),
             VoiceEvent::Interrupted => {
+                self.talk.interrupted(now);
                 self.turn_over(now);
                 self.emit(Output::Note(Note::Interrupted));
             }
@@ -72,33 +77,34 @@ impl CallMachine {
     }
 
     pub(super) fn turn_over(&mut self, now: Instant) {
-        self.talk.turn_over();
+        self.talk.turn_over(now);
+        self.durable_change = true;
         self.with_watch(|watch| watch.speech_heard(now));
         self.note_greeting_played();
     }
 
     pub(super) fn on_playing(&mut self, playing: bool, now: Instant) {
         self.talk.set_playing(playing);
-        self.with_watch(|watch| watch.speech_heard(now));
+        self.durable_change = true;
+        self.with_watch(|watch| watch.set_playing(playing, now));
         self.note_greeting_played();
     }
 
     pub(super) fn note_greeting_played(&mut self) {
         if self.talk.take_greeting_played() {
-            self.durable_change = true;
             self.emit(Output::Note(Note::GreetingPlayed));
         }
     }
 
     pub(super) fn on_words(&mut self, speaker: Speaker, words: Fragment, now: Instant) {
+        self.with_watch(|watch| watch.speech_heard(now));
         if words.finished {
             let Fragment { text, interrupted, .. } = words;
-            self.on_item(TranscriptItem { speaker, text, interrupted }, now);
+            self.on_item(TranscriptItem { speaker, text, interrupted });
         }
     }
 
-    pub(super) fn on_item(&mut self, item: TranscriptItem, now: Instant) {
-        self.with_watch(|watch| watch.speech_heard(now));
+    pub(super) fn on_item(&mut self, item: TranscriptItem) {
         self.memory.remember(item.clone());
         self.durable_change = true;
         self.emit(Output::Note(Note::Item(item)));
@@ -107,16 +113,20 @@ impl CallMachine {
     pub(super) fn on_tool_call(&mut self, id: String, name: String, args: &Value, now: Instant) {
         self.emit(Output::Note(Note::ToolCalled { name: name.clone() }));
         let result = match name.as_str() {
-            "end_call" => {
-                let finish = Finish::new(Outcome::Completed, "the model ended the call");
-                self.talk.say_farewell(finish, false, now);
-                self.durable_change = true;
-                Ok(json!({ "output": "The call ends when you have said goodbye." }))
-            }
+            "end_call" => self.end_call(now),
             "send_dtmf" => self.press(args),
             _ => Err(format!("there is no tool named {name}")),
         };
         self.emit(Output::Voice(VoiceCommand::AnswerTool { id, name, result }));
+    }
+
+    fn end_call(&mut self, now: Instant) -> Result<Value, String> {
+        if self.lifecycle.phase != Phase::Talking {
+            return Err("the call is not connected".to_owned());
+        }
+        self.talk.say_farewell(Finish::new(Outcome::Completed, "the model ended the call"), false, now);
+        self.durable_change = true;
+        Ok(json!({ "output": "The call ends when you have said goodbye." }))
     }
 
     fn press(&mut self, args: &Value) -> Result<Value, String> {
@@ -135,10 +145,11 @@ impl CallMachine {
         match self.lifecycle.phase {
             Phase::Ringing => self.refuse(Refusal::ModelUnavailable, finish.outcome, finish.reason, now),
             Phase::Dialing | Phase::Answering => self.hang_up(finish, now),
+            // It said goodbye already: whatever of that was generated is still heard.
+            Phase::Talking if self.talk.farewell.is_some() => self.turn_over(now),
             Phase::Talking => {
                 self.talk.say_farewell(finish, true, now);
-                self.talk.turn_over();
-                self.durable_change = true;
+                self.turn_over(now);
                 self.emit(Output::Say(Prompt::Apology));
             }
             Phase::Ending | Phase::Over => {}

@@ -20,6 +20,9 @@ impl Finish {
     /// The outcome that the dialog's end alone tells; `talked` when the two sides were connected before.
     pub(super) fn from_ending(ending: &Ending, talked: bool) -> Self {
         match ending {
+            Ending::FarEndHungUp if !talked => {
+                Self::new(Outcome::Canceled, "the far end hung up before it was connected")
+            }
             Ending::FarEndHungUp => Self::new(Outcome::Completed, "the far end hung up"),
             Ending::WeHungUp => Self::new(Outcome::Completed, "we hung up"),
             Ending::FarEndCanceled => Self::new(Outcome::Canceled, "the caller gave up before the answer"),

@@ -59,10 +59,12 @@ pub enum MediaCommand {
 
 #[derive(Debug)]
 pub enum VoiceCommand {
-    /// Open the model; `history` is what was said before, for a session that begins in mid-call.
+    /// Open the model; `history` is what was said before, for a session that begins in mid-call. `owes_speech` when
+    /// the caller waits for something the model has not said to its end.
     Open {
         start: Start,
         history: Vec<TranscriptItem>,
+        owes_speech: bool,
     },
     /// Both sides are connected: greet, if there is a greeting to be said.
     Greet,

@@ -9,7 +9,6 @@
 use std::time::{Duration, Instant};
 
 use super::{Ending, Finish};
-use crate::domain::Outcome;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -52,12 +51,6 @@ impl Lifecycle {
         !matches!(self.phase, Phase::Ending | Phase::Over)
     }
 
-    /// Somebody on our side ends the call: a talk is completed by that, a call nobody answered is not.
-    pub(super) fn hung_up_by_us(&self, reason: String) -> Finish {
-        let outcome = if self.talked { Outcome::Completed } else { Outcome::Canceled };
-        Finish::new(outcome, reason)
-    }
-
     /// We end the call. The first reason stands, whatever else goes wrong afterwards.
     pub(super) fn hang_up(&mut self, finish: Finish, now: Instant) {
         self.decided.get_or_insert(finish);
@@ -82,18 +75,5 @@ impl Lifecycle {
             return None;
         }
         self.dialog_ended(&Ending::WeHungUp)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn our_hang_up_completes_a_talk_and_cancels_what_nobody_answered() {
-        let mut lifecycle = Lifecycle::new(Phase::Dialing);
-        assert_eq!(lifecycle.hung_up_by_us("enough".into()).outcome, Outcome::Canceled);
-        lifecycle.connected();
-        assert_eq!(lifecycle.hung_up_by_us("enough".into()).outcome, Outcome::Completed);
     }
 }

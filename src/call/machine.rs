@@ -56,6 +56,7 @@ impl CallMachine {
             checkpoint;
         let greeted = talk.greeting != Greeting::NotAsked;
         let start = memory.take_start(greeted);
+        let owes_speech = talk.owes_speech();
         let watch = connected_at.map(|since| Watch::resumed(setup.limits, since, held, now));
         let mut machine = Self {
             watch,
@@ -67,7 +68,8 @@ impl CallMachine {
             durable_change: true,
             ..Self::new(setup, negotiation)
         };
-        machine.continue_after_rebuild(start, now);
+        machine.continue_after_rebuild(start, owes_speech, now);
+        machine.save();
         machine
     }
 
@@ -81,13 +83,14 @@ impl CallMachine {
             Input::Voice(event) => self.on_voice(event, now),
             Input::PacketHeard => self.with_watch(|watch| watch.packet_heard(now)),
             Input::Playing(playing) => self.on_playing(playing, now),
-            Input::HangUp { reason } => self.hang_up(self.lifecycle.hung_up_by_us(reason), now),
+            Input::HangUp { reason } => {
+                let outcome = if self.lifecycle.talked { Outcome::Completed } else { Outcome::Canceled };
+                self.hang_up(Finish::new(outcome, reason), now);
+            }
             Input::Timeout => {}
         }
         self.check_limits(now);
-        if std::mem::take(&mut self.durable_change) && self.lifecycle.phase != Phase::Over {
-            self.outputs.push_back(Output::Checkpoint(Box::new(self.checkpoint())));
-        }
+        self.save();
     }
 
     pub fn has_output(&self) -> bool {
@@ -99,11 +102,16 @@ impl CallMachine {
     }
 
     pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
-        let limits = match self.lifecycle.phase {
-            Phase::Talking => self.watch.as_ref().map(Watch::next_timeout),
-            Phase::Ringing | Phase::Answering | Phase::Dialing | Phase::Ending | Phase::Over => None,
-        };
-        [limits, self.talk.next_timeout(now), self.lifecycle.ending_deadline].into_iter().flatten().min()
+        if self.lifecycle.phase != Phase::Talking {
+            return self.lifecycle.ending_deadline;
+        }
+        let limits = self.watch.as_ref().map(Watch::next_timeout);
+        [limits, self.talk.next_timeout(now)].into_iter().flatten().min()
+    }
+
+    /// Whether the caller's audio goes to the model: not before both are connected, and no music from a held line.
+    pub fn model_listens(&self) -> bool {
+        self.lifecycle.phase == Phase::Talking && self.watch.as_ref().is_some_and(|watch| !watch.held())
     }
 
     pub fn phase(&self) -> Phase {
@@ -138,12 +146,19 @@ impl CallMachine {
     }
 
     fn open_fresh(&mut self) {
-        self.emit(Output::Voice(VoiceCommand::Open { start: Start::Fresh, history: Vec::new() }));
+        self.emit(Output::Voice(VoiceCommand::Open {
+            start: Start::Fresh,
+            history: Vec::new(),
+            owes_speech: false,
+        }));
     }
 
     fn on_signal(&mut self, signal: Signal, now: Instant) {
         match signal {
-            Signal::Ringing => self.emit(Output::Note(Note::Ringing)),
+            Signal::Ringing if self.lifecycle.phase == Phase::Dialing => {
+                self.emit(Output::Note(Note::Ringing));
+            }
+            Signal::Ringing => {}
             Signal::EarlyMedia { sdp } => self.learn_from_answer(&sdp),
             Signal::Answered { sdp } => self.on_answered(sdp, now),
             Signal::Confirmed { sdp } => self.on_confirmed(sdp, now),
@@ -189,7 +204,7 @@ impl CallMachine {
         }
     }
 
-    fn continue_after_rebuild(&mut self, start: Start, now: Instant) {
+    fn continue_after_rebuild(&mut self, start: Start, owes_speech: bool, now: Instant) {
         match self.lifecycle.phase {
             Phase::Ending => {
                 self.emit(Output::Signal(SignalCommand::HangUp));
@@ -200,9 +215,19 @@ impl CallMachine {
                 if let Some(negotiated) = self.negotiation.current().cloned() {
                     self.emit(Output::Media(MediaCommand::Expect(negotiated)));
                 }
-                let history = self.memory.transcript().to_vec();
-                self.emit(Output::Voice(VoiceCommand::Open { start, history }));
+                // A seed brings the history itself; a refused handle needs it for the seed that comes instead.
+                let history = match &start {
+                    Start::Resume { .. } => self.memory.transcript().to_vec(),
+                    Start::Fresh | Start::Seeded { .. } => Vec::new(),
+                };
+                self.emit(Output::Voice(VoiceCommand::Open { start, history, owes_speech }));
             }
+        }
+    }
+
+    fn save(&mut self) {
+        if std::mem::take(&mut self.durable_change) && self.lifecycle.phase != Phase::Over {
+            self.outputs.push_back(Output::Checkpoint(Box::new(self.checkpoint())));
         }
     }
 

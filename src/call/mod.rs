@@ -18,6 +18,8 @@ pub mod ending;
 mod io;
 pub mod lifecycle;
 pub mod machine;
+#[cfg(test)]
+mod machine_tests;
 pub mod registry;
 pub mod signal;
 pub mod talk;

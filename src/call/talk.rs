@@ -7,13 +7,17 @@ use super::Finish;
 /// A farewell may have begun before the model asked to end the call, or follow just after.
 const FAREWELL_SHORTEST: Duration = Duration::from_millis(600);
 const FAREWELL_LONGEST: Duration = Duration::from_secs(12);
+/// That voice waits to be played is told by the next frame: a short goodbye is generated in less time than that.
+const PLAYING_TOLD_WITHIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Greeting {
     NotAsked,
-    /// The model was asked to greet; it has not finished yet.
+    /// The model was asked to greet; nothing of it was played yet.
     Asked,
-    Played,
+    Sounding,
+    /// To its end, or until it was cut.
+    Over,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,26 +50,44 @@ impl Talk {
 
     pub(super) fn set_playing(&mut self, playing: bool) {
         self.playing = playing;
+        if playing && self.greeting == Greeting::Asked {
+            self.greeting = Greeting::Sounding;
+        }
     }
 
     pub(super) fn turn_started(&mut self) {
         self.generating = true;
     }
 
-    pub(super) fn turn_over(&mut self) {
+    pub(super) fn turn_over(&mut self, now: Instant) {
         self.generating = false;
-        if let Some(farewell) = &mut self.farewell {
+        if let Some(farewell) = self.farewell.as_mut().filter(|farewell| !farewell.model_done) {
             farewell.model_done = true;
+            farewell.not_before = farewell.not_before.max(now + PLAYING_TOLD_WITHIN);
+        }
+    }
+
+    /// The caller spoke over the model: what was being said will not be heard to its end.
+    pub(super) fn interrupted(&mut self, now: Instant) {
+        self.turn_over(now);
+        if self.greeting == Greeting::Sounding {
+            self.greeting = Greeting::Over;
         }
     }
 
     /// True once: when the greeting has been generated and played to its end.
     pub(super) fn take_greeting_played(&mut self) -> bool {
-        let done = self.greeting == Greeting::Asked && !self.playing && !self.generating;
+        let done = self.greeting == Greeting::Sounding && !self.playing && !self.generating;
         if done {
-            self.greeting = Greeting::Played;
+            self.greeting = Greeting::Over;
         }
         done
+    }
+
+    /// The caller waits for something that the model was saying, or was asked to say, and that dies with the session.
+    pub(super) fn owes_speech(&self) -> bool {
+        let greeting = matches!(self.greeting, Greeting::Asked | Greeting::Sounding);
+        self.farewell.is_none() && (greeting || self.playing || self.generating)
     }
 
     /// The call ends when what is being said has been heard. `model_done` when nothing more is expected of the model.
@@ -97,8 +119,8 @@ impl Talk {
     pub(super) fn resumed(mut self) -> Self {
         self.playing = false;
         self.generating = false;
-        if self.greeting == Greeting::Asked {
-            self.greeting = Greeting::Played;
+        if self.greeting != Greeting::NotAsked {
+            self.greeting = Greeting::Over;
         }
         self
     }

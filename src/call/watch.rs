@@ -33,11 +33,20 @@ pub struct Watch {
     last_packet_at: Instant,
     last_speech_at: Instant,
     held: bool,
+    /// A long answer is heard from the playout long after the model's last word came.
+    playing: bool,
 }
 
 impl Watch {
     pub fn new(limits: CallLimits, now: Instant) -> Self {
-        Self { limits, connected_at: now, last_packet_at: now, last_speech_at: now, held: false }
+        Self {
+            limits,
+            connected_at: now,
+            last_packet_at: now,
+            last_speech_at: now,
+            held: false,
+            playing: false,
+        }
     }
 
     /// A rebuilt session does not know when it last heard something: the short limits start anew, the long one does not.
@@ -61,6 +70,11 @@ impl Watch {
         self.last_speech_at = now;
     }
 
+    pub fn set_playing(&mut self, playing: bool, now: Instant) {
+        self.playing = playing;
+        self.last_speech_at = now;
+    }
+
     /// While the far end holds us nobody sends RTP and nobody speaks: only the maximum length goes on.
     pub fn set_held(&mut self, held: bool, now: Instant) {
         if self.held && !held {
@@ -75,7 +89,8 @@ impl Watch {
         if self.held {
             return longest;
         }
-        longest.min(self.last_packet_at + self.limits.no_rtp).min(self.last_speech_at + self.limits.silence)
+        let deaf = longest.min(self.last_packet_at + self.limits.no_rtp);
+        if self.playing { deaf } else { deaf.min(self.last_speech_at + self.limits.silence) }
     }
 
     /// Which limit is over, if any.
@@ -94,7 +109,7 @@ impl Watch {
                 format!("no RTP from the far end for {seconds} s"),
             ));
         }
-        if over(self.last_speech_at, self.limits.silence) {
+        if !self.playing && over(self.last_speech_at, self.limits.silence) {
             return Some(Finish::new(Outcome::Completed, "both sides were silent"));
         }
         None

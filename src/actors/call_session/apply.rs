@@ -75,7 +75,9 @@ impl CallSession {
     fn command_voice(&mut self, command: VoiceCommand) {
         let now = clock::now();
         let input = match command {
-            VoiceCommand::Open { start, history } => return self.open_voice(start, history, now),
+            VoiceCommand::Open { start, history, owes_speech } => {
+                return self.open_voice(start, history, owes_speech, now);
+            }
             VoiceCommand::Close => voice::Input::Stop,
             VoiceCommand::Greet => voice::Input::CallAnswered,
             VoiceCommand::TellModel(text) => voice::Input::CallerText(text),

@@ -27,8 +27,6 @@ pub(super) struct MediaPath {
     caller: CallerPath,
     frame: CallerFrame,
     media: Option<Negotiated>,
-    /// Both sides are connected: the model may hear the caller.
-    connected: bool,
     greeting_guard_ends: Option<Instant>,
     recording: Option<Recording>,
     playing: bool,
@@ -45,7 +43,6 @@ impl MediaPath {
             caller: CallerPath::default(),
             frame: CallerFrame::SILENT,
             media: None,
-            connected: false,
             greeting_guard_ends: None,
             recording: sink.map(|sink| Recording { spool: Spool::default(), sink }),
             playing: false,
@@ -57,13 +54,7 @@ impl MediaPath {
     }
 
     pub(super) fn connected(&mut self, now: Instant) {
-        self.connected = true;
         self.greeting_guard_ends = Some(now + GREETING_GUARD);
-    }
-
-    /// A rebuilt session of a call that was talking: there is no greeting to guard.
-    pub(super) fn reconnected(&mut self) {
-        self.connected = true;
     }
 
     pub(super) fn quality(&self) -> CallQuality {
@@ -82,11 +73,6 @@ impl MediaPath {
         if let Some(mut recording) = self.recording.take() {
             recording.spool.finish().inspect(|block| recording.append(block));
         }
-    }
-
-    /// A held caller hears nothing, and the model must not take their music for speech.
-    fn is_held(&self) -> bool {
-        self.media.as_ref().is_some_and(|media| !media.direction.sends())
     }
 
     fn receive(&mut self, packets: &PacketBatch, now: Instant) {
@@ -109,7 +95,7 @@ impl MediaPath {
         }
     }
 
-    /// The model hears the caller without gaps; while the greeting is guarded it hears silence.
+    /// The model hears the caller without gaps; during the guard it hears silence.
     fn uplink_frame(&self, now: Instant) -> &[i16] {
         let guarded = self.greeting_guard_ends.is_some_and(|end| now < end);
         if guarded { &CallerFrame::SILENT.pcm_16k } else { &self.frame.pcm_16k }
@@ -153,7 +139,7 @@ impl Handler<MediaStep> for CallSession {
 impl CallSession {
     fn send_uplink(&mut self, now: Instant) {
         let open = self.voice.as_ref().is_some_and(VoiceSession::uplink_open);
-        if !open || !self.media.connected || self.media.is_held() {
+        if !open || !self.machine.model_listens() {
             return;
         }
         let frame = self.media.uplink_frame(now);

@@ -18,7 +18,6 @@ use std::time::Instant;
 
 use actix::prelude::*;
 
-use crate::call::lifecycle::Phase;
 use crate::call::{CallMachine, Checkpoint, Input, Setup, Signal};
 use crate::clock;
 use crate::domain::{CallId, Entropy, Secret};
@@ -98,10 +97,6 @@ impl CallSession {
             }
             Begin::Again(checkpoint) => (CallMachine::rebuild(*checkpoint, clock::now()), None),
         };
-        let mut media = MediaPath::new(parts.recording);
-        if machine.phase() == Phase::Talking {
-            media.reconnected();
-        }
         let (writer, reader) = playout(PLAYOUT_MS_MAX);
         if let Some(router) = parts.directory.router(parts.router) {
             let session = ctx.address().recipient();
@@ -110,7 +105,7 @@ impl CallSession {
         }
         Self {
             _exit: ExitNotice::new(parts.call.clone(), parts.epoch, parts.directory.clone()),
-            media,
+            media: MediaPath::new(parts.recording),
             speaker: Rc::new(RefCell::new(Speaker::new(Codec::Pcmu, writer))),
             call: parts.call,
             epoch: parts.epoch,
@@ -176,10 +171,13 @@ impl CallSession {
         self.pump(ctx);
     }
 
-    fn open_voice(&mut self, start: Start, history: Vec<TranscriptItem>, now: Instant) {
+    fn open_voice(&mut self, start: Start, history: Vec<TranscriptItem>, owes_speech: bool, now: Instant) {
         let (persona, timeouts) = (self.persona.clone(), self.timeouts.clone());
         let mut voice = VoiceSession::new(persona, start, timeouts, self.entropy.fork());
         voice.remember(history);
+        if owes_speech {
+            voice.owe_speech();
+        }
         voice.handle(voice::Input::Begin, now);
         self.voice = Some(voice);
     }

@@ -49,6 +49,9 @@ pub struct SipEndpoint {
 struct Line {
     session: Option<Recipient<SignalArrived>>,
     waiting: VecDeque<Signal>,
+    /// What connected the call. A session may die with this in its mailbox; a call takes it once, however often it
+    /// is told.
+    connected: Option<Signal>,
 }
 
 /// What an outbound INVITE needs besides its offer.
@@ -153,6 +156,9 @@ impl SipEndpoint {
     fn deliver(&mut self, call: &CallId, signal: Signal) {
         let ended = matches!(signal, Signal::Ended(_));
         let Some(line) = self.calls.get_mut(call) else { return };
+        if line.connected.is_none() && matches!(signal, Signal::Answered { .. } | Signal::Confirmed { .. }) {
+            line.connected = Some(signal.clone());
+        }
         match &line.session {
             Some(session) if session.connected() => session.do_send(SignalArrived(signal)),
             _ if line.waiting.len() < EVENTS_WAITING_MAX => line.waiting.push_back(signal),
@@ -214,7 +220,8 @@ impl Handler<ExpectInvite> for SipEndpoint {
     }
 }
 
-/// A (new) session takes the call's events; what waited comes first.
+/// A (new) session takes the call's events: first what connected the call, if its predecessor may have died over it,
+/// then what waited.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct AttachCall {
@@ -227,7 +234,7 @@ impl Handler<AttachCall> for SipEndpoint {
 
     fn handle(&mut self, AttachCall { call, session }: AttachCall, _: &mut Context<Self>) {
         let Some(line) = self.calls.get_mut(&call) else { return };
-        for signal in line.waiting.drain(..) {
+        for signal in line.connected.clone().into_iter().chain(line.waiting.drain(..)) {
             session.do_send(SignalArrived(signal));
         }
         line.session = Some(session);

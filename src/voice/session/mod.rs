@@ -201,6 +201,11 @@ impl VoiceSession {
         self.transcript.remember(history);
     }
 
+    /// An earlier session of the same call died while the model was speaking or about to: it is asked to carry on.
+    pub fn owe_speech(&mut self) {
+        self.turn.owed = true;
+    }
+
     pub fn handle(&mut self, input: Input, now: Instant) {
         if matches!(self.link, Link::Ended) {
             return;
