@@ -1,7 +1,6 @@
 //! The composition root: adapters, actors, then HTTP; and the ordered way down. Only it knows everyone.
 
 mod settings;
-mod sizes;
 mod start;
 mod stop;
 
@@ -10,12 +9,13 @@ use std::net::SocketAddr;
 use actix::prelude::*;
 
 use crate::actors::call_supervisor::{CrashSession, EndCall, PlaceCall, PressDigits, Refused};
-use crate::actors::{Directory, EventStream, Readiness};
+use crate::actors::key_pool::ReplaceKeys;
+use crate::actors::{Directory, EngineSizes, EventStream, Readiness};
 use crate::domain::CallId;
 use crate::http::Http;
+use crate::keys::KeyPool;
 use crate::store::{Calls, Users};
 
-pub use sizes::EngineSizes;
 pub use start::StartError;
 
 /// A running engine. It must be started, and stopped, inside an actix System.
@@ -52,6 +52,11 @@ impl Engine {
         &self.calls
     }
 
+    /// What is held right now.
+    pub async fn sizes(&self) -> EngineSizes {
+        EngineSizes::ask(&self.directory).await
+    }
+
     /// Dials. The call's id comes back at once; how it goes is told by its events.
     pub async fn place_call(&self, order: PlaceCall) -> Result<CallId, Refused> {
         let supervisor = self.directory.supervisor().ok_or(Refused::PartMissing)?;
@@ -71,6 +76,13 @@ impl Engine {
     /// Makes the call's actor panic, as a bug would; for tests and `demo --crash`.
     pub async fn crash_session(&self, call: &CallId) -> bool {
         self.ask_supervisor(CrashSession { call: call.clone() }).await
+    }
+
+    /// The pool was read again; calls that run keep the key they have.
+    pub async fn replace_keys(&self, pool: KeyPool) {
+        if let Some(keys) = self.directory.keys() {
+            keys.send(ReplaceKeys { pool }).await.ok();
+        }
     }
 
     async fn ask_supervisor<M>(&self, message: M) -> bool

@@ -17,6 +17,7 @@ use crate::voice::{Speaker as Voice, TranscriptItem};
 
 use super::SERVICE_MAILBOX_SIZE;
 use super::events::{CallEvent, EventStream};
+use super::guard::guarded;
 
 /// What is said may wait this long to be written.
 const WRITE_PAUSE: Duration = Duration::from_secs(2);
@@ -54,6 +55,13 @@ impl Books {
         }
         if let Some(event) = event {
             self.events.tell_call(call, event);
+        }
+    }
+
+    /// Work on one page; if it panics, that page is lost and the others stay.
+    fn guarded(&mut self, call: &CallId, work: impl FnOnce(&mut Self)) {
+        if guarded(call, || work(self)).is_err() {
+            self.pages.remove(call);
         }
     }
 
@@ -209,7 +217,7 @@ impl Handler<OpenBook> for Books {
     fn handle(&mut self, OpenBook { record }: OpenBook, ctx: &mut Context<Self>) {
         let call = record.session_id.clone();
         self.pages.insert(call.clone(), Page::new(*record));
-        self.write(call, ctx);
+        self.guarded(&call, |books| books.write(call.clone(), ctx));
     }
 }
 
@@ -225,7 +233,7 @@ impl Handler<CallNote> for Books {
     type Result = ();
 
     fn handle(&mut self, CallNote { call, note }: CallNote, ctx: &mut Context<Self>) {
-        self.note(&call, note, ctx);
+        self.guarded(&call, |books| books.note(&call, note, ctx));
     }
 }
 
@@ -242,7 +250,7 @@ impl Handler<CloseBook> for Books {
     type Result = ();
 
     fn handle(&mut self, CloseBook { call, finish, quality }: CloseBook, ctx: &mut Context<Self>) {
-        self.close(call, finish, quality, ctx);
+        self.guarded(&call, |books| books.close(call.clone(), finish, quality, ctx));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::sip::registration::RegistrationState;
 use crate::voice::TranscriptItem;
 
 /// A listener that falls further behind than this loses the oldest events and is told so.
-const EVENTS_KEPT: usize = 1024;
+const EVENTS_KEPT: usize = 16_384;
 
 #[derive(Debug, Clone)]
 pub enum EngineEvent {

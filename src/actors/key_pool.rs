@@ -4,7 +4,7 @@ use actix::prelude::*;
 
 use crate::clock;
 use crate::domain::{CallId, LeaseId, Secret};
-use crate::keys::{Failure, Granted, KeyRing, Refusal};
+use crate::keys::{self, Failure, Granted, KeyRing, Refusal};
 
 use super::guard::guarded;
 
@@ -82,6 +82,22 @@ impl Handler<ReportKey> for KeyPool {
     fn handle(&mut self, ReportKey { key, failure }: ReportKey, _: &mut Context<Self>) {
         tracing::warn!(%key, ?failure, "the model refused this key");
         self.ring.report_failure(&key, failure, clock::now());
+    }
+}
+
+/// The pool was read again (SPEC K1); leases and cool-downs stay.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ReplaceKeys {
+    pub pool: keys::KeyPool,
+}
+
+impl Handler<ReplaceKeys> for KeyPool {
+    type Result = ();
+
+    fn handle(&mut self, ReplaceKeys { pool }: ReplaceKeys, _: &mut Context<Self>) {
+        tracing::info!(keys = pool.keys().len(), "the Google keys were read again");
+        self.ring.replace_pool(pool);
     }
 }
 

@@ -26,6 +26,7 @@ pub mod guard;
 pub mod key_pool;
 mod readiness;
 pub mod sip_endpoint;
+mod sizes;
 pub mod udp_router;
 
 pub use books::Books;
@@ -36,6 +37,7 @@ pub use events::EventStream;
 pub use key_pool::KeyPool;
 pub use readiness::Readiness;
 pub use sip_endpoint::SipEndpoint;
+pub use sizes::{EngineSizes, refresh_metrics};
 pub use udp_router::UdpRouter;
 
 /// Services take bursts of many calls; a session's mailbox is much smaller.

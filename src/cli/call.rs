@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
-use tokio::sync::broadcast;
 
 use crate::actors::call_supervisor::PlaceCall;
 use crate::actors::events::{CallEvent, EngineEvent};
@@ -18,6 +17,10 @@ use crate::engine::Engine;
 use super::CommandResult;
 use super::common::{Failure, SettingsArguments, say, start_logging};
 use super::show::describe;
+use super::signals::Signals;
+
+/// How often it is looked which calls shall end.
+const LOOK_AT_CLOCK: Duration = Duration::from_millis(200);
 
 /// Places calls with an engine of its own and shows their progress; exit code 0 when all were answered and completed.
 #[derive(Args)]
@@ -40,8 +43,8 @@ pub(super) struct Call {
     /// How many calls
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
-    /// How many of them to begin in a second
-    #[arg(long, default_value_t = 1.0)]
+    /// How many of them to begin in a second, 0.01 to 1000
+    #[arg(long, default_value_t = 1.0, value_parser = parse_rate)]
     rate: f64,
     /// Hang up after this many seconds, counted from the answer
     #[arg(long)]
@@ -61,7 +64,8 @@ struct Report {
 
 #[derive(Serialize)]
 struct CallReport {
-    call_id: String,
+    /// Absent when the call was refused before it got one.
+    call_id: Option<String>,
     outcome: Outcome,
     reason: String,
     answered: bool,
@@ -69,16 +73,19 @@ struct CallReport {
     recording: Option<String>,
 }
 
-/// Calls under way: when they were answered, and how they ended.
+/// Our own calls; the engine may have others, for far ends can call in.
 #[derive(Default)]
 struct Progress {
-    answered_at: HashMap<CallId, std::time::Instant>,
+    /// Placed and not over: since when they are answered.
+    under_way: HashMap<CallId, Option<Instant>>,
     reports: Vec<CallReport>,
 }
 
 impl Call {
     pub(super) fn run(self) -> CommandResult {
-        let settings = self.settings.load()?;
+        let mut settings = self.settings.load()?;
+        // An engine that serves may have the port; this one lives only as long as its calls.
+        settings.http.listen.set_port(0);
         start_logging(&settings.log)?;
         actix::System::new().block_on(self.place_all(settings))
     }
@@ -90,22 +97,29 @@ impl Call {
         let engine = Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
         let mut news = engine.events().listen();
         let mut progress = Progress::default();
-        let mut placed = 0;
-        let pause = Duration::from_secs_f64(1.0 / self.rate.clamp(0.01, 1000.0));
-        let mut next_call = tokio::time::interval(pause);
-        let mut tick = tokio::time::interval(Duration::from_millis(200));
-        while progress.reports.len() < self.count as usize {
+        let mut signals = Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
+        let (mut wanted, mut placed, mut is_stopped) = (self.count, 0, false);
+        let mut next_call = tokio::time::interval(Duration::from_secs_f64(1.0 / self.rate));
+        let mut tick = tokio::time::interval(LOOK_AT_CLOCK);
+        while placed < wanted || !progress.under_way.is_empty() {
             tokio::select! {
-                _ = next_call.tick(), if placed < self.count => {
+                _ = next_call.tick(), if placed < wanted => {
                     placed += 1;
                     self.place(&engine, &mut progress).await;
                 }
-                _ = tick.tick() => self.end_long_calls(&engine, &progress).await,
-                event = news.recv() => self.follow(event, &mut progress),
+                _ = tick.tick() => self.end_calls(&engine, &progress, is_stopped).await,
+                event = news.recv() => match event {
+                    Ok(event) => self.follow(event, &mut progress),
+                    Err(_) => catch_up(&engine, &mut progress).await,
+                },
+                // Whoever stops the command wants nobody to be left on the line.
+                () = signals.stop(), if !is_stopped => {
+                    (wanted, is_stopped) = (placed, true);
+                }
             }
         }
         engine.stop(stop_limit).await;
-        self.conclude(progress)
+        self.conclude(progress, placed)
     }
 
     async fn place(&self, engine: &Engine, progress: &mut Progress) {
@@ -116,36 +130,42 @@ impl Call {
             gateway: self.gateway.as_ref().map(GatewayId::new),
             voice_agent: self.voice_agent.clone(),
         };
-        if let Err(refused) = engine.place_call(order).await {
-            let finish = Finish::new(refused.outcome(), refused.to_string());
-            self.tell(format_args!("refused: {}", finish.reason));
-            progress.reports.push(CallReport::new(String::new(), finish, None, None));
+        match engine.place_call(order).await {
+            Ok(call) => {
+                progress.under_way.insert(call, None);
+            }
+            Err(refused) => {
+                let finish = Finish::new(refused.outcome(), refused.to_string());
+                self.tell(format_args!("refused: {}", finish.reason));
+                progress.reports.push(CallReport::new(None, finish, None, None));
+            }
         }
     }
 
-    async fn end_long_calls(&self, engine: &Engine, progress: &Progress) {
-        let Some(limit) = self.max_seconds.map(Duration::from_secs) else { return };
-        let now = clock::now();
-        let over = progress.answered_at.iter().filter(|(_, since)| now.duration_since(**since) >= limit);
-        for (call, _) in over {
-            engine.hang_up(call, "the --max-seconds of this call are over").await;
+    async fn end_calls(&self, engine: &Engine, progress: &Progress, is_stopped: bool) {
+        let (limit, now) = (self.max_seconds.map(Duration::from_secs), clock::now());
+        let is_over = |since: Instant| limit.is_some_and(|limit| now.duration_since(since) >= limit);
+        for (call, answered_at) in &progress.under_way {
+            if is_stopped {
+                engine.hang_up(call, "the command was stopped").await;
+            } else if answered_at.is_some_and(is_over) {
+                engine.hang_up(call, "the --max-seconds of this call are over").await;
+            }
         }
     }
 
-    fn follow(&self, event: Result<EngineEvent, broadcast::error::RecvError>, progress: &mut Progress) {
-        let Ok(event) = event else { return };
+    fn follow(&self, event: EngineEvent, progress: &mut Progress) {
         if let Some(line) = describe(&event) {
             self.tell(line);
         }
         let EngineEvent::Call { call, event } = event else { return };
         match event {
             CallEvent::Answered => {
-                progress.answered_at.insert(call, clock::now());
+                if let Some(answered_at) = progress.under_way.get_mut(&call) {
+                    *answered_at = Some(clock::now());
+                }
             }
-            CallEvent::Ended { finish, recording } => {
-                let since = progress.answered_at.remove(&call);
-                progress.reports.push(CallReport::new(call.to_string(), finish, since, recording));
-            }
+            CallEvent::Ended { finish, recording } => progress.ended(&call, finish, recording),
             CallEvent::Started { .. }
             | CallEvent::Ringing
             | CallEvent::GreetingPlayed
@@ -165,9 +185,10 @@ impl Call {
         }
     }
 
-    fn conclude(&self, progress: Progress) -> CommandResult {
+    fn conclude(&self, progress: Progress, placed: u32) -> CommandResult {
         let good = |report: &CallReport| report.answered && report.outcome == Outcome::Completed;
-        let report = Report { ok: progress.reports.iter().all(good), calls: progress.reports };
+        let ok = placed == self.count && progress.reports.iter().all(good);
+        let report = Report { ok, calls: progress.reports };
         if self.json {
             say(serde_json::to_string_pretty(&report)
                 .map_err(|error| Failure::cannot("write the report", error))?);
@@ -176,21 +197,50 @@ impl Call {
     }
 }
 
+/// Some news were lost because we were slow: what ended meanwhile stands in the books.
+async fn catch_up(engine: &Engine, progress: &mut Progress) {
+    let under_way: Vec<CallId> = progress.under_way.keys().cloned().collect();
+    for call in under_way {
+        let Ok(Some(record)) = engine.calls().get(&call).await else { continue };
+        if let Some(outcome) = record.outcome {
+            let finish = Finish::new(outcome, record.end_reason.unwrap_or_default());
+            progress.ended(&call, finish, record.recording_filename);
+        }
+    }
+}
+
+impl Progress {
+    fn ended(&mut self, call: &CallId, finish: Finish, recording: Option<String>) {
+        if let Some(answered_at) = self.under_way.remove(call) {
+            self.reports.push(CallReport::new(Some(call), finish, answered_at, recording));
+        }
+    }
+}
+
 impl CallReport {
     fn new(
-        call_id: String,
+        call: Option<&CallId>,
         finish: Finish,
-        answered_at: Option<std::time::Instant>,
+        answered_at: Option<Instant>,
         recording: Option<String>,
     ) -> Self {
         let duration = answered_at.map(|since| clock::now().duration_since(since)).unwrap_or_default();
         Self {
-            call_id,
+            call_id: call.map(ToString::to_string),
             outcome: finish.outcome,
             reason: finish.reason,
             answered: answered_at.is_some(),
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             recording,
         }
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().map_err(|error| error.to_string())?;
+    if (0.01..=1000.0).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("a rate is from 0.01 to 1000 calls in a second".into())
     }
 }

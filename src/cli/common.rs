@@ -90,20 +90,8 @@ pub(super) fn say(line: impl fmt::Display) {
     println!("{line}");
 }
 
-/// Returns when the process is asked to end (SIGINT or SIGTERM).
-pub(super) async fn wait_for_stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => drop(terminate.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    futures_util::pin_mut!(terminated, interrupted);
-    futures_util::future::select(terminated, interrupted).await;
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }

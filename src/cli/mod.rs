@@ -6,6 +6,7 @@ mod demo;
 mod sandbox;
 mod serve;
 mod show;
+mod signals;
 mod user;
 
 use std::process::ExitCode;

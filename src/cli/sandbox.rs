@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::sandbox::model::{ModelServer, ModelSettings};
+use crate::sandbox::model::{ModelServer, ModelSettings, SpeechStyle, Voicing};
 
 use super::CommandResult;
-use super::common::{Failure, say, wait_for_stop_signal};
+use super::common::{Failure, say};
+use super::signals::Signals;
 
 #[derive(Args)]
 pub(super) struct Sandbox {
@@ -48,13 +49,19 @@ impl Sandbox {
 }
 
 impl Model {
+    fn style(&self) -> SpeechStyle {
+        if self.marker_only { SpeechStyle::MarkerOnly } else { SpeechStyle::Words }
+    }
+
     async fn serve(self) -> CommandResult {
         let settings = ModelSettings {
             listen: self.listen,
             side_listen: self.side,
             seed: self.seed,
+            voicing: Voicing { style: self.style(), ..Voicing::default() },
             ..ModelSettings::default()
         };
+        let mut signals = Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
         let cannot_listen = |error| Failure::cannot(format!("listen on {}", self.listen), error);
         let server = ModelServer::start(settings).await.map_err(cannot_listen)?;
         say(format_args!("listening on {}", server.address));
@@ -62,7 +69,7 @@ impl Model {
             say(format_args!("sessions shown at http://{side}/sessions"));
         }
         say(format_args!("point an engine at it with --set voice.url=ws://{}", server.address));
-        wait_for_stop_signal().await;
+        signals.stop().await;
         server.stop().await;
         Ok(ExitCode::SUCCESS)
     }

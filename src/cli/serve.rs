@@ -7,7 +7,8 @@ use clap::Args;
 use crate::engine::Engine;
 
 use super::CommandResult;
-use super::common::{Failure, SettingsArguments, start_logging, wait_for_stop_signal};
+use super::common::{Failure, SettingsArguments, start_logging};
+use super::signals::{Signals, StopOrReload};
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -21,12 +22,24 @@ impl Serve {
         start_logging(&settings.log)?;
         actix::System::new().block_on(async {
             let stop_limit = settings.calls.stop_limit();
+            let mut signals =
+                Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
             let engine = Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
             tracing::info!(sip = %engine.sip_address(), http = %engine.http_address(), "ready");
-            wait_for_stop_signal().await;
+            self.reload_keys_until_told_to_stop(&engine, &mut signals).await;
             tracing::info!("stopping: no new calls, running ones finish");
             engine.stop(stop_limit).await;
             Ok(ExitCode::SUCCESS)
         })
+    }
+
+    /// SIGHUP reads the Google keys again, from the environment file too; a mistake there changes nothing.
+    async fn reload_keys_until_told_to_stop(&self, engine: &Engine, signals: &mut Signals) {
+        while signals.next().await == StopOrReload::Reload {
+            match self.settings.load() {
+                Ok(settings) => engine.replace_keys(settings.google_keys).await,
+                Err(failure) => tracing::error!(%failure, "the Google keys stay as they were"),
+            }
+        }
     }
 }

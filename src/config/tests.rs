@@ -162,14 +162,21 @@ fn a_value_out_of_range_is_refused_with_the_range() {
     let wrong = [
         ("sip.ring_timeout_s", "0", "1 to 180"),
         ("media.port_max", "10", "above media.port_min"),
-        ("voice.url", "ws://127.0.0.1:9000", "allow_insecure_url"),
+        ("voice.url", "ws://192.0.2.1:9000", "allow_insecure_url"),
         ("calls.max_calls", "0", "1 to 100000"),
     ];
     for (path, value, cure) in wrong {
         let error = bench("").command_line(path, value).error();
         assert!(error.contains(path) && error.contains(cure), "{error}");
     }
-    let trial = bench("").command_line("voice.url", "ws://127.0.0.1:9000");
+}
+
+#[test]
+fn a_key_travels_unprotected_only_within_the_machine_or_on_demand() {
+    for here in ["ws://127.0.0.1:9000", "ws://localhost:9000", "ws://[::1]:9000"] {
+        assert!(bench("").command_line("voice.url", here).load().is_ok(), "{here}");
+    }
+    let trial = bench("").command_line("voice.url", "ws://192.0.2.1:9000");
     assert!(trial.command_line("voice.allow_insecure_url", "true").load().is_ok());
 }
 

@@ -103,7 +103,7 @@ impl Engine {
         let sip_arbiter = Arbiter::new();
         directory.set_sip(SipEndpoint::start(&sip_arbiter.handle(), parts));
         arbiters.push(sip_arbiter);
-        let http = Http::start(settings.http.listen, readiness.clone())
+        let http = Http::start(settings.http.listen, readiness.clone(), directory.clone())
             .map_err(|error| StartError::HttpListen { address: settings.http.listen, error })?;
         readiness.set_ready();
         Ok(Self { directory, events, readiness, arbiters, http, sip_address, users, calls })

@@ -6,7 +6,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::actors::books::AskBooksSettled;
 use crate::actors::call_supervisor::{AskLiveCalls, DrainCalls, EndCall};
-use crate::actors::sip_endpoint::DrainSignalling;
+use crate::actors::sip_endpoint::{AskSipSizes, DrainSignalling};
 use crate::clock;
 use crate::domain::CallId;
 
@@ -16,6 +16,8 @@ use super::Engine;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A call that is hung up is over within this time, whatever its far end does.
 const HANG_UP_LIMIT: Duration = Duration::from_secs(5);
+/// Time for a lost BYE (or the word that we leave a gateway) to be repeated three times.
+const SIGNALLING_LIMIT: Duration = Duration::from_secs(4);
 const BOOKS_LIMIT: Duration = Duration::from_secs(10);
 const HTTP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -34,6 +36,7 @@ impl Engine {
             self.end_all_calls().await;
             self.calls_end_before(clock::now() + HANG_UP_LIMIT).await;
         }
+        self.settle_signalling(clock::now() + SIGNALLING_LIMIT).await;
         self.settle_books(clock::now() + BOOKS_LIMIT).await;
         if timeout(HTTP_LIMIT, self.http.stop()).await.is_err() {
             tracing::warn!("HTTP connections were still open at the end");
@@ -66,6 +69,18 @@ impl Engine {
         let Some(supervisor) = self.directory.supervisor() else { return };
         for call in calls {
             supervisor.do_send(EndCall { call, reason: "the engine is stopping".into() });
+        }
+    }
+
+    /// Far ends must hear that their calls are over, also when the first BYE was lost.
+    async fn settle_signalling(&self, deadline: Instant) {
+        let Some(sip) = self.directory.sip() else { return };
+        while sip.send(AskSipSizes).await.unwrap_or_default().unanswered > 0 {
+            if clock::now() >= deadline {
+                tracing::warn!("not every far end has confirmed that its call is over");
+                return;
+            }
+            sleep(LOOK_AGAIN).await;
         }
     }
 

@@ -7,7 +7,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::http::header::ContentType;
 use actix_web::{App, HttpResponse, HttpServer, web};
 
-use crate::actors::Readiness;
+use crate::actors::{self, Directory, Readiness};
 use crate::telemetry;
 
 /// A running server.
@@ -18,10 +18,11 @@ pub struct Http {
 
 impl Http {
     /// Listens on `address`; the engine alone handles signals.
-    pub fn start(address: SocketAddr, readiness: Readiness) -> io::Result<Self> {
+    pub fn start(address: SocketAddr, readiness: Readiness, directory: Directory) -> io::Result<Self> {
         let app = move || {
             App::new()
                 .app_data(web::Data::new(readiness.clone()))
+                .app_data(web::Data::new(directory.clone()))
                 .route("/health", web::get().to(health))
                 .route("/ready", web::get().to(ready))
                 .route("/metrics", web::get().to(metrics))
@@ -58,6 +59,9 @@ async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
     }
 }
 
-async fn metrics() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(telemetry::metrics().render())
+/// Sizes are asked for at this moment: nobody has to keep a gauge up to date on a call's path.
+async fn metrics(directory: web::Data<Directory>) -> HttpResponse {
+    let metrics = telemetry::metrics();
+    actors::refresh_metrics(metrics, &directory).await;
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics.render())
 }

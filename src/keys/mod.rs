@@ -1,6 +1,6 @@
 //! Which Google key a call uses: pure rules, no store, no clock (SPEC K).
 //!
-//! [`KeyPool`] reads the keys out of environment variables (K1, K11). [`assign`] chooses a key for a user (K3). A
+//! [`KeyPool`] reads the keys out of environment variables (K1, K11). [`assign()`] chooses a key for a user (K3). A
 //! [`KeyRing`] answers one question per call: "may this owner's call start, and with which key?" It books a lease on
 //! the key's Google *project*, because Google counts limits per project, and falls back to the default key when the
 //! owner has none that works (K6). Failures the model reports come back as cool-downs (K8): quota by project, a

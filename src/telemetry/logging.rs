@@ -1,6 +1,7 @@
 //! Log lines: human or JSON, on standard error, because standard output belongs to the command's result.
 
 use std::io;
+use std::panic::{self, PanicHookInfo};
 
 use thiserror::Error;
 use tracing::Subscriber;
@@ -18,7 +19,16 @@ pub struct LoggingError(#[from] TryInitError);
 
 /// Once per process, before anything is logged.
 pub fn init_logging(log: &Log) -> Result<(), LoggingError> {
-    Ok(subscriber(log, io::stderr).try_init()?)
+    subscriber(log, io::stderr).try_init()?;
+    panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// One line like any other: a panic of one call is an ordinary ending, not a page of frames.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let message = panic.payload_as_str().unwrap_or("no message");
+    tracing::error!(%place, message, "panic");
 }
 
 fn subscriber<W>(log: &Log, writer: W) -> impl Subscriber + Send + Sync + 'static

@@ -28,12 +28,12 @@ table! {
         InboundWithoutOwner = "clearline_inbound_without_owner_total", "Calls to numbers nobody owns, answered 404.";
         SessionRebuilds = "clearline_session_rebuilds_total", "Call sessions rebuilt after a failure.";
         SipMalformed = "clearline_sip_malformed_total", "SIP messages that could not be read.";
-        SipRefusedSources = "clearline_sip_refused_sources_total", "SIP requests from sources that may not call in.";
+        SipRefusedSources = "clearline_sip_refused_sources_total", "SIP requests of sources that may not call in, refused or ignored.";
         RtpForeign = "clearline_rtp_foreign_packets_total", "Packets on a call's port from a host not the call's.";
-        RtpDropped = "clearline_rtp_dropped_packets_total", "Packets dropped because a bound was reached.";
-        RtpLate = "clearline_rtp_late_packets_total", "Packets that came after their time to be played.";
+        RtpDropped = "clearline_rtp_dropped_packets_total", "Packets that no call was given, for whatever reason.";
+        RtpLate = "clearline_rtp_late_packets_total", "Packets to a port whose call was over.";
         RtpUnknown = "clearline_rtp_unknown_packets_total", "Packets that belong to no call or are no RTP.";
-        MediaStepsLate = "clearline_media_steps_late_total", "Steps of the media clock that began too late.";
+        MediaStepsLate = "clearline_media_steps_late_total", "Steps of the media clock that began a whole step late or more.";
         KeyDefaultUsed = "clearline_key_default_used_total", "Calls that borrowed the default key.";
         KeyRefusedByModel = "clearline_key_refused_by_model_total", "Keys the model refused.";
         ModelConnections = "clearline_model_connections_total", "Connections opened to the voice model.";
@@ -120,9 +120,9 @@ impl Metrics {
         self.gauges[gauge as usize].store(value, Ordering::Relaxed);
     }
 
-    /// Moves a gauge that several owners share.
-    pub fn shift(&self, gauge: Gauge, by: i64) {
-        self.gauges[gauge as usize].fetch_add(by, Ordering::Relaxed);
+    /// Takes over the total of somebody who counts by itself.
+    pub fn set_total(&self, counter: Counter, total: u64) {
+        self.counters[counter as usize].store(total, Ordering::Relaxed);
     }
 
     pub fn counter(&self, counter: Counter) -> u64 {
@@ -168,14 +168,16 @@ mod tests {
     #[test]
     fn what_was_counted_is_rendered_for_prometheus() {
         let metrics = Metrics::default();
-        metrics.count(Counter::RtpForeign);
-        metrics.add(Counter::RtpForeign, 2);
-        metrics.shift(Gauge::CallsActive, 3);
-        metrics.shift(Gauge::CallsActive, -1);
+        metrics.count(Counter::CallsInbound);
+        metrics.add(Counter::CallsInbound, 2);
+        metrics.set_total(Counter::RtpForeign, 7);
+        metrics.set(Gauge::CallsActive, 3);
+        metrics.set(Gauge::CallsActive, 2);
         metrics.count_ended(Outcome::EngineLost);
         let text = metrics.render();
         assert!(text.contains("# TYPE clearline_rtp_foreign_packets_total counter\n"));
-        assert!(text.contains("\nclearline_rtp_foreign_packets_total 3\n"));
+        assert!(text.contains("\nclearline_calls_inbound_total 3\n"));
+        assert!(text.contains("\nclearline_rtp_foreign_packets_total 7\n"));
         assert!(text.contains("\nclearline_calls_active 2\n"));
         assert!(text.contains("\nclearline_calls_ended_total{outcome=\"engine_lost\"} 1\n"));
     }

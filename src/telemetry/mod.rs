@@ -12,6 +12,8 @@ pub use metrics::{Counter, Gauge, Metrics};
 
 use std::sync::LazyLock;
 
+use crate::domain::Outcome;
+
 static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::default);
 
 /// This process's figures.
@@ -22,4 +24,9 @@ pub fn metrics() -> &'static Metrics {
 /// One more of something.
 pub fn count(counter: Counter) {
     METRICS.count(counter);
+}
+
+/// A call is over.
+pub fn count_ended(outcome: Outcome) {
+    METRICS.count_ended(outcome);
 }

@@ -104,16 +104,33 @@ impl Bench {
         output.stdout
     }
 
-    /// The body of `GET path`, fetched from within the engine's namespace (bash, for want of a smaller client there).
+    /// The body of `GET path`, fetched from within the engine's namespace.
     pub(crate) fn http_get(&self, address: &str, path: &str) -> Vec<u8> {
+        self.http(address, &format!("GET {path}"), "")
+    }
+
+    pub(crate) fn http_post(&self, address: &str, path: &str, body: &str) -> Vec<u8> {
+        self.http(address, &format!("POST {path}"), body)
+    }
+
+    /// By bash, for want of a smaller client there.
+    fn http(&self, address: &str, what: &str, body: &str) -> Vec<u8> {
         let (host, port) = address.rsplit_once(':').expect("an address has a port");
-        let script = "exec 3<>/dev/tcp/$0/$1; printf 'GET %s HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' \"$2\" \"$0\" >&3; cat <&3";
-        let answer = self.output_of(Side::Engine, "bash", &["-c", script, host, port, path]);
+        let request =
+            format!("{what} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let script = "exec 3<>/dev/tcp/$0/$1; printf %s \"$2\" >&3; cat <&3";
+        let answer = self.output_of(Side::Engine, "bash", &["-c", script, host, port, &request]);
         let head_end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-        let head_end = head_end.unwrap_or_else(|| panic!("GET {path}: no HTTP answer"));
+        let head_end = head_end.unwrap_or_else(|| panic!("{what}: no HTTP answer"));
         let head = String::from_utf8_lossy(&answer[..head_end]);
-        assert!(head.split(' ').nth(1) == Some("200"), "GET {path}: {head}");
+        assert!(head.split(' ').nth(1).is_some_and(|status| status.starts_with('2')), "{what}: {head}");
         answer[head_end + 4..].to_vec()
+    }
+
+    /// Not every program says when it listens; the kernel does.
+    pub(crate) fn wait_until_sip_is_open(&self, side: Side, port: &str) {
+        let script = "until ss -Huln \"sport = :$0\" | grep -q .; do sleep 0.1; done";
+        self.output_of(side, "timeout", &["60", "bash", "-c", script, port]);
     }
 
     pub(crate) fn start(&self, side: Side, program: &str, arguments: &[&str]) -> Process {

@@ -1,7 +1,7 @@
 //! What really went over the cable, as dumpcap records and tshark reads it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::audio::{Law, Sound};
 use crate::bench::{Bench, LINK, Side};
@@ -36,21 +36,32 @@ impl Capture {
         Self { dumpcap, file }
     }
 
+    /// Ends the recording and counts the packets that `filter` finds.
+    pub(crate) fn count(self, bench: &Bench, filter: &str) -> usize {
+        self.dumpcap.end_by("INT");
+        let table = read(bench, &self.file, filter, &["frame.number"]);
+        table.iter().filter(|byte| **byte == b'\n').count()
+    }
+
     /// Ends the recording and returns what `source` sent, by its ports.
     pub(crate) fn streams_from(self, bench: &Bench, source: &str) -> BTreeMap<u16, Stream> {
         self.dumpcap.end_by("INT");
         let filter = format!("rtp && ip.src == {source}");
-        let file = self.file.to_string_lossy();
         let fields = ["udp.srcport", "rtp.ssrc", "rtp.seq", "rtp.p_type", "rtp.payload"];
-        let mut arguments = vec!["-r", &file, "-Y", &filter, "-T", "fields"];
-        arguments.extend(fields.iter().flat_map(|field| ["-e", field]));
-        let table = bench.output_of(Side::Peer, "tshark", &arguments);
+        let table = read(bench, &self.file, &filter, &fields);
         let mut streams = BTreeMap::<u16, Stream>::new();
         for (port, packet) in String::from_utf8_lossy(&table).lines().filter_map(read_row) {
             streams.entry(port).or_default().packets.push(packet);
         }
         streams
     }
+}
+
+fn read(bench: &Bench, file: &Path, filter: &str, fields: &[&str]) -> Vec<u8> {
+    let file = file.to_string_lossy();
+    let mut arguments = vec!["-r", &file, "-Y", filter, "-T", "fields"];
+    arguments.extend(fields.iter().flat_map(|field| ["-e", field]));
+    bench.output_of(Side::Peer, "tshark", &arguments)
 }
 
 impl Stream {

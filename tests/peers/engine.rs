@@ -8,6 +8,7 @@ use std::{env, thread};
 use serde::Deserialize;
 
 use crate::bench::{Bench, ENGINE_IP, PEER_IP, Side};
+use crate::kamailio::{PASSWORD, USER};
 use crate::model;
 use crate::process::{Finished, Process};
 
@@ -25,6 +26,15 @@ const TAKEN_BY_CALLS: [&str; 4] = [
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 const LOOKS: u32 = 120;
 
+/// What the peer is to the engine.
+#[derive(Clone, Copy)]
+pub(crate) enum Trunk {
+    /// It asks for no password, and everybody on its side may call in.
+    Open,
+    /// The engine registers there; only the registrar may call in.
+    Registrar,
+}
+
 pub(crate) struct Engine<'bench> {
     bench: &'bench Bench,
     process: Process,
@@ -32,27 +42,45 @@ pub(crate) struct Engine<'bench> {
 
 #[derive(Deserialize)]
 pub(crate) struct CallReport {
+    ok: bool,
     pub(crate) calls: Vec<PlacedCall>,
 }
 
 #[derive(Deserialize)]
 pub(crate) struct PlacedCall {
-    pub(crate) call_id: String,
+    pub(crate) call_id: Option<String>,
     pub(crate) outcome: String,
+    pub(crate) answered: bool,
 }
 
 impl<'bench> Engine<'bench> {
     /// Returns when SIP listens.
     pub(crate) fn serve(bench: &'bench Bench) -> Self {
-        let config = prepare(bench);
-        let process =
-            Process::start("clearline serve", clearline(bench).args(["serve", "--config"]).arg(config));
+        Self::serve_at(Trunk::Open, bench)
+    }
+
+    pub(crate) fn serve_at(trunk: Trunk, bench: &'bench Bench) -> Self {
+        let config = prepare(trunk, bench);
+        let mut command = clearline(bench);
+        command.args(["serve", "--config"]).arg(config);
+        let process = Process::start("clearline serve", &mut command);
         process.wait_for("ready");
         Self { bench, process }
     }
 
     pub(crate) fn wait_for_log(&self, needle: &str) -> String {
         self.process.wait_for(needle)
+    }
+
+    /// Waits for the end of a call; the tests that ask have one.
+    pub(crate) fn expect_call_ended_as(&self, outcome: &str) {
+        let line = self.wait_for_log("call ended");
+        assert!(line.contains(&format!("outcome={outcome} ")), "{line}");
+    }
+
+    /// The value of a gauge or counter, over all labels that are not named.
+    pub(crate) fn figure(&self, name: &str) -> f64 {
+        sum_of(name, &self.metrics()).unwrap_or_else(|| panic!("no {name}"))
     }
 
     pub(crate) fn expect_healthy(&self) {
@@ -84,33 +112,69 @@ impl<'bench> Engine<'bench> {
 
 /// `clearline call`: the engine places calls through the gateway that the peer plays.
 pub(crate) fn call(bench: &Bench, number: &str, options: &[&str]) -> Process {
-    let config = prepare(bench);
+    run_call(Trunk::Open, bench, number, &[&["--json"], options].concat())
+}
+
+pub(crate) fn call_through(trunk: Trunk, bench: &Bench, number: &str) -> Process {
+    run_call(trunk, bench, number, &["--json"])
+}
+
+/// Tells how the call goes in lines, as it goes.
+pub(crate) fn call_with_lines(bench: &Bench, number: &str) -> Process {
+    run_call(Trunk::Open, bench, number, &[])
+}
+
+fn run_call(trunk: Trunk, bench: &Bench, number: &str, options: &[&str]) -> Process {
+    let config = prepare(trunk, bench);
     let mut command = clearline(bench);
-    command.args(["call", number, "--owner", OWNER, "--json", "--config"]).arg(config).args(options);
+    command.args(["call", number, "--owner", OWNER, "--config"]).arg(config).args(options);
     Process::start("clearline call", &mut command)
 }
 
 impl CallReport {
     pub(crate) fn of(finished: Finished) -> Self {
-        let finished = finished.expect_success("clearline call");
+        let report = Self::read(&finished.expect_success("clearline call"));
+        assert!(report.ok);
+        report
+    }
+
+    /// Of a command in which a call came to nothing.
+    pub(crate) fn of_failure(finished: Finished) -> Self {
+        assert_eq!(finished.status.code(), Some(1), "{}", finished.transcript);
+        let report = Self::read(&finished);
+        assert!(!report.ok);
+        report
+    }
+
+    fn read(finished: &Finished) -> Self {
         let report = serde_json::from_str(&finished.stdout);
         report.unwrap_or_else(|error| panic!("`clearline call --json`: {error}:\n{}", finished.transcript))
     }
 
+    pub(crate) fn expect_one_unanswered(&self, outcome: &str) {
+        let [call] = &self.calls[..] else { panic!("one call, not {}", self.calls.len()) };
+        assert_eq!((call.outcome.as_str(), call.answered), (outcome, false));
+    }
+
     pub(crate) fn expect_all_completed(&self, calls: usize) {
-        let mut ids: Vec<_> = self.calls.iter().map(|call| call.call_id.as_str()).collect();
+        assert_eq!(self.calls.len(), calls);
+        let mut ids: Vec<_> = self.calls.iter().filter_map(|call| call.call_id.as_deref()).collect();
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), calls, "every call has an id of its own");
-        let others: Vec<_> = self.calls.iter().filter(|call| call.outcome != "completed").collect();
+        let others: Vec<_> =
+            self.calls.iter().filter(|call| call.outcome != "completed" || !call.answered).collect();
         let outcomes: Vec<_> = others.iter().map(|call| &call.outcome).collect();
         assert!(others.is_empty(), "not completed: {outcomes:?}");
     }
 }
 
-/// Writes the settings and makes the user who owns all calls.
-fn prepare(bench: &Bench) -> PathBuf {
-    let config = bench.write("clearline.toml", settings(bench));
+/// Writes the settings and, the first time, makes the user who owns all calls.
+fn prepare(trunk: Trunk, bench: &Bench) -> PathBuf {
+    let config = bench.write("clearline.toml", settings(trunk, bench));
+    if bench.file("clearline.db").exists() {
+        return config;
+    }
     let mut add_user = clearline(bench);
     add_user.args(["user", "add", OWNER, "--config"]).arg(&config);
     Process::start("clearline user add", &mut add_user).finish().expect_success("clearline user add");
@@ -124,20 +188,26 @@ fn clearline(bench: &Bench) -> Command {
     command
 }
 
-fn settings(bench: &Bench) -> String {
+fn settings(trunk: Trunk, bench: &Bench) -> String {
+    let (allowed_sources, register) = match trunk {
+        Trunk::Open => (r#"["10.88.0.0/24"]"#, false),
+        Trunk::Registrar => ("[]", true),
+    };
     let folder = bench.file("");
     let folder = folder.display();
     format!(
         r#"
 [sip]
 listen = "{ENGINE_IP}:5060"
-allowed_sources = ["10.88.0.0/24"]
+allowed_sources = {allowed_sources}
 
 [[sip.gateways]]
 name = "peer"
 address = "{PEER_IP}:5060"
 domain = "{PEER_IP}"
-register = false
+user = "{USER}"
+password = "{PASSWORD}"
+register = {register}
 
 [media]
 bind = "{ENGINE_IP}"
@@ -167,16 +237,18 @@ listen = "{HTTP_ADDRESS}"
     )
 }
 
-/// The gauges that are missing or not 0, over all labels.
+/// The gauges that are missing or not 0.
 fn still_taken_in(metrics: &str) -> Vec<String> {
-    let sum_of = |gauge: &str| {
-        let lines = metrics
-            .lines()
-            .filter(|line| line.strip_prefix(gauge).is_some_and(|rest| rest.starts_with(['{', ' '])));
-        lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).reduce(|a, b| a + b)
-    };
-    let sums = TAKEN_BY_CALLS.iter().map(|gauge| (gauge, sum_of(gauge)));
+    let sums = TAKEN_BY_CALLS.iter().map(|gauge| (gauge, sum_of(gauge, metrics)));
     sums.filter(|(_, sum)| *sum != Some(0.0)).map(|(gauge, sum)| format!("{gauge} = {sum:?}")).collect()
+}
+
+/// Over all labels.
+fn sum_of(name: &str, metrics: &str) -> Option<f64> {
+    let lines = metrics
+        .lines()
+        .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+    lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).reduce(|a, b| a + b)
 }
 
 mod the_gauges {

@@ -13,6 +13,12 @@ use crate::voices::{self, TONE_HZ, TONE_SECONDS};
 
 /// The first ports an engine would take for media.
 const MEDIA_PORTS: Range<u16> = 16_384..16_448;
+/// Speech right after the answer does not reach the model, so that a "hello?" does not cut the greeting short.
+const GREETING_GUARD_SECONDS: f64 = 1.0;
+const DATAGRAMS_A_SECOND: u32 = 100;
+const FLOOD_SECONDS: u32 = 4;
+/// So many different ones are thrown.
+const HOSTILE_DATAGRAMS: u32 = 24;
 /// As SIPp names its first call (`sipp::CALL_ID_FORM`).
 const FIRST_CALL_ID: &str = "1-sipp@10.88.0.2";
 
@@ -22,25 +28,39 @@ fn a_call_does_not_notice_garbage_and_forgeries() {
     let model = Model::start(&bench);
     let engine = Engine::serve(&bench);
     let law = Law::Mu;
-    let audio = voices::tone(&bench, law, 0.0);
+    let audio = voices::tone(&bench, law, GREETING_GUARD_SECONDS);
     let talk = Talk { law, audio, talk_ms: 5_000, calls: 1, calls_per_second: 1 };
     for (n, datagram) in garbage().into_iter().chain(forgeries()).enumerate() {
         bench.write(&format!("hostile/{n:03}"), datagram);
     }
+    assert_eq!(
+        std::fs::read_dir(bench.file("hostile")).map(Iterator::count).ok(),
+        Some(HOSTILE_DATAGRAMS as usize)
+    );
     bench.write("noise/0", noise(400));
 
     let sipp = Sipp::call(&bench, Side::Peer, "100", &talk);
-    // From here on the caller's tone sounds, and none of it may be lost.
     engine.wait_for_log("Locked RTP session");
-    throw_at_engine(&bench, "hostile", 5060..5061);
     throw_at_engine(&bench, "noise", MEDIA_PORTS);
+    flood_engine(&bench, "hostile");
 
     sipp.finish().expect_all_successful(1);
     let tone = model.heard(&model.only_session()).longest_tone(TONE_HZ);
     assert!(tone > TONE_SECONDS - 0.1, "the model heard {tone} s of the caller's tone");
     engine.expect_healthy();
+    let malformed = engine.figure("clearline_sip_malformed_total");
+    assert!(malformed > 200.0, "{malformed} malformed messages were counted");
     engine.wait_until_all_is_given_back();
     engine.stop();
+}
+
+/// Sends the files of `folder` over and over, [`DATAGRAMS_A_SECOND`] for as long as the call talks.
+fn flood_engine(bench: &Bench, folder: &str) {
+    // Ten at a time, for a program's start takes longer than a datagram's way.
+    let script = "set -e; sent=0; for round in $(seq $2); do for file in $3/*; do cat $file >/dev/udp/$0/$1; \
+                  sent=$((sent + 1)); if ((sent % 10 == 0)); then sleep 0.09; fi; done; done";
+    let rounds = (FLOOD_SECONDS * DATAGRAMS_A_SECOND / HOSTILE_DATAGRAMS).to_string();
+    bench.output_of(Side::Peer, "bash", &["-c", script, ENGINE_IP, "5060", &rounds, folder]);
 }
 
 /// Sends every file of `folder` as one datagram to each of the engine's `ports`.

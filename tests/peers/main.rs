@@ -1,4 +1,4 @@
-//! Clearline against software that we did not write: SIPp, baresip, and tshark as the witness.
+//! Clearline against software that we did not write: SIPp, baresip, Kamailio, and tshark as the witness.
 //!
 //! The *bench* is two network namespaces joined by a veth pair. In `Side::Engine` run the engine and the stand-in
 //! model, in `Side::Peer` runs the peer, so every packet crosses a real link and a capture there is evidence. All that
@@ -14,13 +14,18 @@ mod baresip;
 mod bench;
 mod capture;
 mod engine;
+mod kamailio;
 mod model;
 mod process;
+mod scenario;
 mod sipp;
 mod voices;
 
 mod baresip_talks_with_us;
 mod hostile_sip;
+mod odd_callees;
+mod odd_callers;
+mod registrar;
 mod sipp_calls_us;
 mod sipp_is_called;
 mod the_bench_itself;

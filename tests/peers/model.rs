@@ -37,6 +37,11 @@ impl<'bench> Model<'bench> {
         Self { bench, _process: process }
     }
 
+    /// What shall go wrong in all sessions from now on: a rule of the stand-in, as JSON.
+    pub(crate) fn misbehave(&self, rule: &str) {
+        self.bench.http_post(SIDE_ADDRESS, "/faults", rule);
+    }
+
     pub(crate) fn sessions(&self) -> Vec<Session> {
         let body = self.bench.http_get(SIDE_ADDRESS, "/sessions");
         let shown = String::from_utf8_lossy(&body);

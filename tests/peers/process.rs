@@ -83,6 +83,13 @@ impl Process {
         self.finish()
     }
 
+    /// For a program with children of its own, which hold its pipes: asks it to end, and waits until all are gone.
+    pub(crate) fn end_with_children(&self) {
+        // An error means that it has ended already, which is what we want.
+        drop(Command::new("kill").args(["-s", "TERM", &self.child.id().to_string()]).status());
+        drop(self.heard.wait_until(|output| output.open_pipes == 0));
+    }
+
     pub(crate) fn transcript(&self) -> String {
         self.heard.lock().transcript()
     }

@@ -8,6 +8,8 @@ use crate::audio::Law;
 use crate::bench::{Bench, ENGINE_IP, PEER_IP, Side};
 use crate::process::{Finished, Process};
 
+const CALLER: &str = include_str!("sipp/caller.xml");
+const CALLEE: &str = include_str!("sipp/callee.xml");
 const SIP_PORT: &str = "5060";
 /// Foreseeable, so that an attacker of the tests can name a running call.
 const CALL_ID_FORM: &str = "%u-sipp@%s";
@@ -25,6 +27,13 @@ pub(crate) struct Talk {
     pub(crate) calls_per_second: u32,
 }
 
+/// Where a SIPp listens.
+#[derive(Clone, Copy)]
+struct Line {
+    side: Side,
+    port: &'static str,
+}
+
 pub(crate) struct Sipp {
     process: Process,
     statistics: PathBuf,
@@ -37,29 +46,56 @@ pub(crate) struct Verdict {
 
 impl Sipp {
     pub(crate) fn call(bench: &Bench, side: Side, number: &str, talk: &Talk) -> Self {
-        let scenario = bench.write("caller.xml", fill_in(include_str!("sipp/caller.xml"), talk));
-        let scenario = scenario.to_string_lossy();
-        let rate = talk.calls_per_second.to_string();
-        let callee = format!("{}:{SIP_PORT}", address_of(other(side)));
-        // `-l`: SIPp's own limit of simultaneous calls would silently lower the rate.
-        let how = ["-sf", &scenario, "-s", number, "-r", &rate, "-l", "1000", &callee];
-        Self::start(bench, side, "caller", &how, talk)
+        Self::call_by(CALLER, bench, side, number, talk)
+    }
+
+    pub(crate) fn call_by(scenario: &str, bench: &Bench, side: Side, number: &str, talk: &Talk) -> Self {
+        Self::dial(scenario, bench, Line { side, port: SIP_PORT }, (address_of(other(side)), number), talk)
+    }
+
+    /// From a phone at `port` to the proxy on its own side.
+    pub(crate) fn call_through_proxy(bench: &Bench, port: &'static str, number: &str, talk: &Talk) -> Self {
+        Self::dial(CALLER, bench, Line { side: Side::Peer, port }, (PEER_IP, number), talk)
     }
 
     pub(crate) fn answer(bench: &Bench, side: Side, talk: &Talk) -> Self {
-        let scenario = bench.write("callee.xml", fill_in(include_str!("sipp/callee.xml"), talk));
-        let sipp = Self::start(bench, side, "callee", &["-sf", &scenario.to_string_lossy()], talk);
-        wait_until_port_is_open(bench, side);
+        Self::answer_by(CALLEE, bench, side, talk)
+    }
+
+    pub(crate) fn answer_by(scenario: &str, bench: &Bench, side: Side, talk: &Talk) -> Self {
+        Self::pick_up(scenario, bench, Line { side, port: SIP_PORT }, talk)
+    }
+
+    /// A phone at `port` that a proxy on its own side calls.
+    pub(crate) fn answer_behind_proxy(bench: &Bench, port: &'static str, talk: &Talk) -> Self {
+        Self::pick_up(CALLEE, bench, Line { side: Side::Peer, port }, talk)
+    }
+
+    fn dial(scenario: &str, bench: &Bench, line: Line, callee: (&str, &str), talk: &Talk) -> Self {
+        let scenario = bench.write("caller.xml", fill_in(scenario, talk));
+        let scenario = scenario.to_string_lossy();
+        let rate = talk.calls_per_second.to_string();
+        let (host, number) = callee;
+        let callee = format!("{host}:{SIP_PORT}");
+        // `-l`: SIPp's own limit of simultaneous calls would silently lower the rate.
+        let how = ["-sf", &scenario, "-s", number, "-r", &rate, "-l", "1000", &callee];
+        Self::start(bench, line, "caller", &how, talk)
+    }
+
+    fn pick_up(scenario: &str, bench: &Bench, line: Line, talk: &Talk) -> Self {
+        let scenario = bench.write("callee.xml", fill_in(scenario, talk));
+        let sipp = Self::start(bench, line, "callee", &["-sf", &scenario.to_string_lossy()], talk);
+        bench.wait_until_sip_is_open(line.side, line.port);
         sipp
     }
 
-    fn start(bench: &Bench, side: Side, role: &str, how: &[&str], talk: &Talk) -> Self {
+    fn start(bench: &Bench, line: Line, role: &str, how: &[&str], talk: &Talk) -> Self {
         let statistics = bench.file(&format!("{role}.csv"));
-        let address = address_of(side);
-        let mut command = bench.command(side, "sipp");
+        let address = address_of(line.side);
+        let mut command = bench.command(line.side, "sipp");
         command
             .args(how)
-            .args(["-i", address, "-mi", address, "-p", SIP_PORT])
+            .args(["-i", address, "-mi", address, "-p", line.port])
             .args(["-m", &talk.calls.to_string(), "-cid_str", CALL_ID_FORM])
             .args(["-nostdin", "-timeout", GIVE_UP, "-timeout_error"])
             .args(["-trace_err", "-trace_stat", "-stf"])
@@ -112,12 +148,6 @@ fn fill_in(scenario: &str, talk: &Talk) -> String {
         .replace("@PAYLOAD@", &talk.law.payload_type().to_string())
         .replace("@CODEC@", talk.law.codec())
         .replace("@TALK_MS@", &talk.talk_ms.to_string())
-}
-
-/// SIPp does not say when it listens; the kernel does.
-fn wait_until_port_is_open(bench: &Bench, side: Side) {
-    let script = "until ss -Huln 'sport = :5060' | grep -q .; do sleep 0.1; done";
-    bench.output_of(side, "timeout", &["60", "bash", "-c", script]);
 }
 
 fn last_row(table: &str) -> HashMap<String, String> {

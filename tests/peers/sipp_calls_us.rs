@@ -76,5 +76,7 @@ fn two_hundred_calls_succeed_apart_and_leave_nothing_behind() {
     assert_eq!(sessions.len(), CALLS as usize, "every call has a model's session of its own");
     assert!(sessions.iter().all(|session| session.heard_ms > 2_000), "every session heard its caller");
     engine.wait_until_all_is_given_back();
+    assert_eq!(engine.figure("clearline_calls_inbound_total"), f64::from(CALLS));
+    assert_eq!(engine.figure("clearline_calls_ended_total{outcome=\"completed\"}"), f64::from(CALLS));
     engine.stop();
 }

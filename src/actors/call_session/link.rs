@@ -6,10 +6,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::net::voice_ws::{ReaderEvent, VoiceReader, VoiceWriter};
 use crate::telemetry::{Counter, count};
@@ -21,6 +23,9 @@ use super::speaker::Speaker;
 
 /// A reader that worked this many messages in a row lets the thread's other calls have their turn.
 const MESSAGES_IN_A_ROW_MAX: u32 = 16;
+/// A connection that takes no message for so long is given up.
+const STALL_LIMIT: Duration = Duration::from_secs(10);
+const GOODBYE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the websocket's reader tells the session.
 #[derive(Message)]
@@ -56,10 +61,11 @@ impl Mailbag {
     }
 }
 
-/// A live connection. Dropping it ends both tasks.
+/// A live connection. Dropping it ends both tasks; a goodbye that was asked for is still said.
 pub(super) struct Link {
     reader: JoinHandle<()>,
     writer: JoinHandle<()>,
+    mailbag: Rc<Mailbag>,
 }
 
 impl Link {
@@ -70,16 +76,18 @@ impl Link {
         mailbag: Rc<Mailbag>,
         session: Addr<CallSession>,
     ) -> Self {
-        let reader = actix::spawn(read(epoch, reader, speaker, session));
-        let writer = actix::spawn(write(writer, mailbag));
-        Self { reader, writer }
+        let reader = actix::spawn(read(epoch, reader, speaker, session.clone()));
+        let writer = actix::spawn(write(epoch, writer, Rc::clone(&mailbag), session));
+        Self { reader, writer, mailbag }
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
         self.reader.abort();
-        self.writer.abort();
+        if !self.mailbag.hanging_up.get() {
+            self.writer.abort();
+        }
     }
 }
 
@@ -133,20 +141,21 @@ fn play(bytes: &[u8], downlink: &mut Downlink, speaker: &RefCell<Speaker>) -> Op
     step.control.then(|| LinkNews::Control(Box::new(message)))
 }
 
-async fn write(mut writer: VoiceWriter, mailbag: Rc<Mailbag>) {
+async fn write(epoch: u32, mut writer: VoiceWriter, mailbag: Rc<Mailbag>, session: Addr<CallSession>) {
     loop {
         let waiting = mailbag.outbox.borrow_mut().pop();
         let Some(message) = waiting else {
             if mailbag.hanging_up.get() {
-                // A connection that is broken already needs no goodbye.
-                writer.close().await.ok();
+                // A connection that is broken, or takes nothing more, needs no goodbye.
+                timeout(GOODBYE_LIMIT, writer.close()).await.ok();
                 return;
             }
             mailbag.bell.notified().await;
             continue;
         };
-        // The reader learns of a broken connection and reports it.
-        if writer.send_text(&message).await.is_err() {
+        if !matches!(timeout(STALL_LIMIT, writer.send_text(&message)).await, Ok(Ok(()))) {
+            let reason = "the connection takes nothing more".to_owned();
+            session.do_send(LinkEvent { epoch, what: LinkNews::Closed { code: None, reason } });
             return;
         }
         mailbag.outbox.borrow_mut().recycle(message);

@@ -27,7 +27,7 @@ pub(super) struct MediaPath {
     caller: CallerPath,
     frame: CallerFrame,
     media: Option<Negotiated>,
-    connected_at: Option<Instant>,
+    greeting_guard_ends: Option<Instant>,
     recording: Option<Recording>,
     playing: bool,
 }
@@ -43,7 +43,7 @@ impl MediaPath {
             caller: CallerPath::default(),
             frame: CallerFrame::SILENT,
             media: None,
-            connected_at: None,
+            greeting_guard_ends: None,
             recording: sink.map(|sink| Recording { spool: Spool::default(), sink }),
             playing: false,
         }
@@ -54,7 +54,7 @@ impl MediaPath {
     }
 
     pub(super) fn connected(&mut self, now: Instant) {
-        self.connected_at = Some(now);
+        self.greeting_guard_ends = Some(now + GREETING_GUARD);
     }
 
     pub(super) fn quality(&self) -> CallQuality {
@@ -97,7 +97,7 @@ impl MediaPath {
 
     /// The model hears the caller without gaps; during the guard it hears silence.
     fn uplink_frame(&self, now: Instant) -> &[i16] {
-        let guarded = self.connected_at.is_some_and(|since| now.duration_since(since) < GREETING_GUARD);
+        let guarded = self.greeting_guard_ends.is_some_and(|end| now < end);
         if guarded { &CallerFrame::SILENT.pcm_16k } else { &self.frame.pcm_16k }
     }
 }

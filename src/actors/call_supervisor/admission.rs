@@ -148,7 +148,7 @@ pub enum Refused {
     UnknownOwner(String),
     #[error("user {0:?} may not have calls: it is disabled or a superadmin")]
     OwnerMayNotCall(String),
-    #[error("there is no gateway of that name; add one under [[sip.gateways]]")]
+    #[error("there is no such gateway to dial through; add one under [[sip.gateways]]")]
     NoGateway,
     #[error("there is no voice agent {0:?}; add it under [[voice_agents]]")]
     NoVoiceAgent(String),
@@ -176,17 +176,12 @@ impl Refused {
         }
     }
 
+    pub(super) fn is_for_want_of_owner(&self) -> bool {
+        matches!(self, Self::NoOwner | Self::UnknownOwner(_) | Self::OwnerMayNotCall(_))
+    }
+
     pub(super) fn sip_status(&self) -> u16 {
-        match self {
-            Self::NoOwner | Self::UnknownOwner(_) | Self::OwnerMayNotCall(_) => 404,
-            Self::Admission(_)
-            | Self::Key(_)
-            | Self::Route(_)
-            | Self::Store(_)
-            | Self::PartMissing
-            | Self::NoGateway
-            | Self::NoVoiceAgent(_) => 503,
-        }
+        if self.is_for_want_of_owner() { 404 } else { 503 }
     }
 
     pub(super) fn retry_may_help(&self) -> bool {

@@ -19,12 +19,13 @@ use crate::call::registry::{AdmissionRefused, AfterCrash, Registry};
 use crate::clock;
 use crate::domain::{CallId, CallQuality, Direction, Entropy, Outcome};
 use crate::sip::endpoint::IncomingCall;
-use crate::telemetry::{Counter, count};
+use crate::telemetry::{Counter, count, count_ended};
 
 use super::SERVICE_MAILBOX_SIZE;
 use super::books::{CloseBook, OpenBook};
 use super::call_session::{CallFinished, CallSession, CheckpointTaken, HangUp, InjectPanic, SessionGone};
 use super::events::CallEvent;
+use super::guard::guarded;
 use super::key_pool::ReturnKey;
 use super::sip_endpoint::{ExpectInvite, ForgetCall, PendingInvite, PerformSignal, RefuseCall};
 use super::udp_router::{CloseRoute, SendDigits};
@@ -74,6 +75,10 @@ impl CallSupervisor {
 
     fn begin(&mut self, order: Order, prepared: Prepared) {
         let call = order.call.clone();
+        count(match order.direction {
+            Direction::Inbound => Counter::CallsInbound,
+            Direction::Outbound => Counter::CallsOutbound,
+        });
         self.settings.events.tell_call(
             &call,
             CallEvent::Started {
@@ -100,6 +105,9 @@ impl CallSupervisor {
     fn refuse(&mut self, order: &Order, refused: &Refused) {
         self.registry.ended(&order.call);
         count(Counter::CallsRefused);
+        if order.direction == Direction::Inbound && refused.is_for_want_of_owner() {
+            count(Counter::InboundWithoutOwner);
+        }
         tracing::warn!(call = %order.call, reason = %refused, "call refused");
         if order.direction == Direction::Inbound
             && let Some(sip) = self.settings.directory.sip()
@@ -108,7 +116,25 @@ impl CallSupervisor {
             sip.do_send(RefuseCall { call: order.call.clone(), status: refused.sip_status(), retry_after });
         }
         let finish = Finish::new(refused.outcome(), refused.to_string());
+        count_ended(finish.outcome);
         self.settings.events.tell_call(&order.call, CallEvent::Ended { finish, recording: None });
+    }
+
+    /// The session died: another takes its place, unless that happened too often.
+    fn rebuild(&mut self, call: &CallId) {
+        let Some(live) = self.calls.get_mut(call) else { return };
+        live.session = None;
+        match self.registry.session_died(call, clock::now()) {
+            AfterCrash::Rebuild { attempt } => {
+                tracing::error!(%call, attempt, "the call's session died; it is rebuilt");
+                count(Counter::SessionRebuilds);
+                self.settings.events.tell_call(call, CallEvent::Rebuilding { attempt });
+                live.epoch += 1;
+                self.start_session(call);
+            }
+            AfterCrash::GiveUp => self.give_up(call, "the call's session failed too often"),
+            AfterCrash::Unknown => {}
+        }
     }
 
     /// The session died too often, or too early: the far end gets its BYE, the books an honest outcome.
@@ -124,6 +150,7 @@ impl CallSupervisor {
     fn end(&mut self, call: &CallId, finish: Finish, quality: Option<CallQuality>) {
         let Some(live) = self.calls.remove(call) else { return };
         self.registry.ended(call);
+        count_ended(finish.outcome);
         tracing::info!(%call, outcome = %finish.outcome, reason = %finish.reason, "call ended");
         let directory = &self.settings.directory;
         if let Some(sip) = directory.sip() {
@@ -143,11 +170,21 @@ impl CallSupervisor {
     fn admit(&mut self, order: Order, ctx: &mut Context<Self>) -> Result<(), AdmissionRefused> {
         self.registry.admit(order.call.clone(), order.direction)?;
         let preparing = admission::prepare(self.settings.clone(), order);
-        ctx.spawn(preparing.into_actor(self).map(|(order, prepared), supervisor, _| match prepared {
-            Ok(prepared) => supervisor.begin(order, prepared),
-            Err(refused) => supervisor.refuse(&order, &refused),
+        ctx.spawn(preparing.into_actor(self).map(|(order, prepared), supervisor, _| {
+            let call = order.call.clone();
+            supervisor.guarded(&call, |supervisor| match prepared {
+                Ok(prepared) => supervisor.begin(order, prepared),
+                Err(refused) => supervisor.refuse(&order, &refused),
+            });
         }));
         Ok(())
+    }
+
+    /// Work on one call; if it panics, that call ends and the others stay.
+    fn guarded(&mut self, call: &CallId, work: impl FnOnce(&mut Self)) {
+        if guarded(call, || work(self)).is_err() {
+            self.give_up(call, "a fault of ours ended this call");
+        }
     }
 
     fn live_session(&self, call: &CallId) -> Option<&Addr<CallSession>> {
@@ -225,7 +262,7 @@ impl Handler<CallFinished> for CallSupervisor {
 
     fn handle(&mut self, CallFinished { call, epoch, finish, quality }: CallFinished, _: &mut Context<Self>) {
         if self.calls.get(&call).is_some_and(|live| live.epoch == epoch) {
-            self.end(&call, finish, Some(quality));
+            self.guarded(&call, |supervisor| supervisor.end(&call, finish, Some(quality)));
         }
     }
 }
@@ -234,18 +271,8 @@ impl Handler<SessionGone> for CallSupervisor {
     type Result = ();
 
     fn handle(&mut self, SessionGone { call, epoch }: SessionGone, _: &mut Context<Self>) {
-        let Some(live) = self.calls.get_mut(&call).filter(|live| live.epoch == epoch) else { return };
-        live.session = None;
-        match self.registry.session_died(&call, clock::now()) {
-            AfterCrash::Rebuild { attempt } => {
-                tracing::error!(%call, attempt, "the call's session died; it is rebuilt");
-                count(Counter::SessionRebuilds);
-                self.settings.events.tell_call(&call, CallEvent::Rebuilding { attempt });
-                live.epoch += 1;
-                self.start_session(&call);
-            }
-            AfterCrash::GiveUp => self.give_up(&call, "the call's session failed too often"),
-            AfterCrash::Unknown => {}
+        if self.calls.get(&call).is_some_and(|live| live.epoch == epoch) {
+            self.guarded(&call, |supervisor| supervisor.rebuild(&call));
         }
     }
 }

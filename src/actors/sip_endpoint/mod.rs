@@ -17,7 +17,7 @@ use tokio::net::UdpSocket;
 use crate::call::{Signal, SignalCommand};
 use crate::clock;
 use crate::domain::{CallId, Entropy, UserId};
-use crate::sip::endpoint::{Command, Endpoint, EndpointConfig, Event, Input, Output, Sizes};
+use crate::sip::endpoint::{Command, Counters, Endpoint, EndpointConfig, Event, Input, Output, Sizes};
 use crate::telemetry::{Counter, count};
 
 use super::call_session::SignalArrived;
@@ -311,13 +311,28 @@ impl Handler<DrainSignalling> for SipEndpoint {
 
 /// Leak checks and metrics.
 #[derive(Message)]
-#[rtype(result = "Sizes")]
+#[rtype(result = "SipSizes")]
 pub struct AskSipSizes;
 
-impl Handler<AskSipSizes> for SipEndpoint {
-    type Result = MessageResult<AskSipSizes>;
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, MessageResponse)]
+pub struct SipSizes {
+    pub held: Sizes,
+    /// Gateways that hold a registration of ours.
+    pub registered: usize,
+    /// Requests of ours without a final response.
+    pub unanswered: usize,
+    pub counters: Counters,
+}
 
-    fn handle(&mut self, _: AskSipSizes, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.endpoint.sizes())
+impl Handler<AskSipSizes> for SipEndpoint {
+    type Result = SipSizes;
+
+    fn handle(&mut self, _: AskSipSizes, _: &mut Context<Self>) -> SipSizes {
+        SipSizes {
+            held: self.endpoint.sizes(),
+            registered: self.endpoint.registered(),
+            unanswered: self.endpoint.unanswered(),
+            counters: *self.endpoint.counters(),
+        }
     }
 }

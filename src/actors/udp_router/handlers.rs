@@ -81,6 +81,7 @@ impl Handler<AskRouterSizes> for UdpRouter {
             routes: self.table.len(),
             ports_held: self.table.ports().held(),
             ports_resting: self.resting.len(),
+            packets: *self.table.counters(),
         }
     }
 }

@@ -121,8 +121,8 @@ impl Line {
                     batch.push(datagram);
                     event.inspect(|event| self.log(*event));
                 }
-                Verdict::Rtcp(_) => {}
-                Verdict::Dropped(_) => count(Counter::RtpDropped),
+                // The table counts these.
+                Verdict::Rtcp(_) | Verdict::Dropped(_) => {}
             }
         });
         batch

@@ -6,6 +6,7 @@ use actix::prelude::*;
 
 use crate::domain::CallId;
 use crate::media::playout::PlayoutReader;
+use crate::media::routes::Counters;
 use crate::media::routes::OpenError;
 use crate::media::sdp::Negotiated;
 
@@ -88,6 +89,8 @@ pub struct RouterSizes {
     pub routes: usize,
     pub ports_held: usize,
     pub ports_resting: usize,
+    /// What became of all packets so far.
+    pub packets: Counters,
 }
 
 /// One 20 ms frame of a call: what was accepted from the far end, and what was played to it meanwhile.

@@ -22,6 +22,7 @@ use crate::clock as time;
 use crate::domain::{CallId, Entropy};
 use crate::media::codec::{Codec, LEG_RATE_HZ};
 use crate::media::routes::{Framing, NewRoute, PortPool, RouteTable};
+use crate::telemetry::{self, Counter};
 
 use super::Directory;
 use super::call_supervisor::RouteLost;
@@ -81,6 +82,7 @@ impl UdpRouter {
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = time::now();
         let due = self.clock.take_due(now);
+        telemetry::metrics().add(Counter::MediaStepsLate, (due.end - due.start).saturating_sub(1));
         // A line knows by the frame's number what it missed: after a stall each phase is stepped once.
         for step in due.start.max(due.end.saturating_sub(PHASES as u64))..due.end {
             self.step(step, now);

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::IsTerminal;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::broadcast;
-use tokio::time::sleep;
 
 use crate::actors::call_supervisor::PlaceCall;
 use crate::actors::events::{CallEvent, EngineEvent};
@@ -25,8 +24,6 @@ use super::stage::{GATEWAY, NUMBER, Person, Stage};
 const TURNS: usize = 2;
 const WORD_SECONDS: f64 = 1.2;
 const LOUDNESS: f64 = 9_000.0;
-/// Long enough into the conversation that the crash falls in mid-call.
-const CRASH_AFTER: Duration = Duration::from_millis(600);
 
 /// How one call went.
 pub(super) struct Played {
@@ -98,7 +95,6 @@ async fn follow(
         screen.event(&owner, &event);
         if matches!(event, CallEvent::GreetingPlayed) && crash == Some(owner.as_str()) {
             crash = None;
-            sleep(CRASH_AFTER).await;
             engine.crash_session(&call).await;
         }
         if let CallEvent::Ended { finish, recording } = event {

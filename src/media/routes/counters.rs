@@ -72,6 +72,10 @@ impl Counters {
         self.dropped[reason as usize]
     }
 
+    pub fn dropped_in_all(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
     pub(super) fn count(&mut self, verdict: &Verdict<'_>) {
         match verdict {
             Verdict::Accepted { .. } => self.accepted += 1,

@@ -147,6 +147,16 @@ impl Endpoint {
         &self.counters
     }
 
+    /// How many gateways hold a registration of ours.
+    pub fn registered(&self) -> usize {
+        self.registrars.values().filter(|registrar| registrar.is_registered()).count()
+    }
+
+    /// How many requests of ours wait for their final response: a BYE that nobody answered is repeated.
+    pub fn unanswered(&self) -> usize {
+        self.clients.values().filter(|transaction| transaction.is_open()).count()
+    }
+
     pub fn sizes(&self) -> Sizes {
         Sizes {
             calls: self.calls.len(),

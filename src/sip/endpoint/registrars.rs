@@ -10,7 +10,7 @@ use super::transactions::{Purpose, TransactionKey};
 use super::{Endpoint, Event, Gateway};
 use crate::domain::GatewayId;
 use crate::sip::dialog::socket_address;
-use crate::sip::registration::{Registration, RegistrationFailure};
+use crate::sip::registration::{Registration, RegistrationFailure, RegistrationState};
 use crate::sip::{CSeq, HeaderName, Method, NameAddr, Request, Response, Uri};
 
 const CALL_ID_LENGTH: usize = 24;
@@ -25,6 +25,10 @@ pub(super) struct Registrar {
 }
 
 impl Registrar {
+    pub(super) fn is_registered(&self) -> bool {
+        self.machine.state() == RegistrationState::Registered
+    }
+
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         self.machine.next_timeout()
     }

@@ -120,6 +120,13 @@ impl ClientTransaction {
         Self { machine, request, bytes, destination, purpose, ack: None, accepted, cancelled_until: None }
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        match &self.machine {
+            ClientMachine::Invite(machine) => machine.is_open(),
+            ClientMachine::Other(machine) => machine.is_open(),
+        }
+    }
+
     pub(super) fn on_response(&mut self, status: u16, now: Instant) -> OnResponse {
         match &mut self.machine {
             ClientMachine::Invite(machine) => machine.on_response(status, now),

@@ -57,4 +57,8 @@ impl NonInviteClient {
             State::Completed { k } => Some(k),
         }
     }
+    /// Whether no final response came yet.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state, State::Completed { .. })
+    }
 }
