@@ -98,6 +98,9 @@ impl CallMachine {
 
     pub(super) fn on_words(&mut self, speaker: Speaker, words: Fragment, now: Instant) {
         self.with_watch(|watch| watch.speech_heard(now));
+        if speaker == Speaker::Caller && self.talk.caller_spoke() {
+            self.durable_change = true;
+        }
         if words.finished {
             let Fragment { text, interrupted, .. } = words;
             self.on_item(TranscriptItem { speaker, text, interrupted });

@@ -37,11 +37,19 @@ pub struct Talk {
     playing: bool,
     /// The model's turn is still being generated.
     generating: bool,
+    /// The caller has spoken and the model has not begun to answer.
+    awaited: bool,
 }
 
 impl Talk {
     pub(super) fn new() -> Self {
-        Self { greeting: Greeting::NotAsked, farewell: None, playing: false, generating: false }
+        Self {
+            greeting: Greeting::NotAsked,
+            farewell: None,
+            playing: false,
+            generating: false,
+            awaited: false,
+        }
     }
 
     pub(super) fn greeting_asked(&mut self) {
@@ -57,6 +65,12 @@ impl Talk {
 
     pub(super) fn turn_started(&mut self) {
         self.generating = true;
+        self.awaited = false;
+    }
+
+    /// True when this began the wait for an answer; late words of a question that is being answered do not.
+    pub(super) fn caller_spoke(&mut self) -> bool {
+        !self.generating && !std::mem::replace(&mut self.awaited, !self.generating)
     }
 
     pub(super) fn turn_over(&mut self, now: Instant) {
@@ -87,7 +101,7 @@ impl Talk {
     /// The caller waits for something that the model was saying, or was asked to say, and that dies with the session.
     pub(super) fn owes_speech(&self) -> bool {
         let greeting = matches!(self.greeting, Greeting::Asked | Greeting::Sounding);
-        self.farewell.is_none() && (greeting || self.playing || self.generating)
+        self.farewell.is_none() && (greeting || self.playing || self.generating || self.awaited)
     }
 
     /// The call ends when what is being said has been heard. `model_done` when nothing more is expected of the model.
@@ -116,7 +130,9 @@ impl Talk {
     }
 
     /// A rebuilt session has an empty playout and no turn under way; a greeting cut short is not said again.
+    /// What is owed stays owed until it is said, also when the next session dies over it.
     pub(super) fn resumed(mut self) -> Self {
+        self.awaited = self.owes_speech();
         self.playing = false;
         self.generating = false;
         if self.greeting != Greeting::NotAsked {

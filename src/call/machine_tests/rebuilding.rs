@@ -60,12 +60,21 @@ fn a_model_that_was_speaking_when_the_session_died_is_asked_to_carry_on() {
     heard_from_the_buffer.input(Input::Playing(true));
     heard_from_the_buffer.model(VoiceEvent::GenerationComplete);
     heard_from_the_buffer.rebuild();
+    let mut asked = Play::greeted();
+    asked.model(VoiceEvent::CallerSaid(words("When do you", false)));
+    asked.rebuild();
+    let mut answered = Play::greeted();
+    answered.model(VoiceEvent::CallerSaid(words("When do you", false)));
+    answered.speak(SECOND);
+    answered.rebuild();
     let mut quiet = Play::greeted();
     quiet.rebuild();
     let owes = |play: &Play| play.opened()[0].1;
-    assert!(owes(&greeting) && owes(&generating) && owes(&heard_from_the_buffer));
-    assert!(!owes(&quiet));
+    assert!(owes(&greeting) && owes(&generating) && owes(&heard_from_the_buffer) && owes(&asked));
+    assert!(!owes(&quiet) && !owes(&answered));
     assert_eq!(greeting.greetings(), 0, "asked once is asked for good");
+    greeting.rebuild();
+    assert!(owes(&greeting), "the second session died before the model had spoken");
 }
 
 #[test]
