@@ -4,6 +4,7 @@
 //! the mailbox. Every input is handled under a guard; a panic costs the one transaction or dialog that caused it.
 //! Events of a call go to its session; while none is attached (a rebuild) they wait here, a few per call.
 
+mod messages;
 mod socket;
 mod translate;
 
@@ -14,10 +15,10 @@ use std::sync::Arc;
 use actix::prelude::*;
 use tokio::net::UdpSocket;
 
-use crate::call::{Signal, SignalCommand};
+use crate::call::Signal;
 use crate::clock;
 use crate::domain::{CallId, Entropy, UserId};
-use crate::sip::endpoint::{Command, Counters, Endpoint, EndpointConfig, Event, Input, Output, Sizes};
+use crate::sip::endpoint::{Endpoint, EndpointConfig, Event, Input, Output};
 use crate::telemetry::{Counter, count};
 
 use super::call_session::SignalArrived;
@@ -26,7 +27,11 @@ use super::events::{EngineEvent, EventStream};
 use super::guard::guarded;
 use super::{Directory, SERVICE_MAILBOX_SIZE};
 use socket::Datagrams;
-use translate::{signal_of, sip_command};
+use translate::signal_of;
+
+pub use messages::{
+    AskSipSizes, AttachCall, DrainSignalling, ExpectInvite, ForgetCall, PerformSignal, RefuseCall, SipSizes,
+};
 
 /// Events kept for a call whose session is being rebuilt.
 const EVENTS_WAITING_MAX: usize = 8;
@@ -199,140 +204,6 @@ impl Handler<Datagrams> for SipEndpoint {
     fn handle(&mut self, batch: Datagrams, ctx: &mut Context<Self>) {
         for (source, bytes) in batch.iter() {
             self.handle_input(Input::Datagram { source, bytes }, ctx);
-        }
-    }
-}
-
-/// The owner and the target of a call that is about to dial; sent before its session starts.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct ExpectInvite {
-    pub call: CallId,
-    pub invite: PendingInvite,
-}
-
-impl Handler<ExpectInvite> for SipEndpoint {
-    type Result = ();
-
-    fn handle(&mut self, ExpectInvite { call, invite }: ExpectInvite, _: &mut Context<Self>) {
-        self.calls.entry(call.clone()).or_default();
-        self.pending_invites.insert(call, invite);
-    }
-}
-
-/// A (new) session takes the call's events: first what connected the call, if its predecessor may have died over it,
-/// then what waited.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct AttachCall {
-    pub call: CallId,
-    pub session: Recipient<SignalArrived>,
-}
-
-impl Handler<AttachCall> for SipEndpoint {
-    type Result = ();
-
-    fn handle(&mut self, AttachCall { call, session }: AttachCall, _: &mut Context<Self>) {
-        let Some(line) = self.calls.get_mut(&call) else { return };
-        for signal in line.connected.clone().into_iter().chain(line.waiting.drain(..)) {
-            session.do_send(SignalArrived(signal));
-        }
-        line.session = Some(session);
-    }
-}
-
-/// Nobody listens to this call any more.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct ForgetCall {
-    pub call: CallId,
-}
-
-impl Handler<ForgetCall> for SipEndpoint {
-    type Result = ();
-
-    fn handle(&mut self, ForgetCall { call }: ForgetCall, _: &mut Context<Self>) {
-        self.calls.remove(&call);
-        self.pending_invites.remove(&call);
-    }
-}
-
-/// What a call asks of signalling.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct PerformSignal {
-    pub call: CallId,
-    pub command: SignalCommand,
-}
-
-impl Handler<PerformSignal> for SipEndpoint {
-    type Result = ();
-
-    fn handle(&mut self, PerformSignal { call, command }: PerformSignal, ctx: &mut Context<Self>) {
-        let command = match self.pending_invites.get(&call) {
-            Some(PendingInvite { target, .. }) => sip_command(call, command, Some(target)),
-            None => sip_command(call, command, None),
-        };
-        self.handle_input(Input::Command(command), ctx);
-    }
-}
-
-/// Refuses an incoming call that never got a session.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct RefuseCall {
-    pub call: CallId,
-    pub status: u16,
-    pub retry_after: Option<std::time::Duration>,
-}
-
-impl Handler<RefuseCall> for SipEndpoint {
-    type Result = ();
-
-    fn handle(&mut self, refuse: RefuseCall, ctx: &mut Context<Self>) {
-        let RefuseCall { call, status, retry_after } = refuse;
-        self.calls.remove(&call);
-        self.handle_input(Input::Command(Command::Reject { call, status, retry_after }), ctx);
-    }
-}
-
-/// No new calls; gateways are told that we go.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct DrainSignalling;
-
-impl Handler<DrainSignalling> for SipEndpoint {
-    type Result = ();
-
-    fn handle(&mut self, _: DrainSignalling, ctx: &mut Context<Self>) {
-        self.handle_input(Input::Command(Command::Drain), ctx);
-    }
-}
-
-/// Leak checks and metrics.
-#[derive(Message)]
-#[rtype(result = "SipSizes")]
-pub struct AskSipSizes;
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, MessageResponse)]
-pub struct SipSizes {
-    pub held: Sizes,
-    /// Gateways that hold a registration of ours.
-    pub registered: usize,
-    /// Requests of ours without a final response.
-    pub unanswered: usize,
-    pub counters: Counters,
-}
-
-impl Handler<AskSipSizes> for SipEndpoint {
-    type Result = SipSizes;
-
-    fn handle(&mut self, _: AskSipSizes, _: &mut Context<Self>) -> SipSizes {
-        SipSizes {
-            held: self.endpoint.sizes(),
-            registered: self.endpoint.registered(),
-            unanswered: self.endpoint.unanswered(),
-            counters: *self.endpoint.counters(),
         }
     }
 }

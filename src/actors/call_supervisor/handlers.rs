@@ -1,0 +1,141 @@
+//! The supervisor's side of its messages.
+
+use actix::prelude::*;
+
+use crate::domain::{CallId, Direction};
+use crate::sip::endpoint::IncomingCall;
+
+use super::super::call_session::{CallFinished, CheckpointTaken, HangUp, InjectPanic, SessionGone};
+use super::super::udp_router::SendDigits;
+use super::CallSupervisor;
+use super::admission::{Order, OwnerRule, Refused};
+use super::messages::{
+    AskLiveCalls, CrashSession, DrainCalls, EndCall, IncomingOffered, PlaceCall, PressDigits, RouteLost,
+};
+
+impl Handler<IncomingOffered> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, IncomingOffered(incoming): IncomingOffered, ctx: &mut Context<Self>) {
+        let order = self.order_for(incoming);
+        if let Err(refused) = self.admit(order.clone(), ctx) {
+            self.refuse(&order, &Refused::Admission(refused));
+        }
+    }
+}
+
+impl CallSupervisor {
+    fn order_for(&self, incoming: IncomingCall) -> Order {
+        let number_rule = self.settings.number(incoming.to.expose());
+        let any_media_host =
+            incoming.gateway.as_ref().is_some_and(|gateway| self.settings.any_media_host(gateway));
+        Order {
+            owner: match &number_rule {
+                Some(rule) => OwnerRule::Named(rule.owner.clone()),
+                None => OwnerRule::Default,
+            },
+            persona: number_rule.and_then(|rule| rule.voice_agent.clone()),
+            call: incoming.call,
+            direction: Direction::Inbound,
+            number: incoming.from,
+            dialed: incoming.to,
+            signalling: incoming.source.ip(),
+            any_media_host,
+            dial: None,
+            offer: incoming.offer,
+        }
+    }
+}
+
+impl Handler<PlaceCall> for CallSupervisor {
+    type Result = Result<CallId, Refused>;
+
+    fn handle(&mut self, place: PlaceCall, ctx: &mut Context<Self>) -> Self::Result {
+        let order = self.settings.outbound_order(place)?;
+        let call = order.call.clone();
+        self.admit(order, ctx).map_err(Refused::Admission)?;
+        Ok(call)
+    }
+}
+
+impl Handler<CheckpointTaken> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, taken: CheckpointTaken, _: &mut Context<Self>) {
+        if let Some(live) = self.calls.get_mut(&taken.call).filter(|live| live.epoch == taken.epoch) {
+            live.checkpoint = Some(taken.checkpoint);
+        }
+    }
+}
+
+impl Handler<CallFinished> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, CallFinished { call, epoch, finish, quality }: CallFinished, _: &mut Context<Self>) {
+        if self.calls.get(&call).is_some_and(|live| live.epoch == epoch) {
+            self.guarded(&call, |supervisor| supervisor.end(&call, finish, Some(quality)));
+        }
+    }
+}
+
+impl Handler<SessionGone> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, SessionGone { call, epoch }: SessionGone, _: &mut Context<Self>) {
+        if self.calls.get(&call).is_some_and(|live| live.epoch == epoch) {
+            self.guarded(&call, |supervisor| supervisor.rebuild(&call));
+        }
+    }
+}
+
+impl Handler<RouteLost> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, RouteLost { call }: RouteLost, _: &mut Context<Self>) {
+        self.give_up(&call, "a fault of ours ended the audio of this call");
+    }
+}
+
+impl Handler<EndCall> for CallSupervisor {
+    type Result = bool;
+
+    fn handle(&mut self, EndCall { call, reason }: EndCall, _: &mut Context<Self>) -> bool {
+        let session = self.live_session(&call);
+        session.inspect(|session| session.do_send(HangUp { reason })).is_some()
+    }
+}
+
+impl Handler<CrashSession> for CallSupervisor {
+    type Result = bool;
+
+    fn handle(&mut self, CrashSession { call }: CrashSession, _: &mut Context<Self>) -> bool {
+        self.live_session(&call).inspect(|session| session.do_send(InjectPanic)).is_some()
+    }
+}
+
+impl Handler<PressDigits> for CallSupervisor {
+    type Result = bool;
+
+    fn handle(&mut self, PressDigits { call, digits }: PressDigits, _: &mut Context<Self>) -> bool {
+        let Some(live) = self.calls.get(&call) else { return false };
+        let Some(router) = self.settings.directory.router(live.route.router) else { return false };
+        router.do_send(SendDigits { call, digits });
+        true
+    }
+}
+
+impl Handler<DrainCalls> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: DrainCalls, _: &mut Context<Self>) {
+        self.registry.stop_admitting();
+    }
+}
+
+impl Handler<AskLiveCalls> for CallSupervisor {
+    type Result = MessageResult<AskLiveCalls>;
+
+    fn handle(&mut self, _: AskLiveCalls, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.calls.keys().cloned().collect())
+    }
+}
