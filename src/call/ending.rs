@@ -27,7 +27,13 @@ impl Finish {
             Ending::WeHungUp => Self::new(Outcome::Completed, "we hung up"),
             Ending::FarEndCanceled => Self::new(Outcome::Canceled, "the caller gave up before the answer"),
             Ending::WeCanceled => Self::new(Outcome::Canceled, "we gave up before the answer"),
-            Ending::WeRefused => Self::new(Outcome::Rejected, "we refused the call"),
+            Ending::WeRefused { status: ADDRESS_INCOMPLETE } => {
+                Self::new(Outcome::InvalidNumber, "the number is none that can be dialled")
+            }
+            Ending::WeRefused { status: SERVICE_UNAVAILABLE } => {
+                Self::new(Outcome::RefusedCapacity, "signalling takes no more calls for now")
+            }
+            Ending::WeRefused { .. } => Self::new(Outcome::Rejected, "we refused the call"),
             Ending::NoAnswer => Self::new(Outcome::NoAnswer, "nobody answered in time"),
             Ending::Rejected { status, reason } => {
                 Self::new(outcome_of_status(*status), format!("the far end answered {status} {reason}"))
@@ -50,6 +56,9 @@ impl Finish {
     }
 }
 
+const ADDRESS_INCOMPLETE: u16 = 484;
+const SERVICE_UNAVAILABLE: u16 = 503;
+
 fn outcome_of_status(status: u16) -> Outcome {
     match status {
         401 | 407 => Outcome::TrunkAuth,
@@ -66,6 +75,14 @@ fn outcome_of_status(status: u16) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_we_refuse_ourselves_says_whether_the_number_or_our_room_was_the_reason() {
+        let outcome = |status| Finish::from_ending(&Ending::WeRefused { status }, false).outcome;
+        assert_eq!(outcome(484), Outcome::InvalidNumber);
+        assert_eq!(outcome(503), Outcome::RefusedCapacity);
+        assert_eq!(outcome(480), Outcome::Rejected);
+    }
 
     #[test]
     fn each_refusal_of_the_far_end_has_its_own_name() {

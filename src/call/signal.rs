@@ -25,9 +25,15 @@ pub enum Ending {
     WeHungUp,
     FarEndCanceled,
     WeCanceled,
-    WeRefused,
+    /// Before anybody was dialled, or before we picked up; the status is what SIP has for the reason.
+    WeRefused {
+        status: u16,
+    },
     NoAnswer,
-    Rejected { status: u16, reason: String },
+    Rejected {
+        status: u16,
+        reason: String,
+    },
     Unreachable,
     AuthenticationFailed,
     NeverConfirmed,

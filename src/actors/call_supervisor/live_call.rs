@@ -46,7 +46,8 @@ impl LiveCall {
         settings: &CallSettings,
         entropy: Entropy,
     ) -> Option<SessionParts> {
-        let begin = match (self.epoch, self.checkpoint.take()) {
+        // Kept until the new session sends its own: it may die before that.
+        let begin = match (self.epoch, self.checkpoint.clone()) {
             (_, Some(checkpoint)) => Begin::Again(checkpoint),
             (0, None) => self.first_begin(settings),
             (_, None) => return None,

@@ -70,7 +70,7 @@ fn ending_of(cause: EndCause) -> Ending {
         EndCause::AuthenticationFailed => Ending::AuthenticationFailed,
         EndCause::AckNeverCame => Ending::NeverConfirmed,
         EndCause::DialogLost => Ending::DialogLost,
-        EndCause::Refused { .. } => Ending::WeRefused,
+        EndCause::Refused { status } => Ending::WeRefused { status },
         EndCause::Fault => Ending::Fault,
     }
 }

@@ -86,7 +86,7 @@ fn an_offer_we_cannot_speak_is_refused_without_opening_a_model() {
     play.input(Input::Start { offer: Some(b"v=0\r\nm=audio 4000 RTP/SAVP 0\r\n".to_vec()) });
     assert_eq!(play.asked_of_signalling(), [&SignalCommand::Refuse(Refusal::MediaNotAcceptable)]);
     assert_eq!(play.opened(), []);
-    play.signal(Signal::Ended(Ending::WeRefused));
+    play.signal(Signal::Ended(Ending::WeRefused { status: 488 }));
     assert_eq!(play.outcome(), Outcome::MediaFailed);
 }
 

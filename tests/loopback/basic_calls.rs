@@ -1,0 +1,109 @@
+//! A call that goes well, in both directions, ended by either side (SPEC T2, R5, G1, U1).
+
+use clearline::actors::events::CallEvent;
+use clearline::domain::{Direction, Outcome, Secret, Speaker};
+use clearline::media::wav::Wav;
+
+use crate::far_end::FarEnd;
+use crate::log;
+use crate::world::{ADAS_KEY, ADAS_NUMBER, World, play};
+
+const CALLERS_HZ: f64 = 500.0;
+
+#[test]
+fn a_caller_is_greeted_is_heard_gets_an_answer_and_hangs_up() {
+    play(async {
+        let (world, caller) = (World::usual().await, FarEnd::usual().await);
+        caller.dial(world.sip(), ADAS_NUMBER).await;
+        caller.connected().await;
+        let call = world.news.call_of("ada", 0).await;
+        let marker = world.marker(ADAS_KEY).await;
+        caller.hears(marker, 0).await;
+        world.news.greeted(&call).await;
+        caller.say(CALLERS_HZ, 600);
+        world.model_hears(ADAS_KEY, CALLERS_HZ).await;
+        caller.hears_silence(10).await;
+        caller.hears(marker, caller.packets_so_far()).await;
+        caller.hears_silence(10).await;
+        caller.hang_up().await;
+        let finish = world.news.ended(&call).await;
+        assert_eq!((finish.outcome, finish.reason.as_str()), (Outcome::Completed, "the far end hung up"));
+        let record = world.record(&call).await;
+        assert_eq!((record.direction, record.outcome), (Direction::Inbound, Some(Outcome::Completed)));
+        assert_eq!(record.key_hint, Some(Secret::new(ADAS_KEY).hint()));
+        assert!(record.answered_time.is_some() && record.call_end_time.is_some());
+        let roles: Vec<_> = record.conversation_items.iter().map(|item| item.role).collect();
+        assert!(roles.contains(&Speaker::User) && roles.contains(&Speaker::Assistant), "{record:#?}");
+        world.all_given_back().await;
+        world.close().await;
+    });
+}
+
+#[test]
+fn the_recording_holds_the_caller_on_the_left_and_the_model_on_the_right() {
+    play(async {
+        let (world, caller) = (World::usual().await, FarEnd::usual().await);
+        caller.dial(world.sip(), ADAS_NUMBER).await;
+        let call = world.news.call_of("ada", 0).await;
+        world.news.greeted(&call).await;
+        let marker = world.marker(ADAS_KEY).await;
+        caller.say(CALLERS_HZ, 600);
+        world.session_when(ADAS_KEY, "the caller's turn", |session| session.caller_turns == 1).await;
+        caller.hang_up().await;
+        let file = world.record(&call).await.recording_filename.expect("a recording");
+        let bytes = std::fs::read(file).expect("a readable file");
+        let wav = Wav::parse(&bytes).expect("a WAV file");
+        let (person, model) = (wav.channel(0), wav.channel(1));
+        assert!(marker.heard_in(&model, wav.rate_hz) && !marker.heard_in(&person, wav.rate_hz));
+        let crossings = person.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
+        assert!((290..=300).contains(&crossings), "0.6 s of 500 Hz cross zero 300 times, not {crossings}");
+        world.close().await;
+    });
+}
+
+#[test]
+fn a_dialled_person_is_greeted_and_hung_up_on_by_the_api() {
+    play(async {
+        let callee = FarEnd::usual().await;
+        let world = World::dialling(&callee).await;
+        let call = world.place("+4930123456").await;
+        callee.connected().await;
+        callee.hears(world.marker(ADAS_KEY).await, 0).await;
+        world.news.greeted(&call).await;
+        assert!(world.engine.hang_up(&call, "enough").await);
+        callee.got("BYE").await;
+        let finish = world.news.ended(&call).await;
+        assert_eq!((finish.outcome, finish.reason.as_str()), (Outcome::Completed, "enough"));
+        assert_eq!(world.record(&call).await.direction, Direction::Outbound);
+        let invites = callee.seen.look(|seen| seen.requests("INVITE").count());
+        assert_eq!(invites, 1, "one INVITE, answered at once, is not repeated");
+        world.all_given_back().await;
+        world.close().await;
+    });
+}
+
+#[test]
+fn the_log_tells_a_call_in_the_lines_that_operators_look_for() {
+    play(async {
+        let (world, caller) = (World::usual().await, FarEnd::usual().await);
+        caller.dial(world.sip(), ADAS_NUMBER).await;
+        let call = world.news.call_of("ada", 0).await;
+        world.news.greeted(&call).await;
+        let ssrc = caller.seen.look(|seen| seen.packets[0].ssrc);
+        let port = caller.engine_media().port();
+        log::line_with(&[&format!(
+            "Initializing RTP session {call} with actual port {port} and SSRC {ssrc}"
+        )])
+        .await;
+        log::line_with(&[&format!("Locked RTP session {call} to SSRC ")]).await;
+        log::line_with(&["Greeting played successfully", call.as_str()]).await;
+        log::line_with(&["Retrieved API key for user ada (ID: id-of-ada)"]).await;
+        let short = Secret::new(ADAS_KEY).hint();
+        log::line_with(&[&format!("Using user-specific API key for session {call}: {short}")]).await;
+        assert!(!log::has_line_with("Updating RTP address"));
+        assert!(!log::has_line_with(ADAS_KEY), "a key never reaches the log");
+        assert!(world.news.events_of(&call).iter().any(|event| matches!(event, CallEvent::Ringing)));
+        caller.hang_up().await;
+        world.close().await;
+    });
+}

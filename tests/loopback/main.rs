@@ -1,0 +1,25 @@
+//! The whole engine on real loopback sockets: real SIP, RTP and websockets, a stand-in for the model, and far ends that
+//! are written by hand, so that a misreading of ours is not hidden by the same misreading in a phone of ours.
+//!
+//! Each test builds a [`world::World`] of its own (engine, model, store, range of RTP ports), lets [`far_end::FarEnd`]s
+//! call or be called, and waits for what must happen. Nothing is timed: the only clock is [`watched::SAFETY_LIMIT`],
+//! which turns a hang into a failure that says what never came.
+
+mod far_end;
+mod log;
+mod news;
+mod watched;
+mod world;
+
+mod barge_in;
+mod basic_calls;
+mod crashes;
+mod hold;
+mod hostile;
+mod isolation;
+mod leaks;
+mod limits;
+mod outcomes;
+mod refusals;
+mod stopping;
+mod tools;
