@@ -1,5 +1,7 @@
 //! The composition root: adapters, actors, then HTTP; and the ordered way down. Only it knows everyone.
 
+mod descriptors;
+mod owners;
 mod settings;
 mod start;
 mod stop;
@@ -26,6 +28,8 @@ pub struct Engine {
     arbiters: Vec<Arbiter>,
     http: Http,
     sip_address: SocketAddr,
+    /// Whom the settings give incoming calls to.
+    owners_named: Vec<String>,
     users: Users,
     calls: Calls,
 }

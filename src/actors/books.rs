@@ -48,6 +48,7 @@ impl Books {
 
     fn note(&mut self, call: &CallId, note: Note, ctx: &mut Context<Self>) {
         let Some(page) = self.pages.get_mut(call) else { return };
+        log(call, &note);
         let (event, urgent) = page.take(note);
         if page.dirty {
             let pause = if urgent { Duration::ZERO } else { WRITE_PAUSE };
@@ -177,6 +178,21 @@ impl Page {
         self.record.recording_filename = recording;
         self.dirty = true;
         self.closed = true;
+    }
+}
+
+/// What somebody who follows up a complaint wants to read. What was said stays in the record.
+fn log(call: &CallId, note: &Note) {
+    match note {
+        Note::Ringing => tracing::info!(%call, "ringing"),
+        Note::Answered => tracing::info!(%call, "answered"),
+        Note::Held(held) => tracing::info!(%call, held, "hold changed"),
+        Note::ModelReconnecting => {
+            tracing::warn!(%call, "the model's connection was lost; it is being resumed")
+        }
+        Note::ToolCalled { name } => tracing::info!(%call, %name, "the model calls a tool"),
+        Note::Interrupted => tracing::debug!(%call, "the caller interrupted the model"),
+        Note::GreetingPlayed | Note::Item(_) | Note::Digit(_) | Note::Usage(_) => {}
     }
 }
 

@@ -35,8 +35,9 @@ impl Finish {
             }
             Ending::WeRefused { .. } => Self::new(Outcome::Rejected, "we refused the call"),
             Ending::NoAnswer => Self::new(Outcome::NoAnswer, "nobody answered in time"),
-            Ending::Rejected { status, reason } => {
-                Self::new(outcome_of_status(*status), format!("the far end answered {status} {reason}"))
+            // Its own words may name the number; the status says enough.
+            Ending::Rejected { status, .. } => {
+                Self::new(outcome_of_status(*status), format!("the far end answered {status}"))
             }
             Ending::Unreachable => Self::new(Outcome::Unreachable, "the gateway did not answer"),
             Ending::AuthenticationFailed => {

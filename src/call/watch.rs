@@ -18,7 +18,7 @@ pub struct CallLimits {
 impl Default for CallLimits {
     fn default() -> Self {
         Self {
-            no_rtp: Duration::from_secs(20),
+            no_rtp: Duration::from_secs(30),
             silence: Duration::from_secs(60),
             max_length: Duration::from_secs(3600),
         }

@@ -25,10 +25,11 @@ impl Serve {
             let mut signals =
                 Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
             let engine = Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
+            engine.warn_about_unknown_owners().await;
             tracing::info!(sip = %engine.sip_address(), http = %engine.http_address(), "ready");
             self.reload_keys_until_told_to_stop(&engine, &mut signals).await;
-            tracing::info!("stopping: no new calls, running ones finish");
-            engine.stop(stop_limit).await;
+            tracing::info!("stopping: no new calls, running ones finish; a second signal hangs them up");
+            engine.stop_or_hurry(stop_limit, signals.stop()).await;
             Ok(ExitCode::SUCCESS)
         })
     }

@@ -92,12 +92,9 @@ pub struct ConversationItem {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CallQuality {
-    pub packets_sent: u64,
     pub packets_received: u64,
     pub packets_lost: u64,
     pub packets_late: u64,
-    /// Packets that reached the call's port and were not this call's.
-    pub packets_foreign: u64,
     pub jitter_ms: f64,
     pub round_trip_ms: Option<f64>,
 }

@@ -21,6 +21,7 @@ const SOMEWHERE: &str = "192.0.2.1:9";
 
 /// The address far ends are told: the setting, else the one we listen on, else the interface towards the gateway.
 pub(super) fn advertised_ip(
+    name: &'static str,
     setting: Option<IpAddr>,
     listen: IpAddr,
     towards: Option<SocketAddr>,
@@ -31,7 +32,7 @@ pub(super) fn advertised_ip(
     if !listen.is_unspecified() {
         return Ok(listen);
     }
-    interface_towards(towards).map_err(|_| StartError::NoAddress)
+    interface_towards(towards).map_err(|_| StartError::NoAddress { setting: name })
 }
 
 /// Connecting a UDP socket sends nothing; it only asks the kernel for the way.
@@ -149,4 +150,13 @@ pub(super) fn numbers(settings: &Settings) -> Vec<NumberRule> {
         voice_agent: Some(route.voice_agent.to_string()),
     };
     settings.numbers.iter().map(rule).collect()
+}
+
+/// Everybody whom the settings give incoming calls to.
+pub(super) fn owners_named(settings: &Settings) -> Vec<String> {
+    let mut owners: Vec<_> = settings.numbers.values().map(|route| route.owner.clone()).collect();
+    owners.extend(settings.calls.default_owner_id.as_ref().map(ToString::to_string));
+    owners.sort();
+    owners.dedup();
+    owners
 }

@@ -1,7 +1,7 @@
 //! Up: store and recordings, then the actors from the inside out, then HTTP.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use actix::prelude::*;
@@ -20,7 +20,7 @@ use crate::keys::KeyRing;
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::store::{self, Calls, OpenError, Recordings, Store, Users};
 
-use super::{Engine, settings as derive};
+use super::{Engine, descriptors, settings as derive};
 
 /// Why the engine did not start, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -29,10 +29,15 @@ pub enum StartError {
     SipListen { address: SocketAddr, error: io::Error },
     #[error("http.listen: cannot listen on {address}: {error}; choose another address or stop who has it")]
     HttpListen { address: SocketAddr, error: io::Error },
-    #[error("sip.gateways: the address {address} of gateway {name} cannot be resolved: {error}")]
+    #[error("media.bind: cannot listen on {address}: {error}; name an address of this machine")]
+    MediaBind { address: IpAddr, error: io::Error },
+    #[error(
+        "sip.gateways: the address {address} of gateway {name} cannot be resolved: {error}; check the name, or write \
+         its IP address"
+    )]
     Gateway { name: String, address: String, error: String },
-    #[error("sip.advertise: which address far ends shall be told cannot be found out; set it")]
-    NoAddress,
+    #[error("{setting}: which address far ends shall be told cannot be found out; set it")]
+    NoAddress { setting: &'static str },
     #[error("voice.url: {0}")]
     Model(#[from] EndpointError),
     #[error("store.path: {0}")]
@@ -46,18 +51,20 @@ pub enum StartError {
 impl Engine {
     /// Up; a failure leaves nothing behind but the store's file.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
+        descriptors::raise_limit(settings.calls.max_calls);
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
         let store = open_store(&settings)?;
         let recordings = open_recordings(&settings)?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
+        check_media_bind(&settings)?;
         let towards = gateways.first().map(|gateway| gateway.address);
         let socket = bind_sip(settings.sip.listen)?;
         let sip_address = socket.local_addr().map_err(|error| sip_listen(&settings, error))?;
         let sip_ip = settings.sip.advertise.map(|address| address.ip());
-        let advertised = derive::advertised_ip(sip_ip, sip_address.ip(), towards)?;
+        let advertised = derive::advertised_ip("sip.advertise", sip_ip, sip_address.ip(), towards)?;
         let advertised = settings.sip.advertise.unwrap_or(SocketAddr::new(advertised, sip_address.port()));
-        let media_ip =
-            derive::advertised_ip(settings.media.advertise.or(sip_ip), settings.media.bind, towards)?;
+        let media_ip = settings.media.advertise.or(sip_ip);
+        let media_ip = derive::advertised_ip("media.advertise", media_ip, settings.media.bind, towards)?;
 
         let (directory, events) = (Directory::default(), EventStream::new());
         let readiness = Readiness::starting();
@@ -106,7 +113,8 @@ impl Engine {
         let http = Http::start(settings.http.listen, readiness.clone(), directory.clone())
             .map_err(|error| StartError::HttpListen { address: settings.http.listen, error })?;
         readiness.set_ready();
-        Ok(Self { directory, events, readiness, arbiters, http, sip_address, users, calls })
+        let owners_named = derive::owners_named(&settings);
+        Ok(Self { directory, events, readiness, arbiters, http, sip_address, owners_named, users, calls })
     }
 }
 
@@ -135,6 +143,13 @@ fn open_recordings(settings: &Settings) -> Result<Option<Recordings>, StartError
     let path = &settings.recording.dir;
     let failed = |error| StartError::Recordings { path: path.clone(), error };
     Recordings::start(path).map(Some).map_err(failed)
+}
+
+/// Found out now, not by the first caller.
+fn check_media_bind(settings: &Settings) -> Result<(), StartError> {
+    let address = settings.media.bind;
+    let bound = std::net::UdpSocket::bind(SocketAddr::new(address, 0));
+    bound.map(drop).map_err(|error| StartError::MediaBind { address, error })
 }
 
 fn bind_sip(address: SocketAddr) -> Result<std::net::UdpSocket, StartError> {

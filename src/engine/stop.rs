@@ -1,5 +1,6 @@
 //! Down, in order: nothing new comes in, running calls finish, what they left is written, then the lights go out.
 
+use std::future::pending;
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
@@ -24,6 +25,11 @@ const HTTP_LIMIT: Duration = Duration::from_secs(5);
 impl Engine {
     /// `calls_limit`: how long running calls may go on.
     pub async fn stop(self, calls_limit: Duration) {
+        self.stop_or_hurry(calls_limit, pending()).await;
+    }
+
+    /// As [`Engine::stop`]; once `hurry` comes, running calls are hung up at once. Nothing that was recorded is lost.
+    pub async fn stop_or_hurry(self, calls_limit: Duration, hurry: impl Future<Output = ()>) {
         self.readiness.set_stopping();
         if let Some(supervisor) = self.directory.supervisor() {
             // An engine that is half gone already has nothing to drain.
@@ -32,7 +38,11 @@ impl Engine {
         if let Some(sip) = self.directory.sip() {
             sip.send(DrainSignalling).await.ok();
         }
-        if !self.calls_end_before(clock::now() + calls_limit).await {
+        let all_ended = tokio::select! {
+            all_ended = self.calls_end_before(clock::now() + calls_limit) => all_ended,
+            () = hurry => self.live_calls().await.is_empty(),
+        };
+        if !all_ended {
             self.end_all_calls().await;
             self.calls_end_before(clock::now() + HANG_UP_LIMIT).await;
         }

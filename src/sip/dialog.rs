@@ -92,6 +92,14 @@ impl Dialog {
         request.headers.call_id() == Some(&self.call_id) && from_tag == self.remote_tag()
     }
 
+    /// The hosts a dialog has a right to be spoken from: where it came from, its Contact, its Record-Route. Tags are
+    /// secret, but not from everybody on the way.
+    pub fn is_spoken_from(&self, host: IpAddr) -> bool {
+        let hops = self.route_set.iter().map(|route| &route.uri).chain([&self.remote_target]);
+        let mut named = hops.filter_map(socket_address).map(|address| address.ip());
+        self.peer.ip().to_canonical() == host.to_canonical() || named.any(|ip| ip == host.to_canonical())
+    }
+
     /// Takes the number of an arriving request; false when it is out of order (§12.2.2).
     pub fn accept_cseq(&mut self, number: u32) -> bool {
         let is_newer = self.remote_cseq.is_none_or(|held| number > held);

@@ -163,7 +163,7 @@ fn ending_of(cause: &EndCause) -> Ending {
         EndCause::LocalBye => Ending::WeHungUp,
         EndCause::RemoteCancel => Ending::FarEndCanceled,
         EndCause::LocalCancel => Ending::WeCanceled,
-        EndCause::Refused { .. } => Ending::WeRefused,
+        EndCause::Refused { status } => Ending::WeRefused { status: *status },
         EndCause::NoAnswer => Ending::NoAnswer,
         EndCause::Rejected { status, reason } => Ending::Rejected { status: *status, reason: reason.clone() },
         EndCause::Unreachable | EndCause::AuthenticationFailed => Ending::Unreachable,

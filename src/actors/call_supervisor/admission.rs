@@ -221,7 +221,9 @@ async fn find_owner(settings: &CallSettings, rule: &OwnerRule) -> Result<User, R
     if !owner.may_own_calls() {
         return Err(Refused::OwnerMayNotCall(wanted.clone()));
     }
-    tracing::info!("Retrieved API key for user {} (ID: {})", owner.name, owner.id);
+    if owner.google_api_key.is_some() {
+        tracing::info!("Retrieved API key for user {} (ID: {})", owner.name, owner.id);
+    }
     Ok(owner)
 }
 

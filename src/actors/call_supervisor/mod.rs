@@ -75,6 +75,8 @@ impl CallSupervisor {
 
     fn begin(&mut self, order: Order, prepared: Prepared) {
         let call = order.call.clone();
+        let (number, owner) = (&order.number, &prepared.owner.name);
+        tracing::info!(%call, direction = ?order.direction, %number, %owner, "call begins");
         count(match order.direction {
             Direction::Inbound => Counter::CallsInbound,
             Direction::Outbound => Counter::CallsOutbound,

@@ -34,6 +34,10 @@ pub struct OpenedRoute {
 pub enum RouteRefused {
     #[error("no free RTP port between {first} and {last}; widen media.port_min/port_max or hold fewer calls")]
     NoPort { first: u16, last: u16 },
+    #[error(
+        "this process may open no more files; raise its limit (ulimit -n, LimitNOFILE) or hold fewer calls"
+    )]
+    NoDescriptors,
     #[error(transparent)]
     Unusable(OpenError),
     #[error("the audio router is not running")]

@@ -158,6 +158,10 @@ impl UdpRouter {
             self.resting.retain(|(resting, _)| *resting != port);
             match PortPair::open(self.settings.bind, port) {
                 Ok(sockets) => return Ok((port, sockets)),
+                Err(error) if sockets::is_out_of_descriptors(&error) => {
+                    self.table.abandon_port(port, now);
+                    return Err(RouteRefused::NoDescriptors);
+                }
                 Err(error) => {
                     tracing::warn!(port, %error, "an RTP port cannot be opened; trying the next");
                     self.table.abandon_port(port, now);

@@ -3,6 +3,8 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+use rustix::io::Errno;
+
 /// A route drains at most this many packets in one step; the kernel's buffer is the queue behind it.
 pub(super) const PACKETS_PER_STEP_MAX: usize = 32;
 /// The largest datagram that is read whole; RTP audio stays far below.
@@ -30,6 +32,11 @@ impl PortPair {
         receive(&self.rtp, buffer, &mut take);
         receive(&self.rtcp, buffer, &mut take);
     }
+}
+
+/// Another port would fail just the same.
+pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Hands over what waits in the socket, at most [`PACKETS_PER_STEP_MAX`] datagrams.

@@ -149,7 +149,9 @@ impl Endpoint {
     fn call_of_dialog(&mut self, arrival: &Arrival, local_tag: &str) -> Option<CallId> {
         let call = self.dialogs.get(local_tag)?;
         let dialog = self.calls.get_mut(call)?.dialog_mut()?;
-        dialog.owns(&arrival.request).then(|| call.clone())
+        let source = arrival.source.ip();
+        let may_speak = dialog.is_spoken_from(source) || self.config.trusts(source);
+        (may_speak && dialog.owns(&arrival.request)).then(|| call.clone())
     }
 
     fn is_in_order(&mut self, call: &CallId, arrival: &Arrival) -> bool {

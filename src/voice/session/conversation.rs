@@ -280,8 +280,7 @@ impl VoiceSession {
     pub(super) fn greet_if_due(&mut self) {
         let due = self.answered && self.begun_fresh && !self.turn.ever_heard && !self.turn.awaited;
         if let Some(greeting) = self.config.greeting.as_deref().filter(|_| due && self.uplink_open()) {
-            let request =
-                format!("(The call is connected. Greet the caller now, with these words: {greeting})");
+            let request = format!("(The call is connected. Speak first, now, as follows: {greeting})");
             self.request_speech(&request);
         }
     }

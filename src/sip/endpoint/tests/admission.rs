@@ -201,3 +201,14 @@ fn a_draining_endpoint_refuses_calls_and_options_but_keeps_its_calls() {
     assert_eq!(solo.sent(), ["200 BYE"]);
     assert_eq!(solo.cause(), EndCause::RemoteBye);
 }
+
+#[test]
+fn who_overheard_a_dialogs_tags_can_neither_change_nor_end_it_from_elsewhere() {
+    let (mut solo, tag) = established();
+    solo.receive_from(STRANGER, &request("INVITE", 50, &tag, "", OFFER));
+    solo.receive_from(STRANGER, &request("BYE", 51, &tag, "", ""));
+    assert_eq!(solo.sent(), ["481 INVITE", "481 BYE"]);
+    assert_eq!(solo.events(), []);
+    solo.receive(&request("BYE", 2, &tag, "", ""));
+    assert_eq!(solo.sent(), ["200 BYE"]);
+}
