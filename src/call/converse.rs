@@ -98,8 +98,9 @@ impl CallMachine {
 
     pub(super) fn on_words(&mut self, speaker: Speaker, words: Fragment, now: Instant) {
         self.with_watch(|watch| watch.speech_heard(now));
-        if speaker == Speaker::Caller && self.talk.caller_spoke() {
-            self.durable_change = true;
+        // Words are closed late, when the answer to them may be over: only new ones wait for it.
+        if speaker == Speaker::Caller && !words.finished {
+            self.durable_change |= self.talk.caller_spoke();
         }
         if words.finished {
             let Fragment { text, interrupted, .. } = words;

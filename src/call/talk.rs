@@ -70,7 +70,7 @@ impl Talk {
 
     /// True when this began the wait for an answer; late words of a question that is being answered do not.
     pub(super) fn caller_spoke(&mut self) -> bool {
-        !self.generating && !std::mem::replace(&mut self.awaited, !self.generating)
+        !self.generating && !std::mem::replace(&mut self.awaited, true)
     }
 
     pub(super) fn turn_over(&mut self, now: Instant) {

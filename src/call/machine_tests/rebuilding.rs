@@ -66,6 +66,7 @@ fn a_model_that_was_speaking_when_the_session_died_is_asked_to_carry_on() {
     let mut answered = Play::greeted();
     answered.model(VoiceEvent::CallerSaid(words("When do you", false)));
     answered.speak(SECOND);
+    answered.model(VoiceEvent::CallerSaid(words("When do you", true)));
     answered.rebuild();
     let mut quiet = Play::greeted();
     quiet.rebuild();
