@@ -85,6 +85,19 @@ fn a_call_that_is_hung_up_while_it_rings_is_cancelled() {
 }
 
 #[test]
+fn a_call_that_is_hung_up_before_it_is_dialled_reaches_nobody() {
+    play(async {
+        let callee = FarEnd::usual().await;
+        let world = World::dialling(&callee).await;
+        let call = world.place("+4930123456").await;
+        assert!(world.engine.hang_up(&call, "changed our mind at once").await);
+        ends_as(&world, &call, Outcome::Canceled).await;
+        assert_eq!(callee.seen.look(|seen| seen.messages.len()), 0);
+        world.close().await;
+    });
+}
+
+#[test]
 fn a_gateway_that_does_not_answer_is_unreachable() {
     play(async {
         let silent = socket("127.0.0.1:0").await;

@@ -100,6 +100,10 @@ impl Handler<EndCall> for CallSupervisor {
     type Result = bool;
 
     fn handle(&mut self, EndCall { call, reason }: EndCall, _: &mut Context<Self>) -> bool {
+        if let Some(hung_up) = self.preparing.get_mut(&call) {
+            hung_up.get_or_insert(reason);
+            return true;
+        }
         let session = self.live_session(&call);
         session.inspect(|session| session.do_send(HangUp { reason })).is_some()
     }
@@ -136,6 +140,6 @@ impl Handler<AskLiveCalls> for CallSupervisor {
     type Result = MessageResult<AskLiveCalls>;
 
     fn handle(&mut self, _: AskLiveCalls, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.calls.keys().cloned().collect())
+        MessageResult(self.calls.keys().chain(self.preparing.keys()).cloned().collect())
     }
 }

@@ -44,6 +44,8 @@ const RETRY_AFTER_FULL: Duration = Duration::from_secs(5);
 pub struct CallSupervisor {
     registry: Registry,
     calls: HashMap<CallId, LiveCall>,
+    /// Admitted calls that are still being given what they need; with a reason once somebody has hung up already.
+    preparing: HashMap<CallId, Option<String>>,
     arbiters: Vec<ArbiterHandle>,
     calls_begun: usize,
     settings: Rc<CallSettings>,
@@ -56,6 +58,7 @@ impl CallSupervisor {
         Self {
             registry,
             calls: HashMap::new(),
+            preparing: HashMap::new(),
             arbiters,
             calls_begun: 0,
             settings: Rc::new(settings),
@@ -73,7 +76,8 @@ impl CallSupervisor {
         }
     }
 
-    fn begin(&mut self, order: Order, prepared: Prepared) {
+    /// The call has all it needs. Whoever hung up meanwhile is not dialled, and nobody is answered.
+    fn begin(&mut self, order: Order, prepared: Prepared, hung_up: Option<String>) {
         let call = order.call.clone();
         let (number, owner) = (&order.number, &prepared.owner.name);
         tracing::info!(%call, direction = ?order.direction, %number, %owner, "call begins");
@@ -101,7 +105,10 @@ impl CallSupervisor {
         }
         self.calls_begun += 1;
         self.calls.insert(call.clone(), LiveCall::new(order, prepared, self.calls_begun));
-        self.start_session(&call);
+        match hung_up {
+            Some(reason) => self.end_by_force(&call, Finish::new(Outcome::Canceled, reason)),
+            None => self.start_session(&call),
+        }
     }
 
     fn refuse(&mut self, order: &Order, refused: &Refused) {
@@ -141,11 +148,16 @@ impl CallSupervisor {
 
     /// The session died too often, or too early: the far end gets its BYE, the books an honest outcome.
     fn give_up(&mut self, call: &CallId, reason: &str) {
+        self.end_by_force(call, Finish::new(Outcome::EngineLost, reason));
+    }
+
+    /// Ends a call that has no session to end it.
+    fn end_by_force(&mut self, call: &CallId, finish: Finish) {
         if let Some(sip) = self.settings.directory.sip() {
             let command = crate::call::SignalCommand::HangUp;
             sip.do_send(PerformSignal { call: call.clone(), command });
         }
-        self.end(call, Finish::new(Outcome::EngineLost, reason), None);
+        self.end(call, finish, None);
     }
 
     /// Everything the call held goes back, once.
@@ -171,11 +183,13 @@ impl CallSupervisor {
 
     fn admit(&mut self, order: Order, ctx: &mut Context<Self>) -> Result<(), AdmissionRefused> {
         self.registry.admit(order.call.clone(), order.direction)?;
+        self.preparing.insert(order.call.clone(), None);
         let preparing = admission::prepare(self.settings.clone(), order);
         ctx.spawn(preparing.into_actor(self).map(|(order, prepared), supervisor, _| {
             let call = order.call.clone();
+            let hung_up = supervisor.preparing.remove(&call).flatten();
             supervisor.guarded(&call, |supervisor| match prepared {
-                Ok(prepared) => supervisor.begin(order, prepared),
+                Ok(prepared) => supervisor.begin(order, prepared, hung_up),
                 Err(refused) => supervisor.refuse(&order, &refused),
             });
         }));
