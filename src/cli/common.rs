@@ -12,6 +12,8 @@ use crate::telemetry;
 
 const DID_NOT_WORK: u8 = 1;
 const WRONG_ARGUMENTS: u8 = 2;
+/// What shells give a command that was interrupted.
+const INTERRUPTED: u8 = 130;
 
 /// Where the settings come from: command line, environment, `.env`, TOML, in this order.
 #[derive(Args)]
@@ -71,6 +73,11 @@ pub(super) struct Failure {
 impl Failure {
     pub(super) fn new(text: impl Into<String>) -> Self {
         Self { code: DID_NOT_WORK, text: text.into() }
+    }
+
+    /// The person, or the system, told the command to stop.
+    pub(super) fn interrupted() -> Self {
+        Self { code: INTERRUPTED, text: "stopped before the end".into() }
     }
 
     pub(super) fn cannot(what: impl fmt::Display, error: impl fmt::Display) -> Self {

@@ -4,6 +4,7 @@
 //! softphones. Ada dials in; Ben is dialled. [`stage`] builds it, [`play`] lets the two calls happen, [`verdict`]
 //! measures what each of the four ends heard, [`report`] writes the folder and the last lines.
 
+mod folder;
 mod play;
 mod report;
 mod stage;
@@ -16,11 +17,11 @@ use std::time::Duration;
 use clap::Args;
 use tokio::time::timeout;
 
-use crate::clock;
-
 use super::CommandResult;
 use super::common::{Failure, start_logging};
 
+use super::signals::Signals;
+use folder::Folder;
 use play::Screen;
 use stage::Stage;
 
@@ -50,13 +51,24 @@ impl Demo {
 
     async fn perform(self) -> CommandResult {
         start_logging(&quiet())?;
-        let folder = self.dir.clone().unwrap_or_else(default_folder);
+        let mut signals = Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
+        let folder = Folder::open(self.dir.as_deref())?;
         let screen = Screen::new(!self.json);
-        screen.title(&folder);
-        let mut stage = Stage::build(&folder).await?;
-        let show = timeout(LONGEST_SHOW, play::both_calls(&mut stage, &screen, self.crash)).await;
-        let calls =
-            show.map_err(|_| Failure::new("the calls did not end in time; see the lines above"))??;
+        screen.title(&folder.path);
+        let mut stage = Stage::build(folder.engine()).await?;
+        let calls = tokio::select! {
+            show = timeout(LONGEST_SHOW, play::both_calls(&mut stage, &screen, self.crash)) => {
+                show.unwrap_or_else(|_| Err(Failure::new("the calls did not end in time; see the lines above")))
+            }
+            () = signals.stop() => Err(Failure::interrupted()),
+        };
+        let calls = match calls {
+            Ok(calls) => calls,
+            Err(failure) => {
+                stage.strike().await;
+                return Err(failure);
+            }
+        };
         let report = report::write(&stage, &folder, calls).await?;
         stage.strike().await;
         report.show(&screen, self.json)?;
@@ -67,10 +79,4 @@ impl Demo {
 /// The live view tells the story; the log only what went wrong.
 fn quiet() -> crate::config::Log {
     crate::config::Log { level: crate::config::LogLevel::Error, ..Default::default() }
-}
-
-fn default_folder() -> PathBuf {
-    let stamp = clock::unix_time().to_string();
-    let digits: String = stamp.chars().filter(char::is_ascii_digit).take(14).collect();
-    PathBuf::from(format!("demo-{digits}"))
 }

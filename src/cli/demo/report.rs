@@ -10,6 +10,7 @@ use crate::domain::{CallRecord, Outcome, Speaker};
 use crate::sandbox::phone::Tape;
 
 use super::super::common::{Failure, say};
+use super::folder::Folder;
 use super::play::{BothCalls, Played, Screen};
 use super::stage::{Person, Stage};
 use super::verdict::Verdict;
@@ -37,7 +38,7 @@ struct CallReport {
 }
 
 /// Gathers both calls' files under names a person understands.
-pub(super) async fn write(stage: &Stage, folder: &Path, mut played: BothCalls) -> Result<Report, Failure> {
+pub(super) async fn write(stage: &Stage, folder: &Folder, mut played: BothCalls) -> Result<Report, Failure> {
     let mut calls = Vec::new();
     let (ada, ben) = (&stage.ada, &stage.ben);
     let people = [(ada, ben, stage.adas_phone.tape()), (ben, ada, stage.bens_phone.tape())];
@@ -53,7 +54,7 @@ pub(super) async fn write(stage: &Stage, folder: &Path, mut played: BothCalls) -
 
 async fn report_call(
     stage: &Stage,
-    folder: &Path,
+    folder: &Folder,
     person: &Person,
     other: &Person,
     tape: &Tape,
@@ -62,9 +63,9 @@ async fn report_call(
     let record = stage.engine.calls().get(&played.call).await;
     let record = record.map_err(|error| Failure::cannot("read the call's record", error))?;
     let text = record.as_ref().map(transcript_text).unwrap_or_default();
-    let transcript = folder.join(format!("{}.txt", person.name));
+    let (wav, transcript) = folder.free_names(person.name);
     fs::write(&transcript, &text).map_err(|error| Failure::cannot("write a transcript", error))?;
-    let recording = played.recording.map(|made| rename(&made, &folder.join(format!("{}.wav", person.name))));
+    let recording = played.recording.map(|made| rename(&made, &wav));
     let verdict = Verdict::of(person, other, tape, &stage.model.sessions());
     Ok(CallReport {
         call_id: played.call.to_string(),

@@ -38,8 +38,6 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn build(folder: &Path) -> Result<Self, Failure> {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Failure::cannot(format!("make the folder {}", folder.display()), error))?;
         let model = ModelServer::start(ModelSettings::default())
             .await
             .map_err(|error| Failure::cannot("start the stand-in model", error))?;
