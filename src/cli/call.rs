@@ -1,6 +1,8 @@
 //! `clearline call`: places calls through the configured gateway and shows how they go.
 
 use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -11,8 +13,9 @@ use crate::actors::call_supervisor::PlaceCall;
 use crate::actors::events::{CallEvent, EngineEvent};
 use crate::call::Finish;
 use crate::clock;
+use crate::config::Settings;
 use crate::domain::{CallId, GatewayId, Outcome};
-use crate::engine::Engine;
+use crate::engine::{Engine, StartError};
 
 use super::CommandResult;
 use super::common::{Failure, SettingsArguments, say, start_logging};
@@ -92,9 +95,9 @@ impl Call {
 }
 
 impl Call {
-    async fn place_all(self, settings: crate::config::Settings) -> CommandResult {
+    async fn place_all(self, settings: Settings) -> CommandResult {
         let stop_limit = settings.calls.stop_limit();
-        let engine = Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
+        let engine = start_engine(settings)?;
         let mut news = engine.events().listen();
         let mut progress = Progress::default();
         let mut signals = Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
@@ -195,6 +198,29 @@ impl Call {
         }
         Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// An engine that serves with the same settings has the SIP port; then any other is as good for calling out.
+fn start_engine(mut settings: Settings) -> Result<Engine, Failure> {
+    let started = match Engine::start(settings.clone()) {
+        Err(StartError::SipListen { address, error }) if error.kind() == io::ErrorKind::AddrInUse => {
+            tell_other_port(address);
+            settings.sip.listen.set_port(0);
+            if let Some(advertise) = &mut settings.sip.advertise {
+                advertise.set_port(0);
+            }
+            Engine::start(settings)
+        }
+        started => started,
+    };
+    started.map_err(|error| Failure::new(error.to_string()))
+}
+
+#[expect(clippy::print_stderr, reason = "a note for the person who typed the command")]
+fn tell_other_port(taken: SocketAddr) {
+    eprintln!(
+        "clearline: sip.listen {taken} is in use, probably by `clearline serve`; calling from another port"
+    );
 }
 
 /// Some news were lost because we were slow: what ended meanwhile stands in the books.

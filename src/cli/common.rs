@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -91,10 +92,14 @@ impl Failure {
     }
 }
 
-/// A line for the person (or script) that runs the command.
-#[expect(clippy::print_stdout, reason = "this is where a command speaks to its user")]
+/// A line for the person (or script) that runs the command. A closed pipe is no failure: nobody listens any more.
 pub(super) fn say(line: impl fmt::Display) {
-    println!("{line}");
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Failure::cannot("write to standard output", error).report();
+        }
+        Ok(()) | Err(_) => {}
+    }
 }
 
 impl fmt::Display for Failure {

@@ -1,5 +1,9 @@
 //! `clearline user`: the people whose calls these are.
 
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -30,7 +34,8 @@ enum Action {
 
 #[derive(Args)]
 struct Add {
-    /// The log-in name; no two users share one
+    /// The log-in name, 1 to 64 characters; no two users share one
+    #[arg(value_parser = parse_name)]
     name: String,
     #[arg(long, value_enum, default_value_t = NewRole::Admin)]
     role: NewRole,
@@ -81,6 +86,9 @@ impl Add {
     async fn run(self) -> CommandResult {
         let settings = self.settings.load()?;
         let users = open_users(&settings)?;
+        // Which key is free is read first and taken later; until then no other command may take it.
+        let _only_one = lock_beside(&settings.store.path)
+            .map_err(|error| Failure::cannot("lock the users of store.path", error))?;
         let tenant = match &self.admin {
             Some(admin) => Some(find_admin(&users, admin).await?),
             None => None,
@@ -126,6 +134,33 @@ pub(super) async fn add_user(
         store_failed(error)
     })?;
     Ok(user)
+}
+
+/// Held until the file is dropped, also by the end of the process. It waits for whoever holds it.
+fn lock_beside(store: &Path) -> io::Result<File> {
+    let mut name = store.as_os_str().to_owned();
+    name.push("-users.lock");
+    let mut options = OpenOptions::new();
+    let file = options.create(true).truncate(false).write(true).mode(LOCK_MODE).open(name)?;
+    file.lock()?;
+    Ok(file)
+}
+
+const LOCK_MODE: u32 = 0o600;
+const NAME_CHARACTERS_MAX: usize = 64;
+
+/// A name must be readable in a line of a list, and typed again as it is shown.
+fn parse_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.trim() != text {
+        return Err("a name is not empty and has no blanks before or behind it".into());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("a name has no line breaks or other control characters".into());
+    }
+    if text.chars().count() > NAME_CHARACTERS_MAX {
+        return Err(format!("a name has at most {NAME_CHARACTERS_MAX} characters"));
+    }
+    Ok(text.to_owned())
 }
 
 async fn find_admin(users: &Users, name: &str) -> Result<TenantId, Failure> {

@@ -62,7 +62,9 @@ impl Engine {
         let sip_address = socket.local_addr().map_err(|error| sip_listen(&settings, error))?;
         let sip_ip = settings.sip.advertise.map(|address| address.ip());
         let advertised = derive::advertised_ip("sip.advertise", sip_ip, sip_address.ip(), towards)?;
-        let advertised = settings.sip.advertise.unwrap_or(SocketAddr::new(advertised, sip_address.port()));
+        // Port 0 stands for the one we really listen on.
+        let sip_port = settings.sip.advertise.map(|address| address.port()).filter(|port| *port != 0);
+        let advertised = SocketAddr::new(advertised, sip_port.unwrap_or(sip_address.port()));
         let media_ip = settings.media.advertise.or(sip_ip);
         let media_ip = derive::advertised_ip("media.advertise", media_ip, settings.media.bind, towards)?;
 

@@ -4,8 +4,9 @@
 //! header is written anew with every block, so a file that is cut off by a crash can still be read to its last second.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -20,6 +21,9 @@ use crate::media::wav;
 /// Blocks that may wait for the disk: some seconds of hundreds of calls.
 const QUEUE_BLOCKS_MAX: usize = 2_048;
 const CHANNELS: u16 = 2;
+/// What people said on the telephone is for the engine's user alone.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
 
 /// The door to the writer thread; cheap to clone. The thread ends with its last door.
 #[derive(Debug, Clone)]
@@ -46,9 +50,9 @@ enum Job {
 pub struct RecordingDropped;
 
 impl Recordings {
-    /// Makes the folder if it is missing and starts the writer.
+    /// Makes the folder if it is missing, for its owner alone, and starts the writer.
     pub fn start(folder: &Path) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
         let (queue, jobs) = sync_channel(QUEUE_BLOCKS_MAX);
         let writer = Writer { folder: folder.to_owned(), files: HashMap::new() };
         thread::Builder::new().name("recordings".into()).spawn(move || writer.run(&jobs))?;
@@ -127,7 +131,8 @@ impl Open {
     /// An existing file is continued: the call is the same, its session was rebuilt.
     fn create(folder: &Path, call: &CallId) -> io::Result<Self> {
         let path = folder.join(format!("{call}.wav"));
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+        let mut options = OpenOptions::new();
+        let file = options.create(true).truncate(false).write(true).mode(FILE_MODE).open(&path)?;
         let data_bytes = file.metadata()?.len().saturating_sub(wav::HEADER_BYTES as u64);
         Ok(Self { file, path, data_bytes })
     }
@@ -146,6 +151,9 @@ impl Open {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::media::wav::Wav;
 
@@ -166,6 +174,18 @@ mod tests {
         let left = wav.channel(0);
         assert_eq!(left.len(), 3 * 8_000);
         assert_eq!((left[7_999], left[8_000], left[16_000]), (1, 0, 3));
+    }
+
+    #[tokio::test]
+    async fn a_recording_and_its_folder_belong_to_their_user_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("recordings");
+        let recordings = Recordings::start(&folder).unwrap();
+        let call = CallId::new("call");
+        recordings.sink(&call).append(block(0, 1)).unwrap();
+        let path = recordings.finish(&call).await.unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&folder), mode(Path::new(&path))), (0o700, 0o600));
     }
 
     #[tokio::test]
