@@ -1,6 +1,6 @@
 //! Where the demo's files go: nothing that is there already is touched, and the engine's own files do not stay.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -35,14 +35,22 @@ impl Folder {
         &self.engine
     }
 
-    /// Names for a person's recording and transcript that nobody has yet.
-    pub(super) fn free_names(&self, person: &str) -> (PathBuf, PathBuf) {
-        let names = |number: u32| {
+    /// Names for a person's recording and transcript that nobody has yet; the transcript is made, which claims both
+    /// against a demo that ends at the same moment.
+    pub(super) fn claim_names(&self, person: &str) -> io::Result<(PathBuf, PathBuf)> {
+        for number in 1..NUMBERS_TRIED_MAX {
             let stem = if number == 1 { person.to_owned() } else { format!("{person}-{number}") };
-            (self.path.join(format!("{stem}.wav")), self.path.join(format!("{stem}.txt")))
-        };
-        let is_free = |(wav, txt): &(PathBuf, PathBuf)| !wav.exists() && !txt.exists();
-        (1..NUMBERS_TRIED_MAX).map(names).find(is_free).unwrap_or_else(|| names(NUMBERS_TRIED_MAX))
+            let (wav, txt) = (self.path.join(format!("{stem}.wav")), self.path.join(format!("{stem}.txt")));
+            if wav.exists() {
+                continue;
+            }
+            match File::create_new(&txt) {
+                Ok(_) => return Ok((wav, txt)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 }
 
@@ -81,12 +89,12 @@ mod tests {
     fn a_second_demo_in_one_folder_touches_nothing_of_the_first() {
         let outer = tempfile::tempdir().unwrap();
         let first = Folder::open(Some(outer.path())).unwrap();
-        let (wav, _) = first.free_names("ada");
-        fs::write(&wav, "precious").unwrap();
+        fs::write(outer.path().join("ada.wav"), "precious").unwrap();
         let second = Folder::open(Some(outer.path())).unwrap();
         assert_ne!(first.engine(), second.engine());
-        assert_eq!(second.free_names("ada").0, outer.path().join("ada-2.wav"));
+        assert_eq!(first.claim_names("ada").unwrap().0, outer.path().join("ada-2.wav"));
+        assert_eq!(second.claim_names("ada").unwrap().0, outer.path().join("ada-3.wav"));
         drop((first, second));
-        assert_eq!(fs::read_dir(outer.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(outer.path()).unwrap().count(), 3, "a recording and two claims");
     }
 }

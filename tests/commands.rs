@@ -1,0 +1,106 @@
+//! The binary as a person or a script uses it: exit codes, texts, and the demo from end to end.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use clearline::media::wav::Wav;
+use serde_json::Value;
+
+fn clearline(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clearline"));
+    command.args(arguments).envs(environment.iter().copied()).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("a command speaks UTF-8")
+}
+
+fn add_user(store: &Path, name: &str, keys: &[(&str, &str)]) -> Output {
+    let store = format!("store.path={}", store.display());
+    clearline(&["user", "add", name, "--json", "--set", &store], keys)
+}
+
+fn key_hint(added: &Output) -> String {
+    let users: Value = serde_json::from_slice(&added.stdout).expect("--json prints one document");
+    users[0]["key_hint"].as_str().expect("the pool has keys for everybody").to_owned()
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_its_cure_and_ends_with_2() {
+    let refused = clearline(&["serve", "--set", "sip.lisen=127.0.0.1:5070"], &[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("did you mean sip.listen"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn two_users_do_not_share_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("clearline.db");
+    let key = [("GOOGLE_API_KEY", "AIza-a-key-of-the-tests-0001")];
+    assert!(add_user(&store, "mira", &key).status.success());
+    let again = add_user(&store, "mira", &key);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("choose another name"), "{}", text(&again.stderr));
+    let blank = add_user(&store, " ", &key);
+    assert_eq!(blank.status.code(), Some(2));
+}
+
+#[test]
+fn users_who_are_added_at_the_same_moment_get_different_keys_while_there_are_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("clearline.db");
+    let keys = [
+        ("GOOGLE_API_KEY", "AIza-a-key-of-the-tests-0001"),
+        ("GOOGLE_API_KEY_2", "AIza-a-key-of-the-tests-0002"),
+        ("GOOGLE_API_KEY_3", "AIza-a-key-of-the-tests-0003"),
+        ("GOOGLE_API_KEY_4", "AIza-a-key-of-the-tests-0004"),
+    ];
+    let mut hints: Vec<String> = std::thread::scope(|scope| {
+        let add = |number: usize| {
+            let store = &store;
+            scope.spawn(move || key_hint(&add_user(store, &format!("user-{number}"), &keys)))
+        };
+        let adding: Vec<_> = (0..keys.len()).map(add).collect();
+        adding.into_iter().map(|user| user.join().expect("adding a user ends")).collect()
+    });
+    hints.sort();
+    hints.dedup();
+    assert_eq!(hints.len(), keys.len(), "{hints:?}");
+}
+
+#[test]
+fn two_demos_into_one_folder_both_hold_and_leave_a_recording_of_each_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap().to_owned();
+    let demo = || clearline(&["demo", "--json", "--dir", &path], &[]);
+    let outputs = std::thread::scope(|scope| {
+        let other = scope.spawn(demo);
+        [demo(), other.join().expect("a demo ends")]
+    });
+    let mut recordings = Vec::new();
+    for output in outputs {
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let report: Value = serde_json::from_slice(&output.stdout).expect("--json prints one document");
+        assert_eq!(report["ok"], true, "{report}");
+        for call in report["calls"].as_array().expect("there are calls") {
+            assert_eq!(
+                (&call["heard_own"], &call["heard_foreign"]),
+                (&true.into(), &false.into()),
+                "{report}"
+            );
+            recordings.push(call["recording"].as_str().expect("calls are recorded").to_owned());
+        }
+    }
+    recordings.sort();
+    recordings.dedup();
+    assert_eq!(recordings.len(), 4, "nothing is overwritten: {recordings:?}");
+    for recording in recordings {
+        let wav = Wav::parse(&std::fs::read(recording).unwrap()).unwrap();
+        assert_eq!((wav.channels, wav.rate_hz), (2, 8_000));
+        assert!(wav.channel(0).iter().any(|&sample| sample.abs() > 3_000), "the person is on the left");
+        assert!(wav.channel(1).iter().any(|&sample| sample.abs() > 3_000), "the model is on the right");
+    }
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 8, "two recordings and two transcripts of each demo, and no database: {left:?}");
+}
