@@ -109,7 +109,7 @@ impl Model {
             let handle = format!("handle-{}-{}", self.call, self.connections);
             let update = json!({ "newHandle": handle, "resumable": true });
             self.say_json(now + SETUP, &json!({ "sessionResumptionUpdate": update }));
-        } else if text.contains("Greet the caller now") {
+        } else if text.contains("Speak first, now") {
             self.greetings += 1;
             self.speak(TURN_CHUNKS, now);
         } else if message.get("toolResponse").is_some() {

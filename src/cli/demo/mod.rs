@@ -23,6 +23,7 @@ use super::common::{Failure, start_logging};
 use super::signals::Signals;
 use folder::Folder;
 use play::Screen;
+use report::Report;
 use stage::Stage;
 
 /// Both calls together take some fifteen seconds.
@@ -56,23 +57,22 @@ impl Demo {
         let screen = Screen::new(!self.json);
         screen.title(&folder.path);
         let mut stage = Stage::build(folder.engine()).await?;
-        let calls = tokio::select! {
-            show = timeout(LONGEST_SHOW, play::both_calls(&mut stage, &screen, self.crash)) => {
-                show.unwrap_or_else(|_| Err(Failure::new("the calls did not end in time; see the lines above")))
-            }
+        let report = tokio::select! {
+            report = self.show(&mut stage, &folder, &screen) => report,
             () = signals.stop() => Err(Failure::interrupted()),
         };
-        let calls = match calls {
-            Ok(calls) => calls,
-            Err(failure) => {
-                stage.strike().await;
-                return Err(failure);
-            }
-        };
-        let report = report::write(&stage, &folder, calls).await?;
+        // However the show ended, nobody is left on the line.
         stage.strike().await;
+        let report = report?;
         report.show(&screen, self.json)?;
         Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    async fn show(&self, stage: &mut Stage, folder: &Folder, screen: &Screen) -> Result<Report, Failure> {
+        let calls = timeout(LONGEST_SHOW, play::both_calls(stage, screen, self.crash)).await;
+        let calls =
+            calls.map_err(|_| Failure::new("the calls did not end in time; see the lines above"))??;
+        report::write(stage, folder, calls).await
     }
 }
 
