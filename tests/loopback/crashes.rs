@@ -104,6 +104,35 @@ fn after_a_panic_the_call_goes_on_in_the_same_dialog_stream_and_conversation() {
     });
 }
 
+/// How long the caller waits is printed, not judged: `cargo test --test loopback mid_sentence -- --nocapture`.
+#[test]
+fn after_a_panic_in_mid_sentence_the_model_is_heard_again() {
+    play(async {
+        let world = World::usual().await;
+        let (ada, call) = in_mid_call(&world, ADAS_NUMBER, "ada", ADAS_KEY).await;
+        let before = ada.packets_so_far();
+        ada.say(ADAS_HZ, 600);
+        ada.hears(world.marker(ADAS_KEY).await, before).await;
+        let since = ada.packets_so_far();
+        crash(&world, &call, 1).await;
+        ada.more_packets(5).await;
+        let after = ada.packets_so_far();
+        ada.hears(world.marker(ADAS_KEY).await, after).await;
+        let silent = ada.seen.look(|seen| {
+            let packets = &seen.packets[since..];
+            packets.split(|packet| packet.is_voiced()).map(<[_]>::len).max().unwrap_or_default()
+        });
+        println!("after a panic in mid-sentence the caller heard {} ms of silence", silent * 20);
+        assert_gapless(&ada);
+        assert_same_dialog(&ada);
+        assert_eq!(greetings(&world, &call), 1);
+        ada.hang_up().await;
+        assert_eq!(world.news.ended(&call).await.outcome, Outcome::Completed);
+        world.all_given_back().await;
+        world.close().await;
+    });
+}
+
 #[test]
 fn where_the_handle_is_refused_the_new_session_is_seeded_from_the_transcript() {
     play(async {
