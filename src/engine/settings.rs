@@ -19,8 +19,30 @@ const USER_AGENT: &str = concat!("Clearline/", env!("CARGO_PKG_VERSION"));
 /// An address nobody has (RFC 5737): asking for the way there names the interface that leads to the world.
 const SOMEWHERE: &str = "192.0.2.1:9";
 
+/// What far ends are told about us.
+pub(super) struct Advertised {
+    pub(super) sip: SocketAddr,
+    pub(super) media: IpAddr,
+}
+
+pub(super) fn advertised(
+    settings: &Settings,
+    listening: SocketAddr,
+    gateways: &[Gateway],
+) -> Result<Advertised, StartError> {
+    let towards = gateways.first().map(|gateway| gateway.address);
+    let set = settings.sip.advertise;
+    let set_ip = set.map(|address| address.ip());
+    let ip = advertised_ip("sip.advertise", set_ip, listening.ip(), towards)?;
+    // Port 0 stands for the one we really listen on.
+    let port = set.map(|address| address.port()).filter(|port| *port != 0).unwrap_or(listening.port());
+    let media = settings.media.advertise.or(set_ip);
+    let media = advertised_ip("media.advertise", media, settings.media.bind, towards)?;
+    Ok(Advertised { sip: SocketAddr::new(ip, port), media })
+}
+
 /// The address far ends are told: the setting, else the one we listen on, else the interface towards the gateway.
-pub(super) fn advertised_ip(
+fn advertised_ip(
     name: &'static str,
     setting: Option<IpAddr>,
     listen: IpAddr,

@@ -18,6 +18,7 @@ use crate::domain::Entropy;
 use crate::http::Http;
 use crate::keys::KeyRing;
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
+use crate::sip::endpoint::Gateway;
 use crate::store::{self, Calls, OpenError, Recordings, Store, Users};
 
 use super::{Engine, descriptors, settings as derive};
@@ -53,70 +54,95 @@ impl Engine {
     pub fn start(settings: Settings) -> Result<Self, StartError> {
         descriptors::raise_limit(settings.calls.max_calls);
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
-        let store = open_store(&settings)?;
-        let recordings = open_recordings(&settings)?;
+        let ground = Ground::prepare(&settings)?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
         check_media_bind(&settings)?;
-        let towards = gateways.first().map(|gateway| gateway.address);
         let socket = bind_sip(settings.sip.listen)?;
         let sip_address = socket.local_addr().map_err(|error| sip_listen(&settings, error))?;
-        let sip_ip = settings.sip.advertise.map(|address| address.ip());
-        let advertised = derive::advertised_ip("sip.advertise", sip_ip, sip_address.ip(), towards)?;
-        // Port 0 stands for the one we really listen on.
-        let sip_port = settings.sip.advertise.map(|address| address.port()).filter(|port| *port != 0);
-        let advertised = SocketAddr::new(advertised, sip_port.unwrap_or(sip_address.port()));
-        let media_ip = settings.media.advertise.or(sip_ip);
-        let media_ip = derive::advertised_ip("media.advertise", media_ip, settings.media.bind, towards)?;
+        let addresses = derive::advertised(&settings, sip_address, &gateways)?;
+        let call_settings = ground.call_settings(&settings, &gateways)?;
 
-        let (directory, events) = (Directory::default(), EventStream::new());
         let readiness = Readiness::starting();
-        let (users, calls) = (Users::new(store.clone()), Calls::new(store));
-        let call_settings = CallSettings {
-            registry: derive::registry(&settings.calls),
-            limits: derive::call_limits(&settings),
-            gateways: derive::gateways(&settings, &gateways),
-            numbers: derive::numbers(&settings),
-            voice_agents: derive::voice_agents(&settings),
-            default_owner: settings.calls.default_owner_id.as_ref().map(ToString::to_string),
-            model: ModelEndpoint::new(
-                &settings.voice.url,
-                &settings.voice.version,
-                settings.voice.allow_insecure_url,
-            )?,
-            timeouts: derive::timeouts(&settings.voice),
-            users: users.clone(),
-            recordings: recordings.clone(),
-            directory: directory.clone(),
-            events: events.clone(),
-        };
-        let books = Books::new(calls.clone(), recordings, events.clone());
-        directory.set_books(Supervisor::start(move |_| books));
-        let keys = KeyPool::new(KeyRing::new(settings.google_keys.clone(), settings.keys.limits()));
-        directory.set_keys(Supervisor::start(move |_| keys));
-        let mut arbiters = Vec::new();
-        for router in derive::routers(&settings.media, media_ip) {
-            arbiters.push(start_router(router, entropy.fork(), &directory));
-        }
-        let call_arbiters: Vec<Arbiter> = (0..call_threads()).map(|_| Arbiter::new()).collect();
-        let handles = call_arbiters.iter().map(Arbiter::handle).collect();
-        arbiters.extend(call_arbiters);
-        let supervisor = CallSupervisor::new(call_settings, handles, entropy.fork());
-        directory.set_supervisor(Supervisor::start(move |_| supervisor));
+        let mut arbiters = ground.start_services(&settings, call_settings, addresses.media, &mut entropy);
+        let sip_arbiter = Arbiter::new();
         let parts = SipParts {
-            config: derive::endpoint(&settings, gateways, advertised),
+            config: derive::endpoint(&settings, gateways, addresses.sip),
             socket,
             entropy: entropy.fork(),
-            directory: directory.clone(),
-            events: events.clone(),
+            directory: ground.directory.clone(),
+            events: ground.events.clone(),
         };
-        let sip_arbiter = Arbiter::new();
-        directory.set_sip(SipEndpoint::start(&sip_arbiter.handle(), parts));
+        ground.directory.set_sip(SipEndpoint::start(&sip_arbiter.handle(), parts));
         arbiters.push(sip_arbiter);
-        let http = Http::start(settings.http.listen, readiness.clone(), directory.clone())
+        let http = Http::start(settings.http.listen, readiness.clone(), ground.directory.clone())
             .map_err(|error| StartError::HttpListen { address: settings.http.listen, error })?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
+        let Ground { users, calls, directory, events, .. } = ground;
         Ok(Self { directory, events, readiness, arbiters, http, sip_address, owners_named, users, calls })
+    }
+}
+
+/// What everything else stands on: the store, the recordings, and where the parts find and tell each other.
+struct Ground {
+    users: Users,
+    calls: Calls,
+    recordings: Option<Recordings>,
+    directory: Directory,
+    events: EventStream,
+}
+
+impl Ground {
+    fn prepare(settings: &Settings) -> Result<Self, StartError> {
+        let store = open_store(settings)?;
+        Ok(Self {
+            users: Users::new(store.clone()),
+            calls: Calls::new(store),
+            recordings: open_recordings(settings)?,
+            directory: Directory::default(),
+            events: EventStream::new(),
+        })
+    }
+
+    fn call_settings(&self, settings: &Settings, gateways: &[Gateway]) -> Result<CallSettings, StartError> {
+        let voice = &settings.voice;
+        Ok(CallSettings {
+            registry: derive::registry(&settings.calls),
+            limits: derive::call_limits(settings),
+            gateways: derive::gateways(settings, gateways),
+            numbers: derive::numbers(settings),
+            voice_agents: derive::voice_agents(settings),
+            default_owner: settings.calls.default_owner_id.as_ref().map(ToString::to_string),
+            model: ModelEndpoint::new(&voice.url, &voice.version, voice.allow_insecure_url)?,
+            timeouts: derive::timeouts(voice),
+            users: self.users.clone(),
+            recordings: self.recordings.clone(),
+            directory: self.directory.clone(),
+            events: self.events.clone(),
+        })
+    }
+
+    /// All but signalling, which would bring in calls: from the inside out. Gives the threads they run on.
+    fn start_services(
+        &self,
+        settings: &Settings,
+        call_settings: CallSettings,
+        media_ip: IpAddr,
+        entropy: &mut Entropy,
+    ) -> Vec<Arbiter> {
+        let books = Books::new(self.calls.clone(), self.recordings.clone(), self.events.clone());
+        self.directory.set_books(Supervisor::start(move |_| books));
+        let keys = KeyPool::new(KeyRing::new(settings.google_keys.clone(), settings.keys.limits()));
+        self.directory.set_keys(Supervisor::start(move |_| keys));
+        let routers = derive::routers(&settings.media, media_ip).into_iter();
+        let mut arbiters: Vec<Arbiter> =
+            routers.map(|router| start_router(router, entropy.fork(), &self.directory)).collect();
+        let call_arbiters: Vec<Arbiter> = (0..call_threads()).map(|_| Arbiter::new()).collect();
+        let handles = call_arbiters.iter().map(Arbiter::handle).collect();
+        let supervisor = CallSupervisor::new(call_settings, handles, entropy.fork());
+        self.directory.set_supervisor(Supervisor::start(move |_| supervisor));
+        arbiters.extend(call_arbiters);
+        arbiters
     }
 }
 
