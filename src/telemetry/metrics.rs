@@ -37,7 +37,7 @@ table! {
         KeyDefaultUsed = "clearline_key_default_used_total", "Calls that borrowed the default key.";
         KeyRefusedByModel = "clearline_key_refused_by_model_total", "Keys the model refused.";
         ModelConnections = "clearline_model_connections_total", "Connections opened to the voice model.";
-        ModelConnectionsLost = "clearline_model_connections_lost_total", "Model connections that were lost.";
+        ModelReconnections = "clearline_model_reconnections_total", "Model connections replaced because they were lost or too old.";
         ModelGarbage = "clearline_model_garbage_total", "Messages of the voice model that could not be read.";
         ModelControlDropped = "clearline_model_control_dropped_total", "Messages a stalled model never read.";
         PlayoutOverflows = "clearline_playout_overflows_total", "Pieces of the model's voice dropped at the playout's bound.";

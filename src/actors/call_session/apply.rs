@@ -125,6 +125,9 @@ impl CallSession {
         if matches!(event, VoiceEvent::Ready) {
             count(Counter::ModelConnections);
         }
+        if matches!(event, VoiceEvent::Reconnecting) {
+            count(Counter::ModelReconnections);
+        }
         self.machine.handle(Input::Voice(event), clock::now());
     }
 
