@@ -3,12 +3,13 @@
 
 use std::time::Instant;
 
+use clearline::actors::sip_endpoint::signal_of as translate;
 use clearline::call::{Ending, Input as CallInput, Signal, SignalCommand};
 use clearline::domain::{CallId, Direction, Entropy, GatewayId};
 use clearline::media::codec::Codec;
 use clearline::media::routes::{Framing, NewRoute, PortPool, RouteTable, Verdict};
 use clearline::media::sdp::{LocalMedia, Negotiation};
-use clearline::sip::endpoint::{Command, EndCause, Endpoint, Event, Input, Output, PlaceCall, Sizes};
+use clearline::sip::endpoint::{Command, Endpoint, Event, Input, Output, PlaceCall, Sizes};
 
 use crate::call::Call;
 use crate::network::{Datagram, Network};
@@ -145,30 +146,7 @@ fn sip_command(call: CallId, number: usize, command: SignalCommand) -> Command {
 }
 
 fn signal_of(event: Event) -> Option<(CallId, Signal)> {
-    Some(match event {
-        Event::Incoming(_) | Event::Registration { .. } => return None,
-        Event::Ringing { call } => (call, Signal::Ringing),
-        Event::EarlyMedia { call, sdp } => (call, Signal::EarlyMedia { sdp }),
-        Event::Answered { call, sdp, .. } => (call, Signal::Answered { sdp }),
-        Event::Confirmed { call, sdp, .. } => (call, Signal::Confirmed { sdp }),
-        Event::Offer { call, sdp } => (call, Signal::Changed { sdp }),
-        Event::Dtmf { call, digit, .. } => (call, Signal::Digit { digit }),
-        Event::Ended { call, cause } => (call, Signal::Ended(ending_of(&cause))),
-    })
-}
-
-fn ending_of(cause: &EndCause) -> Ending {
-    match cause {
-        EndCause::RemoteBye => Ending::FarEndHungUp,
-        EndCause::LocalBye => Ending::WeHungUp,
-        EndCause::RemoteCancel => Ending::FarEndCanceled,
-        EndCause::LocalCancel => Ending::WeCanceled,
-        EndCause::Refused { status } => Ending::WeRefused { status: *status },
-        EndCause::NoAnswer => Ending::NoAnswer,
-        EndCause::Rejected { status, reason } => Ending::Rejected { status: *status, reason: reason.clone() },
-        EndCause::Unreachable | EndCause::AuthenticationFailed => Ending::Unreachable,
-        EndCause::AckNeverCame => Ending::NeverConfirmed,
-        EndCause::DialogLost => Ending::DialogLost,
-        EndCause::Fault => panic!("the endpoint faulted"),
-    }
+    let told = translate(event)?;
+    assert_ne!(told.1, Signal::Ended(Ending::Fault), "the endpoint faulted");
+    Some(told)
 }

@@ -27,7 +27,7 @@ use super::events::{EngineEvent, EventStream};
 use super::guard::guarded;
 use super::{Directory, SERVICE_MAILBOX_SIZE};
 use socket::Datagrams;
-use translate::signal_of;
+pub use translate::signal_of;
 
 pub use messages::{
     AskSipSizes, AttachCall, DrainSignalling, ExpectInvite, ForgetCall, PerformSignal, RefuseCall, SipSizes,

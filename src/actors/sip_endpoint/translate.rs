@@ -45,7 +45,7 @@ pub(super) fn sip_command(call: CallId, command: SignalCommand, target: Option<&
 }
 
 /// `None` for events that concern no single call.
-pub(super) fn signal_of(event: Event) -> Option<(CallId, Signal)> {
+pub fn signal_of(event: Event) -> Option<(CallId, Signal)> {
     Some(match event {
         Event::Incoming(_) | Event::Registration { .. } => return None,
         Event::Ringing { call } => (call, Signal::Ringing),
