@@ -44,7 +44,9 @@ mod tests {
         actix::System::new().block_on(async {
             let arbiter = named("call-7".into());
             let (tell, told) = tokio::sync::oneshot::channel();
-            arbiter.spawn_fn(move || tell.send(std::fs::read_to_string("/proc/thread-self/comm")));
+            arbiter.spawn_fn(move || {
+                tell.send(std::fs::read_to_string("/proc/thread-self/comm")).unwrap();
+            });
             assert_eq!(told.await.unwrap().unwrap(), "call-7\n");
             arbiter.stop();
         });
