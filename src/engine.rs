@@ -5,6 +5,7 @@ mod owners;
 mod settings;
 mod start;
 mod stop;
+mod threads;
 
 use std::net::SocketAddr;
 

@@ -21,7 +21,7 @@ use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
 use crate::store::{self, Calls, OpenError, Recordings, Store, Users};
 
-use super::{Engine, descriptors, settings as derive};
+use super::{Engine, descriptors, settings as derive, threads};
 
 /// Why the engine did not start, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,7 @@ impl Engine {
 
         let readiness = Readiness::starting();
         let mut arbiters = ground.start_services(&settings, call_settings, addresses.media, &mut entropy);
-        let sip_arbiter = Arbiter::new();
+        let sip_arbiter = threads::named("sip".into());
         let parts = SipParts {
             config: derive::endpoint(&settings, gateways, addresses.sip),
             socket,
@@ -137,7 +137,8 @@ impl Ground {
         let routers = derive::routers(&settings.media, media_ip).into_iter();
         let mut arbiters: Vec<Arbiter> =
             routers.map(|router| start_router(router, entropy.fork(), &self.directory)).collect();
-        let call_arbiters: Vec<Arbiter> = (0..call_threads()).map(|_| Arbiter::new()).collect();
+        let call_arbiters: Vec<Arbiter> =
+            (0..call_threads()).map(|index| threads::named(format!("call-{index}"))).collect();
         let handles = call_arbiters.iter().map(Arbiter::handle).collect();
         let supervisor = CallSupervisor::new(call_settings, handles, entropy.fork());
         self.directory.set_supervisor(Supervisor::start(move |_| supervisor));
@@ -152,7 +153,7 @@ fn call_threads() -> usize {
 }
 
 fn start_router(settings: RouterSettings, entropy: Entropy, directory: &Directory) -> Arbiter {
-    let arbiter = Arbiter::new();
+    let arbiter = threads::named_for_media(format!("media-{}", settings.index));
     let registry = directory.clone();
     let router =
         Supervisor::start_in_arbiter(&arbiter.handle(), move |_| UdpRouter::new(settings, entropy, registry));

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use actix::prelude::*;
+use smallvec::SmallVec;
 
 use crate::domain::CallId;
 use crate::media::playout::PlayoutReader;
@@ -111,12 +112,15 @@ pub struct MediaStep {
 /// Bytes of one 20 ms frame of G.711.
 pub const FRAME_BYTES: usize = 160;
 
-/// Accepted packets of one step in one buffer.
+/// Accepted packets of one step in one buffer. The usual one or two travel within the message itself.
 #[derive(Debug, Default)]
 pub struct PacketBatch {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
+    bytes: SmallVec<[u8; 2 * (RTP_HEADER_BYTES + FRAME_BYTES)]>,
+    ends: SmallVec<[usize; 4]>,
 }
+
+/// Without extensions, which telephony does not use.
+const RTP_HEADER_BYTES: usize = 12;
 
 impl PacketBatch {
     pub(super) fn push(&mut self, packet: &[u8]) {
