@@ -15,6 +15,9 @@ use crate::sandbox::signature::Signature;
 /// Two events further apart do not belong together.
 const FURTHEST_APART_US: u64 = 2_000_000;
 
+/// A voice whose last packet is older was not sounding any more.
+const PACKETS_APART_US: u64 = 30_000;
+
 /// All of it as distributions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Delays {
@@ -130,10 +133,11 @@ fn first_voice_after(spans: &[&VoiceSpan], at_us: u64) -> Option<Duration> {
     Some(micros(first - at_us))
 }
 
-/// For a span that was sounding at that moment.
+/// Zero when the packet before the interruption was the last; `None` when nothing was sounding.
 fn last_voice_after(spans: &[&VoiceSpan], at_us: u64) -> Option<Duration> {
-    let sounding = spans.iter().find(|span| (span.from_us..=span.to_us).contains(&at_us))?;
-    Some(micros(sounding.to_us - at_us))
+    let sounding = |span: &&&VoiceSpan| (span.from_us..=span.to_us + PACKETS_APART_US).contains(&at_us);
+    let span = spans.iter().find(sounding)?;
+    Some(micros(span.to_us.saturating_sub(at_us)))
 }
 
 fn between(from_us: Option<u64>, to_us: Option<u64>) -> Option<u64> {
@@ -197,6 +201,15 @@ mod tests {
         assert_eq!(milliseconds(&delays.downlink), [30, 40]);
         assert_eq!((delays.barge_in.count(), milliseconds(&delays.barge_in)[0]), (1, 503));
         assert_eq!(delays.crosstalk, 0);
+    }
+
+    #[test]
+    fn a_voice_that_is_hushed_at_once_has_no_packet_after_the_interruption() {
+        let span = span(1, 1_000, 2_000);
+        let after = |at_ms: u64| last_voice_after(&[&span], at_ms * 1_000);
+        assert_eq!(after(1_900), Some(Duration::from_millis(100)));
+        assert_eq!(after(2_015), Some(Duration::ZERO));
+        assert_eq!((after(2_100), after(900)), (None, None));
     }
 
     #[test]
