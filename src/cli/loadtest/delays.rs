@@ -59,7 +59,11 @@ impl Delays {
     fn add_session(&mut self, session: &SessionTiming, callers: &Callers<'_>) {
         let signatures = session.notes.iter().filter_map(|note| match note.what {
             Happened::Heard(signature) => Some((signature, note.at_us)),
-            _ => None,
+            Happened::SetupAsked
+            | Happened::SetupAnswered
+            | Happened::TurnBegun
+            | Happened::PrebufferSent
+            | Happened::Interrupted => None,
         });
         let signatures: Vec<(Signature, u64)> = signatures.collect();
         // A session that heard nobody cannot be told from the others.

@@ -4,8 +4,9 @@
 //! calls be up for a while and gathers what callers ([`crate::sandbox::callers`]) and stand-in noted, what the engine
 //! counted ([`fetch`]) and what each process used ([`usage`]). From there on everything is pure: [`delays`] joins both
 //! ends' notes, [`outcome`] makes figures of them, [`levels`] judges, [`ramp`] chooses the next step, [`document`]
-//! tells.
+//! and [`chart`] tell.
 
+mod chart;
 mod delays;
 mod descriptors;
 mod document;
@@ -18,7 +19,9 @@ mod rig;
 mod step;
 mod usage;
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -71,11 +74,15 @@ pub(super) struct Loadtest {
     /// The number to dial there
     #[arg(long, default_value = "100", requires = "engine")]
     number: String,
+    /// Draws the result into this file; a ramp draws loadtest.svg if nothing else is said
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// The result as one JSON document
     #[arg(long)]
     json: bool,
 }
 
+const CHART: &str = "loadtest.svg";
 /// Calls that are still being wound up when the next one comes.
 const SPARE_CALLS: usize = 10;
 
@@ -102,6 +109,7 @@ impl Loadtest {
             None => self.ramp(&placed).await?,
         };
         let document = Document::new(machine, steps);
+        self.draw(&document)?;
         if self.json {
             let text = serde_json::to_string_pretty(&document);
             say(text.map_err(|error| Failure::cannot("write the result", error))?);
@@ -110,6 +118,13 @@ impl Loadtest {
         }
         let broke = self.calls.is_some() && document.broke_first.is_some();
         Ok(if broke { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    fn draw(&self, document: &Document) -> Result<(), Failure> {
+        let usual = self.calls.is_none().then(|| PathBuf::from(CHART));
+        let Some(path) = self.svg.clone().or(usual) else { return Ok(()) };
+        fs::write(&path, chart::draw(document))
+            .map_err(|error| Failure::cannot(format!("draw {}", path.display()), error))
     }
 
     async fn ramp(&self, placed: &Cores) -> Result<Vec<outcome::Step>, Failure> {

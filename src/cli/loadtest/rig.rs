@@ -150,7 +150,9 @@ async fn start_callers(
     let mut callers = Helper::start("callers", &arguments, Stdio::inherit())?;
     match callers.hear(START_PATIENCE).await? {
         News::Ready => Ok(callers),
-        other => Err(Failure::new(format!("the callers began with {other:?}"))),
+        other @ (News::Dialled { .. } | News::Measured(_) | News::Gone) => {
+            Err(Failure::new(format!("the callers began with {other:?}")))
+        }
     }
 }
 

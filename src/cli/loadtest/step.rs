@@ -31,6 +31,8 @@ const REPORT_PATIENCE: Duration = Duration::from_secs(20);
 const SET_UPS: usize = 50;
 
 pub(super) async fn run(rig: &mut Rig, plan: Plan) -> Result<Step, Failure> {
+    // Whom we cannot ask is named before anybody dials.
+    rig.look()?;
     let idle = watch_idle(rig).await?;
     let refused = dial(rig, plan).await?;
     sleep(SETTLING).await;
@@ -58,7 +60,7 @@ async fn until_dialled(rig: &mut Rig, plan: Plan) -> Result<Vec<Lost>, Failure> 
     let patience = DIAL_PATIENCE + Duration::from_secs_f64(plan.calls as f64 / plan.per_second);
     match rig.callers.hear(patience).await? {
         News::Dialled { refused, .. } => Ok(refused),
-        other => Err(unexpected(&other)),
+        other @ (News::Ready | News::Measured(_) | News::Gone) => Err(unexpected(&other)),
     }
 }
 
@@ -77,7 +79,7 @@ async fn measure(rig: &mut Rig, plan: Plan, gathered: &mut Gathered) -> Result<(
 async fn report(rig: &mut Rig) -> Result<Report, Failure> {
     match rig.callers.hear(REPORT_PATIENCE).await? {
         News::Measured(report) => Ok(*report),
-        other => Err(unexpected(&other)),
+        other @ (News::Ready | News::Dialled { .. } | News::Gone) => Err(unexpected(&other)),
     }
 }
 
@@ -85,7 +87,7 @@ async fn hang_up(rig: &mut Rig) -> Result<(), Failure> {
     rig.callers.tell(&Order::HangUp)?;
     match rig.callers.hear(REPORT_PATIENCE).await? {
         News::Gone => Ok(()),
-        other => Err(unexpected(&other)),
+        other @ (News::Ready | News::Dialled { .. } | News::Measured(_)) => Err(unexpected(&other)),
     }
 }
 

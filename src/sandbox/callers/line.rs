@@ -72,8 +72,5 @@ impl Line {
 }
 
 fn stamp(message: ControlMessageOwned) -> Option<Duration> {
-    match message {
-        ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
-        _ => None,
-    }
+    if let ControlMessageOwned::ScmTimestampns(time) = message { Some(Duration::from(time)) } else { None }
 }
