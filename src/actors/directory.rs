@@ -1,5 +1,6 @@
 //! Where the services live. An address dies with its actor, so nobody keeps one: look it up at each use.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use actix::Addr;
@@ -10,6 +11,8 @@ use super::{Books, CallSupervisor, KeyPool, SipEndpoint, UdpRouter};
 #[derive(Clone, Default)]
 pub struct Directory {
     slots: Arc<RwLock<Slots>>,
+    /// Session actors that exist, wherever they run: one that outlived its call would show here and nowhere else.
+    sessions: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
@@ -49,6 +52,18 @@ impl Directory {
 
     pub fn add_router(&self, address: Addr<UdpRouter>) {
         self.write(|slots| slots.routers.push(address));
+    }
+
+    pub fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn session_begins(&self) {
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn session_is_gone(&self) {
+        self.sessions.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn read<T>(&self, look: impl FnOnce(&Slots) -> T) -> T {

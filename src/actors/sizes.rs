@@ -10,13 +10,16 @@ use super::key_pool::AskLeases;
 use super::sip_endpoint::{AskSipSizes, SipSizes};
 use super::udp_router::{AskRouterSizes, RouterSizes};
 
-/// All zero when no call is up and the transactions' timers have run out.
+/// All zero when no call is up, the transactions' timers have run out and the ports have rested.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineSizes {
     pub calls: usize,
+    pub sessions: usize,
     pub leases: usize,
     pub routes: usize,
     pub ports_held: usize,
+    /// Closed, and listened to until nobody sends there any more.
+    pub ports_resting: usize,
     pub sip: Sizes,
 }
 
@@ -34,8 +37,10 @@ pub async fn refresh_metrics(metrics: &Metrics, directory: &Directory) {
 }
 
 /// A service that is being rebuilt holds nothing.
+#[derive(Default)]
 struct Answers {
     calls: usize,
+    sessions: usize,
     leases: usize,
     sip: SipSizes,
     routers: Vec<RouterSizes>,
@@ -43,7 +48,7 @@ struct Answers {
 
 impl Answers {
     async fn gather(directory: &Directory) -> Self {
-        let mut answers = Self { calls: 0, leases: 0, sip: SipSizes::default(), routers: Vec::new() };
+        let mut answers = Self { sessions: directory.sessions(), ..Self::default() };
         if let Some(supervisor) = directory.supervisor() {
             answers.calls = supervisor.send(AskLiveCalls).await.map_or(0, |calls| calls.len());
         }
@@ -62,9 +67,11 @@ impl Answers {
     fn sizes(&self) -> EngineSizes {
         EngineSizes {
             calls: self.calls,
+            sessions: self.sessions,
             leases: self.leases,
             routes: self.routers.iter().map(|router| router.routes).sum(),
             ports_held: self.ports_held(),
+            ports_resting: self.routers.iter().map(|router| router.ports_resting).sum(),
             sip: self.sip.held,
         }
     }

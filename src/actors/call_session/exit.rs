@@ -43,12 +43,14 @@ pub(super) struct ExitNotice {
 
 impl ExitNotice {
     pub(super) fn new(call: CallId, epoch: u32, directory: Directory) -> Self {
+        directory.session_begins();
         Self { call, epoch, directory }
     }
 }
 
 impl Drop for ExitNotice {
     fn drop(&mut self) {
+        self.directory.session_is_gone();
         if let Some(supervisor) = self.directory.supervisor() {
             supervisor.do_send(SessionGone { call: self.call.clone(), epoch: self.epoch });
         }
