@@ -4,8 +4,9 @@
 //! be replayed on a virtual clock from one seed.
 
 use std::io;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, clock_gettime};
 use uuid::Uuid;
 
 use crate::domain::{CallId, Entropy, Timestamp};
@@ -14,6 +15,22 @@ use crate::domain::{CallId, Entropy, Timestamp};
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the monotonic clock")]
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// A moment of the monotonic clock in a form that other processes of this machine understand: the same instant has the
+/// same number in all of them, which an [`Instant`] hides.
+pub fn machine_time(of: Instant) -> Duration {
+    let read = clock_gettime(ClockId::Monotonic);
+    let since_boot = Duration::new(read.tv_sec.unsigned_abs(), u32::try_from(read.tv_nsec).unwrap_or(0));
+    let now = now();
+    since_boot + of.saturating_duration_since(now) - now.saturating_duration_since(of)
+}
+
+/// How far the wall clock is ahead of the machine's: what the kernel stamps is wall-clock time.
+pub fn wall_clock_lead() -> Duration {
+    let read = clock_gettime(ClockId::Realtime);
+    let wall = Duration::new(read.tv_sec.unsigned_abs(), u32::try_from(read.tv_nsec).unwrap_or(0));
+    wall.saturating_sub(machine_time(now()))
 }
 
 /// The wall clock: for records that people read, never for time-outs.
@@ -48,6 +65,13 @@ mod tests {
         let (first, second) = (new_call_id(), new_call_id());
         assert!(first < second, "{first} {second}");
         assert_eq!(Uuid::parse_str(first.as_str()).unwrap().get_version_num(), 7);
+    }
+
+    #[test]
+    fn the_machine_s_time_keeps_the_distance_of_two_moments() {
+        let now = now();
+        let apart = machine_time(now + Duration::from_secs(3)) - machine_time(now - Duration::from_secs(2));
+        assert!(apart.abs_diff(Duration::from_secs(5)) < Duration::from_secs(1), "{apart:?}");
     }
 
     #[test]

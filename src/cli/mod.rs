@@ -3,6 +3,7 @@
 mod call;
 mod common;
 mod demo;
+mod loadtest;
 mod sandbox;
 mod serve;
 mod show;
@@ -37,6 +38,8 @@ enum Command {
     Serve(serve::Serve),
     /// Place calls through the configured gateway and show their progress
     Call(call::Call),
+    /// Find out how many AI calls this machine holds, and what a call costs
+    Loadtest(loadtest::Loadtest),
     /// Add and list the users whose calls these are
     User(user::User),
     /// Run a local stand-in of a service that Clearline talks to
@@ -52,6 +55,7 @@ pub fn run() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Serve(serve) => serve.run(),
         Command::Call(call) => call.run(),
+        Command::Loadtest(loadtest) => loadtest.run(),
         Command::User(user) => user.run(),
         Command::Sandbox(sandbox) => sandbox.run(),
     };

@@ -6,6 +6,10 @@
 //!
 //! - [`model`]: the Gemini Live API (`BidiGenerateContent`).
 //! - [`phone`]: a softphone, the far end of our calls.
+//! - [`callers`]: hundreds of callers at the cost of a few, for load tests; [`signature`] is how the model knows them.
 
+pub mod callers;
+pub mod histogram;
 pub mod model;
 pub mod phone;
+pub mod signature;

@@ -43,6 +43,9 @@ table! {
         PlayoutOverflows = "clearline_playout_overflows_total", "Pieces of the model's voice dropped at the playout's bound.";
         UplinkFramesDropped = "clearline_uplink_dropped_frames_total", "Frames of callers that a stalled model connection could not take.";
         MediaStepsDropped = "clearline_media_steps_dropped_total", "Frames a busy or rebuilt session could not take.";
+        JitterBufferLooks = "clearline_jitter_buffer_looks_total", "Looks at a call's jitter buffer, one a second each.";
+        JitterBufferTargetMs = "clearline_jitter_buffer_target_ms_total", "Depth aimed at, summed over those looks.";
+        JitterBufferDepthMs = "clearline_jitter_buffer_depth_ms_total", "How long packets waited, summed over those looks.";
         FramesSkipped = "clearline_media_frames_skipped_total", "Frames not sent because the media thread was too late.";
         SipSendFailures = "clearline_sip_send_failures_total", "SIP messages the socket would not take.";
         SipEventsDropped = "clearline_sip_events_dropped_total", "Events of calls whose session was gone too long.";

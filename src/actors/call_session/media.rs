@@ -14,7 +14,7 @@ use crate::media::rtp::RtpPacket;
 use crate::media::sdp::Negotiated;
 use crate::media::spool::{RecordingBlock, Spool};
 use crate::store::RecordingSink;
-use crate::telemetry::{Counter, count};
+use crate::telemetry::{self, Counter, count};
 use crate::voice::{VoiceSession, uplink_audio_message};
 
 use super::super::udp_router::{FRAME_BYTES, MediaStep, PacketBatch};
@@ -22,6 +22,9 @@ use super::CallSession;
 
 /// The person's "hello?" right after picking up would interrupt the greeting: the model hears silence so long.
 const GREETING_GUARD: Duration = Duration::from_millis(700);
+
+/// The jitter buffer's figures change slowly: one look a second.
+const FRAMES_BETWEEN_LOOKS: u64 = 50;
 
 pub(super) struct MediaPath {
     caller: CallerPath,
@@ -85,6 +88,13 @@ impl MediaPath {
         }
     }
 
+    fn tell_jitter_buffer(&self, now: Instant) {
+        let metrics = telemetry::metrics();
+        metrics.count(Counter::JitterBufferLooks);
+        metrics.add(Counter::JitterBufferTargetMs, self.caller.quality().jitter_target_ms.into());
+        metrics.add(Counter::JitterBufferDepthMs, self.caller.jitter_depth_ms(now).into());
+    }
+
     fn record(&mut self, frame_number: u64, played: &[u8; FRAME_BYTES]) {
         let Some(recording) = &mut self.recording else { return };
         let codec = self.media.as_ref().map_or(Codec::Pcmu, |media| media.codec);
@@ -118,6 +128,9 @@ impl Handler<MediaStep> for CallSession {
         self.media.receive(&step.packets, now);
         let report = self.media.caller.step(now, &mut self.media.frame);
         self.media.record(step.frame_number, &step.played);
+        if step.frame_number.is_multiple_of(FRAMES_BETWEEN_LOOKS) {
+            self.media.tell_jitter_buffer(now);
+        }
         self.send_uplink(now);
         if !step.packets.is_empty() {
             self.machine.handle(Input::PacketHeard, now);

@@ -184,6 +184,11 @@ impl CallerPath {
         }
     }
 
+    /// How long packets wait in the jitter buffer at present.
+    pub fn jitter_depth_ms(&self, now: Instant) -> u32 {
+        self.jitter.depth_ms(now)
+    }
+
     fn play(&mut self, pcm: &mut [i16; FRAME_SAMPLES]) -> FrameOrigin {
         let frame = self.jitter.take();
         let mut source = FrameOrigin::Silence;

@@ -1,6 +1,7 @@
 //! The caller as the model hears them: every rate brought to 16 kHz, kept, searched for speech and for tones.
 
 use super::report::HeardTone;
+use super::settings::Listening;
 use super::spectrum::{TONE_STEP_MS, ToneMeter};
 use super::vad::{Detection, Edge, FRAME_MS, Vad};
 
@@ -39,13 +40,14 @@ pub(super) struct Ear {
     max_recording: usize,
     heard_samples: u64,
     utterance_samples: u64,
-    meter: ToneMeter,
+    /// `None`: tones are not looked for.
+    meter: Option<ToneMeter>,
     utterance_tones: Vec<HeardTone>,
     tones: Vec<HeardTone>,
 }
 
 impl Ear {
-    pub(super) fn new(detection: Option<Detection>, keep_audio_s: u32) -> Self {
+    pub(super) fn new(detection: Option<Detection>, listening: Listening, keep_audio_s: u32) -> Self {
         Self {
             vad: detection.map(Vad::new),
             bracket_open: false,
@@ -57,7 +59,7 @@ impl Ear {
             max_recording: keep_audio_s as usize * RATE as usize,
             heard_samples: 0,
             utterance_samples: 0,
-            meter: ToneMeter::default(),
+            meter: (listening == Listening::Closely).then(ToneMeter::default),
             utterance_tones: Vec::new(),
             tones: Vec::new(),
         }
@@ -152,14 +154,15 @@ impl Ear {
     fn begin_utterance(&mut self) -> Heard {
         self.utterance_samples = 0;
         self.utterance_tones.clear();
-        self.meter.reset();
+        self.meter.iter_mut().for_each(ToneMeter::reset);
         Heard::Started
     }
 
     fn measure(&mut self, frame: &[i16]) {
         self.utterance_samples += frame.len() as u64;
+        let Some(meter) = &mut self.meter else { return };
         for sample in frame {
-            for hz in self.meter.push(*sample).unwrap_or_default() {
+            for hz in meter.push(*sample).unwrap_or_default() {
                 note(&mut self.utterance_tones, hz);
                 note(&mut self.tones, hz);
             }
@@ -221,7 +224,7 @@ mod tests {
     }
 
     fn recognised(hertz: &[f64], rate: u32) -> Option<String> {
-        let mut ear = Ear::new(Some(Detection::default()), 1);
+        let mut ear = Ear::new(Some(Detection::default()), Listening::Closely, 1);
         let mut audio = tones(hertz, rate, 800);
         audio.extend(vec![0; rate as usize]);
         match ear.hear(&audio, rate).as_slice() {
@@ -246,14 +249,14 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_the_caller_is_bounded() {
-        let mut ear = Ear::new(None, 1);
+        let mut ear = Ear::new(None, Listening::Closely, 1);
         ear.hear(&vec![7; 40_000], 16_000);
         assert_eq!((ear.recording().len(), ear.heard_ms()), (16_000, 2_500));
     }
 
     #[test]
     fn a_wrong_rate_makes_the_caller_sound_wrong() {
-        let mut ear = Ear::new(Some(Detection::default()), 1);
+        let mut ear = Ear::new(Some(Detection::default()), Listening::Closely, 1);
         let mut audio = tones(&[440.0], 8_000, 1_600);
         audio.extend(vec![0; 16_000]);
         let events = ear.hear(&audio, 16_000);

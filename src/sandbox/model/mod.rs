@@ -26,6 +26,10 @@
 //! `[speak MS]` makes it speak that long; [`Script`] plans tool calls by the caller's turn, [`FaultRule`] plans faults.
 //! A caller's pure tones are "recognised" as words (` tone 697 Hz`, ` digit 5`), so two calls can be told apart.
 //!
+//! # Many of them at once
+//! Every session notes when what happened (`timing`, shown at the side port), so that a load test can tell how long an
+//! engine took. With [`Listening::Lightly`] it looks for callers' signatures instead of tones and keeps no audio.
+//!
 //! # Left out
 //! Video, other modalities than audio, Vertex, delayed pongs, thinking text, grounding. Audio that would not fit the
 //! bounds ([`ModelSettings::keep_audio_s`]) is heard but not kept.
@@ -58,6 +62,7 @@ mod state;
 mod strict;
 #[cfg(test)]
 mod tests;
+mod timing;
 mod tools;
 mod usage;
 mod vad;
@@ -68,6 +73,7 @@ pub use marker::Marker;
 pub use report::{HeardTone, HistoryLine, SessionReport, ToolCallReport};
 pub use server::ModelServer;
 pub use settings::{
-    AgeClose, CallPlan, KeyFailure, KnownKey, KnownKeys, Limits, ModelSettings, Script, SpeechStyle, Timing,
-    UnknownKey, Voicing,
+    AgeClose, CallPlan, KeyFailure, KnownKey, KnownKeys, Limits, Listening, ModelSettings, Script,
+    SpeechStyle, Timing, UnknownKey, Voicing,
 };
+pub use timing::{Happened, Note, PREBUFFER_MS, SessionTiming};

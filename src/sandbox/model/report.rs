@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::timing::SessionTiming;
+
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct SessionReport {
     pub id: String,
@@ -36,6 +38,9 @@ pub struct SessionReport {
     /// What the client should not have sent when it did.
     pub ordering_errors: Vec<String>,
     pub close: Option<CloseReport>,
+    /// Shown on its own: `GET /timing`.
+    #[serde(skip)]
+    pub timing: SessionTiming,
     /// What was kept of the caller, at 16 kHz; over HTTP as a WAV file.
     #[serde(skip)]
     pub audio: Arc<[i16]>,

@@ -20,6 +20,7 @@ pub struct ModelSettings {
     pub keys: KnownKeys,
     pub unknown_key: UnknownKey,
     pub max_connections: usize,
+    pub listening: Listening,
     /// How much of the caller's audio each session keeps for its WAV file.
     pub keep_audio_s: u32,
     pub timing: Timing,
@@ -38,6 +39,7 @@ impl Default for ModelSettings {
             keys: KnownKeys::Any,
             unknown_key: UnknownKey::AtUpgrade,
             max_connections: 1024,
+            listening: Listening::Closely,
             keep_audio_s: 20,
             timing: Timing::default(),
             limits: Limits::default(),
@@ -46,6 +48,17 @@ impl Default for ModelSettings {
             faults: Vec::new(),
         }
     }
+}
+
+/// What is looked for in the caller's audio.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listening {
+    /// Speech, and the tones in it, which are taken for words.
+    #[default]
+    Closely,
+    /// Speech, and the signatures of a load test's callers: cheap enough for hundreds of sessions.
+    Lightly,
 }
 
 /// Whom the stand-in lets in.

@@ -1,7 +1,7 @@
 //! The side port: what the sessions were told and heard, and a place to set faults.
 //!
-//! `GET /health` · `GET /sessions` · `GET /sessions/{id}` · `GET /sessions/{id}/audio.wav` · `GET /projects` ·
-//! `GET /faults` · `POST /faults` (one rule or a list; replaces all, a rule for a session befalls it now).
+//! `GET /health` · `GET /sessions` · `GET /sessions/{id}` · `GET /sessions/{id}/audio.wav` · `GET /timing` ·
+//! `GET /projects` · `GET /faults` · `POST /faults` (one rule or a list; replaces all, a rule for a session befalls it now).
 
 use std::io;
 use std::sync::Arc;
@@ -35,10 +35,11 @@ fn answer(request: &Request, body: &[u8], state: &State) -> Response {
         ("GET", ["sessions", id, "audio.wav"]) => {
             with_session(state, id, |report| Response::wav(wav(&report.audio)))
         }
+        ("GET", ["timing"]) => document(&state.timing()),
         ("GET", ["projects"]) => document(&state.projects()),
         ("GET", ["faults"]) => document(&state.fault_rules()),
         ("POST", ["faults"]) => set_faults(body, state),
-        _ => problem(404, "There is nothing here; see /health, /sessions, /projects, /faults."),
+        _ => problem(404, "There is nothing here; see /health, /sessions, /timing, /projects, /faults."),
     }
 }
 

@@ -73,6 +73,10 @@ impl Speech {
         self.sent >= self.length
     }
 
+    pub(super) fn sent_ms(&self) -> u64 {
+        samples_to_ms(self.sent)
+    }
+
     pub(super) fn has_begun(&self) -> bool {
         self.sent > 0
     }

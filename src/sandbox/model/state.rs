@@ -15,6 +15,7 @@ use super::marker::Marker;
 use super::report::SessionReport;
 use super::session::Session;
 use super::settings::{ModelSettings, bounded_ms};
+use super::timing::SessionTiming;
 
 pub(super) struct State {
     pub(super) settings: Arc<ModelSettings>,
@@ -169,6 +170,17 @@ impl State {
     /// The same without the audio of those that run, which is much to copy.
     pub(super) fn summaries(&self) -> Vec<SessionReport> {
         self.describe_all(|live| lock(&live.session).report())
+    }
+
+    /// When what happened in every session.
+    pub(super) fn timing(&self) -> Vec<SessionTiming> {
+        let (mut timing, live) = {
+            let shared = lock(&self.shared);
+            let past = shared.past.iter().map(|report| report.timing.clone()).collect::<Vec<_>>();
+            (past, shared.live.values().cloned().collect::<Vec<_>>())
+        };
+        timing.extend(live.iter().map(|live| lock(&live.session).timing()));
+        timing
     }
 
     fn describe_all(&self, describe: impl Fn(&Live) -> SessionReport) -> Vec<SessionReport> {

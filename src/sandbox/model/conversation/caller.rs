@@ -9,6 +9,7 @@ use super::super::prompts::Prompt;
 use super::super::refusal::Refusal;
 use super::super::replies::Reply;
 use super::super::report::HistoryLine;
+use super::super::timing::Happened;
 use super::super::wire;
 use super::{Conversation, Stage};
 
@@ -17,6 +18,10 @@ impl Conversation {
         // Outside the client's own brackets audio is discarded.
         if self.ear.is_manual() && !self.ear.is_in_speech() {
             return;
+        }
+        let recognised = self.signatures.as_mut().and_then(|reader| reader.hear(samples, now));
+        if let Some(recognised) = recognised {
+            self.journal.note(Happened::Heard(recognised.signature), recognised.onset);
         }
         self.usage.heard(samples.len() as u64 * 1_000 / u64::from(rate));
         for heard in self.ear.hear(samples, rate) {
@@ -34,7 +39,7 @@ impl Conversation {
         match heard {
             Heard::Started => {
                 self.signal_activity("ACTIVITY_START");
-                self.take_floor();
+                self.take_floor(now);
             }
             Heard::Ended { words, ms } => {
                 self.signal_activity("ACTIVITY_END");
@@ -72,7 +77,7 @@ impl Conversation {
 
     pub(super) fn read_text(&mut self, text: &str, now: Instant) {
         self.usage.read(text);
-        self.take_floor();
+        self.take_floor(now);
         self.answer_caller(text, now);
     }
 
@@ -89,7 +94,7 @@ impl Conversation {
         // Without turns it asks the model to stop talking.
         let stops = complete || lines.is_empty();
         if stops && !is_history && !matches!(self.stage, Stage::Idle) {
-            self.interrupt();
+            self.interrupt(now);
         }
         let mut lines = lines;
         let last = if complete && !is_history { lines.pop_if(|line| !line.is_models()) } else { None };
@@ -106,14 +111,14 @@ impl Conversation {
     }
 
     /// Somebody who acts while the model has the floor takes it, unless the setup or the model forbids it.
-    fn take_floor(&mut self) {
+    fn take_floor(&mut self, now: Instant) {
         let yields = match self.stage {
             Stage::Idle => false,
             Stage::Waiting => self.setup.may_be_interrupted && self.setup.model.speech_cancels_calls,
             Stage::Speaking(_) | Stage::PlayingOut { .. } => self.setup.may_be_interrupted,
         };
         if yields {
-            self.interrupt();
+            self.interrupt(now);
         }
     }
 

@@ -23,12 +23,14 @@ use super::message::Message;
 use super::refusal::Refusal;
 use super::replies::Reply;
 use super::report::{HistoryLine, SessionReport};
-use super::settings::ModelSettings;
+use super::settings::{Listening, ModelSettings};
 use super::setup::Setup;
 use super::speech::samples_to_ms;
+use super::timing::{Journal, SessionTiming};
 use super::tools::Calls;
 use super::usage::Usage;
 use crate::domain::Entropy;
+use crate::sandbox::signature::SignatureReader;
 
 pub(super) struct Conversation {
     settings: Arc<ModelSettings>,
@@ -38,6 +40,9 @@ pub(super) struct Conversation {
     faults: Faults,
     entropy: Entropy,
     ear: Ear,
+    /// `None`: no load test is on.
+    signatures: Option<SignatureReader>,
+    journal: Journal,
     calls: Calls,
     usage: Usage,
     history: Vec<HistoryLine>,
@@ -102,7 +107,9 @@ impl Conversation {
             usage.read(&line.text);
         }
         Self {
-            ear: Ear::new(opening.setup.detection, opening.settings.keep_audio_s),
+            ear: Ear::new(opening.setup.detection, opening.settings.listening, opening.settings.keep_audio_s),
+            signatures: (opening.settings.listening == Listening::Lightly).then(SignatureReader::default),
+            journal: Journal::default(),
             awaits_history: opening.setup.first_content_is_history,
             settings: opening.settings,
             setup: opening.setup,
@@ -175,6 +182,12 @@ impl Conversation {
         report.history = self.history.clone();
         report.tool_calls = self.calls.reports();
         report.ordering_errors.extend(self.ordering_errors.iter().cloned());
+    }
+
+    pub(super) fn add_timing(&self, timing: &mut SessionTiming) {
+        timing.heard_ms = self.ear.heard_ms();
+        timing.said_ms = samples_to_ms(self.said_samples);
+        self.journal.add_to(timing);
     }
 
     pub(super) fn recording(&self) -> &[i16] {

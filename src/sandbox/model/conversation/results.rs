@@ -38,7 +38,7 @@ impl Conversation {
         match scheduling {
             Scheduling::Silent => return,
             // While the caller speaks, even this waits until they have finished.
-            Scheduling::Interrupt if !matches!(self.stage, Stage::Idle) => self.cut_short(),
+            Scheduling::Interrupt if !matches!(self.stage, Stage::Idle) => self.cut_short(now),
             Scheduling::Interrupt | Scheduling::WhenIdle => {}
         }
         if self.ear.is_in_speech() && self.queue.len() < MAX_QUEUED_REPLIES {

@@ -8,6 +8,7 @@ use super::super::replies::Reply;
 use super::super::report::HistoryLine;
 use super::super::settings::bounded_ms;
 use super::super::speech::{Line, Pace, Speech, samples_to_ms};
+use super::super::timing::{Happened, PREBUFFER_MS};
 use super::super::tools::PlannedCall;
 use super::super::wire;
 use super::{Conversation, Effect, MAX_QUEUED_REPLIES, Stage};
@@ -40,6 +41,7 @@ impl Conversation {
     }
 
     pub(super) fn begin(&mut self, reply: Reply, now: Instant) {
+        self.journal.note(Happened::TurnBegun, now);
         if !reply.continues_turn {
             self.model_turns += 1;
         }
@@ -82,18 +84,23 @@ impl Conversation {
         self.call(std::mem::take(&mut turn.calls_first));
         match &mut turn.speech {
             Some(speech) if !speech.is_sent() => {
-                self.send_chunk(speech);
+                self.send_chunk(speech, now);
                 self.stage = Stage::Speaking(turn);
             }
             _ => self.finish_speaking(*turn, now),
         }
     }
 
-    fn send_chunk(&mut self, speech: &mut Speech) {
+    fn send_chunk(&mut self, speech: &mut Speech, now: Instant) {
+        self.journal.was_late(now.saturating_duration_since(speech.next_due()));
+        let was_buffered = speech.sent_ms() >= PREBUFFER_MS;
         if speech.is_at_half() {
             self.effects.push_back(Effect::HalfSpoken(self.model_turns));
         }
         let chunk = speech.next_chunk();
+        if !was_buffered && (speech.sent_ms() >= PREBUFFER_MS || speech.is_sent()) {
+            self.journal.note(Happened::PrebufferSent, now);
+        }
         self.said_samples += chunk.samples.len();
         self.usage.said(samples_to_ms(chunk.samples.len()));
         self.say(wire::audio(&chunk.samples));
@@ -142,8 +149,8 @@ impl Conversation {
         }
     }
 
-    pub(super) fn interrupt(&mut self) {
-        self.cut_short();
+    pub(super) fn interrupt(&mut self, now: Instant) {
+        self.cut_short(now);
         let dropped = self.calls.cancel(self.setup.model.reports_interaction);
         if !dropped.is_empty() {
             self.say(wire::cancelled(&dropped));
@@ -151,7 +158,8 @@ impl Conversation {
         self.offer_handle();
     }
 
-    pub(super) fn cut_short(&mut self) {
+    pub(super) fn cut_short(&mut self, now: Instant) {
+        self.journal.note(Happened::Interrupted, now);
         self.interruptions += 1;
         if let Stage::Speaking(turn) = std::mem::take(&mut self.stage)
             && let Some(speech) = turn.speech.filter(Speech::has_begun)

@@ -23,6 +23,7 @@ use super::refusal::{INTERNAL, Refusal};
 use super::report::{CloseReport, SessionReport};
 use super::settings::{ModelSettings, bounded_ms};
 use super::setup::Setup;
+use super::timing::{Happened, Journal, SessionTiming};
 use super::wire;
 use crate::domain::Entropy;
 
@@ -39,6 +40,7 @@ pub(super) struct Session {
     alarms: Vec<(Instant, Alarm)>,
     outputs: VecDeque<Output>,
     report: SessionReport,
+    journal: Journal,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +142,7 @@ impl Session {
             alarms: Vec::new(),
             outputs: VecDeque::new(),
             report,
+            journal: Journal::default(),
         }
     }
 
@@ -189,7 +192,17 @@ impl Session {
         if let Some(conversation) = &self.conversation {
             conversation.describe(&mut report);
         }
+        report.timing = self.timing();
         report
+    }
+
+    pub(super) fn timing(&self) -> SessionTiming {
+        let mut timing = SessionTiming { session: self.report.id.clone(), ..SessionTiming::default() };
+        self.journal.add_to(&mut timing);
+        if let Some(conversation) = &self.conversation {
+            conversation.add_timing(&mut timing);
+        }
+        timing
     }
 
     pub(super) fn audio(&self) -> &[i16] {
@@ -200,7 +213,10 @@ impl Session {
         self.report.messages_in += 1;
         let message = Message::read(frame)?;
         match (self.phase, message) {
-            (Phase::AwaitingSetup, Message::Setup(setup)) => self.on_setup(setup),
+            (Phase::AwaitingSetup, Message::Setup(setup)) => {
+                self.journal.note(Happened::SetupAsked, now);
+                self.on_setup(setup)
+            }
             (Phase::AwaitingSetup, _) | (_, Message::Setup(_)) => Err(Refusal::invalid_argument()),
             (Phase::Talking, message) => match &mut self.conversation {
                 Some(conversation) => conversation.handle(message, now),
@@ -321,6 +337,7 @@ impl Session {
     fn ready(&mut self, now: Instant) {
         self.phase = Phase::Talking;
         self.report.ready = true;
+        self.journal.note(Happened::SetupAnswered, now);
         self.send(wire::setup_complete(&self.report.id));
         if let Some(refusal) = self.doomed.take() {
             self.alarm(now + DOOMED_LIFE, Alarm::End(Ending::Close(refusal)));

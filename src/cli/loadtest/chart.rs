@@ -1,0 +1,250 @@
+//! The result as a picture: one panel a question, the number of calls along each, limits dashed. Pure; plain SVG.
+
+use std::fmt::Write;
+
+use super::document::Document;
+use super::levels::LEVELS;
+use super::outcome::Step;
+
+struct Panel {
+    title: &'static str,
+    unit: &'static str,
+    lines: &'static [Line],
+    /// The level whose limit is drawn.
+    level: Option<&'static str>,
+}
+
+struct Line {
+    name: &'static str,
+    colour: &'static str,
+    value: fn(&Step) -> Option<f64>,
+}
+
+const BLUE: &str = "#1f5fa8";
+const ORANGE: &str = "#d9731a";
+const GREEN: &str = "#3b8a4a";
+const RED: &str = "#b3261e";
+
+const PANELS: [Panel; 4] = [
+    Panel {
+        title: "CPU per call",
+        unit: "% of a core",
+        lines: &[
+            Line { name: "engine", colour: BLUE, value: |step| step.engine.cpu_percent_per_call },
+            Line { name: "stand-in", colour: ORANGE, value: |step| step.harness.model_cpu_percent_per_call },
+            Line { name: "callers", colour: GREEN, value: |step| step.harness.callers_cpu_percent_per_call },
+        ],
+        level: None,
+    },
+    Panel {
+        title: "Delay added, p95",
+        unit: "ms",
+        lines: &[
+            Line { name: "caller to model", colour: BLUE, value: |step| step.uplink_delay_ms.p95 },
+            Line { name: "model to caller", colour: ORANGE, value: |step| step.downlink_delay_ms.p95 },
+        ],
+        level: Some("downlink_delay_p95"),
+    },
+    Panel {
+        title: "Time between packets, p99.9",
+        unit: "ms",
+        lines: &[Line { name: "to a caller", colour: BLUE, value: |step| step.spacing_ms.p999 }],
+        level: Some("spacing_p999"),
+    },
+    Panel {
+        title: "Frames lost by the engine",
+        unit: "%",
+        lines: &[Line { name: "both ways", colour: BLUE, value: |step| Some(step.loss.percent) }],
+        level: Some("loss"),
+    },
+];
+
+const WIDTH: f64 = 960.0;
+const HEADER: f64 = 64.0;
+const COLUMNS: usize = 2;
+const CELL_WIDTH: f64 = WIDTH / COLUMNS as f64;
+const CELL_HEIGHT: f64 = 280.0;
+/// Room in a cell for its title, its numbers and its legend.
+const LEFT: f64 = 56.0;
+const RIGHT: f64 = 24.0;
+const TOP: f64 = 48.0;
+const BOTTOM: f64 = 52.0;
+const GRID_LINES: usize = 4;
+
+pub(super) fn draw(document: &Document) -> String {
+    let mut steps: Vec<&Step> = document.steps.iter().collect();
+    steps.sort_by_key(|step| step.calls);
+    let height = HEADER + CELL_HEIGHT * PANELS.len().div_ceil(COLUMNS) as f64;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
+         font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\" fill=\"#333\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
+    );
+    text(
+        &mut svg,
+        (24.0, 28.0),
+        "font-size=\"18\" font-weight=\"bold\"",
+        "How many AI calls this machine holds",
+    );
+    for (line, y) in document.summary().lines().zip([46.0, 61.0]) {
+        text(&mut svg, (24.0, y), "", line);
+    }
+    for (number, panel) in PANELS.iter().enumerate() {
+        let x = (number % COLUMNS) as f64 * CELL_WIDTH;
+        let y = HEADER + (number / COLUMNS) as f64 * CELL_HEIGHT;
+        Plot::new(panel, &steps, (x, y)).draw(panel, &steps, &mut svg);
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// Where values of one panel lie on the page.
+struct Plot {
+    x: f64,
+    y: f64,
+    calls_max: f64,
+    value_max: f64,
+    limit: Option<f64>,
+}
+
+impl Plot {
+    fn new(panel: &Panel, steps: &[&Step], (x, y): (f64, f64)) -> Self {
+        let level = LEVELS.iter().find(|level| Some(level.name) == panel.level);
+        let limit = level.map(|level| level.limit);
+        let values = steps.iter().flat_map(|step| panel.lines.iter().filter_map(|line| (line.value)(step)));
+        let highest = values.chain(limit).fold(0.0, f64::max);
+        let calls_max = steps.iter().map(|step| step.calls).max().unwrap_or(1).max(1) as f64;
+        Self { x, y, calls_max, value_max: round_above(highest * 1.1), limit }
+    }
+
+    fn draw(&self, panel: &Panel, steps: &[&Step], svg: &mut String) {
+        let title = format!("{} ({})", panel.title, panel.unit);
+        text(svg, (self.x + LEFT, self.y + 28.0), "font-size=\"14\" font-weight=\"bold\"", &title);
+        self.grid(steps, svg);
+        if let Some(limit) = self.limit {
+            let (from, to, y) = (self.at_calls(0.0), self.at_calls(self.calls_max), self.at_value(limit));
+            writeln!(svg, "<line x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"{RED}\" stroke-dasharray=\"6 4\"/>").expect(INFALLIBLE);
+            text(
+                svg,
+                (to, y - 4.0),
+                &format!("text-anchor=\"end\" fill=\"{RED}\""),
+                &format!("limit {limit}"),
+            );
+        }
+        for (number, line) in panel.lines.iter().enumerate() {
+            self.line(line, steps, svg);
+            let x = self.x + LEFT + number as f64 * 124.0;
+            let y = self.y + CELL_HEIGHT - 10.0;
+            writeln!(
+                svg,
+                "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\" fill=\"{}\"/>",
+                x + 4.0,
+                y - 4.0,
+                line.colour
+            )
+            .expect(INFALLIBLE);
+            text(svg, (x + 14.0, y), "", line.name);
+        }
+    }
+
+    fn grid(&self, steps: &[&Step], svg: &mut String) {
+        let (left, right) = (self.at_calls(0.0), self.at_calls(self.calls_max));
+        for number in 0..=GRID_LINES {
+            let value = self.value_max * number as f64 / GRID_LINES as f64;
+            let y = self.at_value(value);
+            writeln!(
+                svg,
+                "<line x1=\"{left:.1}\" x2=\"{right:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#ddd\"/>"
+            )
+            .expect(INFALLIBLE);
+            text(svg, (left - 6.0, y + 4.0), "text-anchor=\"end\"", &readable(value));
+        }
+        let mut free_from = f64::NEG_INFINITY;
+        for step in steps {
+            let x = self.at_calls(step.calls as f64);
+            // Steps that lie close share the label of the first.
+            if x >= free_from {
+                text(svg, (x, self.at_value(0.0) + 16.0), "text-anchor=\"middle\"", &step.calls.to_string());
+                free_from = x + 28.0;
+            }
+        }
+        text(svg, (right, self.at_value(0.0) + 30.0), "text-anchor=\"end\" fill=\"#777\"", "calls");
+    }
+
+    fn line(&self, line: &Line, steps: &[&Step], svg: &mut String) {
+        let points = steps.iter().filter_map(|step| {
+            Some((self.at_calls(step.calls as f64), self.at_value((line.value)(step)?), step))
+        });
+        let points: Vec<_> = points.collect();
+        let path: Vec<String> = points.iter().map(|(x, y, _)| format!("{x:.1},{y:.1}")).collect();
+        writeln!(
+            svg,
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>",
+            path.join(" "),
+            line.colour
+        )
+        .expect(INFALLIBLE);
+        for (x, y, step) in points {
+            // Hollow: the step broke, or could not be judged.
+            let inside = if step.held && !step.harness.limited { line.colour } else { "#fff" };
+            writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{inside}\" stroke=\"{}\" stroke-width=\"2\"/>", line.colour).expect(INFALLIBLE);
+        }
+    }
+
+    fn at_calls(&self, calls: f64) -> f64 {
+        self.x + LEFT + (CELL_WIDTH - LEFT - RIGHT) * calls / self.calls_max
+    }
+
+    fn at_value(&self, value: f64) -> f64 {
+        self.y + CELL_HEIGHT - BOTTOM - (CELL_HEIGHT - TOP - BOTTOM) * value / self.value_max
+    }
+}
+
+const INFALLIBLE: &str = "a String takes every text";
+
+fn text(svg: &mut String, (x, y): (f64, f64), attributes: &str, content: &str) {
+    let content = content.replace('&', "&amp;").replace('<', "&lt;");
+    writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" {attributes}>{content}</text>").expect(INFALLIBLE);
+}
+
+/// The next of 1, 2, 4, 5, 8 times a power of ten: quarters of it are short numbers.
+fn round_above(value: f64) -> f64 {
+    if value <= 0.0 {
+        return 1.0;
+    }
+    let power = 10_f64.powf(value.log10().floor());
+    let factor = [1.0, 2.0, 4.0, 5.0, 8.0].into_iter().find(|factor| factor * power >= value);
+    factor.unwrap_or(10.0) * power
+}
+
+fn readable(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::loadtest::document::Machine;
+
+    #[test]
+    fn axes_end_at_round_numbers() {
+        for (value, end) in [(0.0, 1.0), (0.31, 0.4), (27.0, 40.0), (41.0, 50.0), (9.0, 10.0), (130.0, 200.0)]
+        {
+            assert!((round_above(value) - end).abs() < 1e-9, "{value}: {}", round_above(value));
+        }
+        assert_eq!((readable(0.25), readable(40.0)), ("0.25".into(), "40".into()));
+    }
+
+    #[test]
+    fn every_step_has_a_point_in_every_line_that_was_measured() {
+        let step = |calls, held| Step { calls, held, ..Step::default() };
+        let document =
+            Document::new(Machine { cores: 2, pinned: false }, vec![step(10, true), step(20, false)]);
+        let svg = draw(&document);
+        // Loss alone is always known: two points and four legends' worth of circles beside.
+        assert_eq!(svg.matches("stroke-width=\"2\"/>").count(), 2 + 7);
+        assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
+        assert!(!svg.contains("NaN") && !svg.contains("inf"));
+    }
+}

@@ -1,0 +1,80 @@
+//! What others tell over HTTP: an engine its figures, a stand-in its times. Loopback and small: a plain GET will do.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::sandbox::model::SessionTiming;
+
+use super::super::common::Failure;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Times of a thousand sessions are far smaller.
+const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// An engine's `/metrics` by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Figures(BTreeMap<String, f64>);
+
+impl Figures {
+    pub(super) fn of(engine: SocketAddr) -> Result<Self, Failure> {
+        Ok(Self::parse(&get(engine, "/metrics")?))
+    }
+
+    fn parse(text: &str) -> Self {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let figure = |line: &str| {
+            let (name, value) = line.rsplit_once(' ')?;
+            Some((name.to_owned(), value.parse().ok()?))
+        };
+        Self(lines.filter_map(figure).collect())
+    }
+
+    /// How much a counter has grown since then; an engine that does not know it has counted nothing.
+    pub(super) fn since(&self, then: &Self, name: &str) -> f64 {
+        let at = |figures: &Self| figures.0.get(name).copied().unwrap_or(0.0);
+        at(self) - at(then)
+    }
+}
+
+/// When what happened in the stand-in's sessions.
+pub(super) fn timing(side: SocketAddr) -> Result<Vec<SessionTiming>, Failure> {
+    let text = get(side, "/timing")?;
+    serde_json::from_str(&text).map_err(|error| Failure::cannot("understand the stand-in model", error))
+}
+
+fn get(address: SocketAddr, path: &str) -> Result<String, Failure> {
+    let failed = |error| Failure::cannot(format!("read http://{address}{path}"), error);
+    let answer = exchange(address, path).map_err(failed)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    if !head.starts_with("HTTP/1.1 200") && !head.starts_with("HTTP/1.0 200") {
+        let status = head.lines().next().unwrap_or_default();
+        return Err(Failure::new(format!("http://{address}{path} answers {status:?}")));
+    }
+    Ok(body.to_owned())
+}
+
+/// HTTP/1.0, so that the answer comes in one piece and ends with the connection.
+fn exchange(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_read_by_name_and_compared() {
+        let then = Figures::parse("# TYPE a counter\na 5\nb{outcome=\"completed\"} 2\n");
+        let now = Figures::parse("a 8\nb{outcome=\"completed\"} 2\nnonsense\n");
+        assert_eq!(now.since(&then, "a"), 3.0);
+        assert_eq!(now.since(&then, "b{outcome=\"completed\"}"), 0.0);
+        assert_eq!(now.since(&then, "unknown"), 0.0);
+    }
+}

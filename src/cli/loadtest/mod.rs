@@ -1,0 +1,165 @@
+//! `clearline loadtest`: how many AI calls this machine holds, and what breaks first.
+//!
+//! [`processes`] starts engine, stand-in model and callers as processes of their own ([`rig`]); [`step`] lets so many
+//! calls be up for a while and gathers what callers ([`crate::sandbox::callers`]) and stand-in noted, what the engine
+//! counted ([`fetch`]) and what each process used ([`usage`]). From there on everything is pure: [`delays`] joins both
+//! ends' notes, [`outcome`] makes figures of them, [`levels`] judges, [`ramp`] chooses the next step, [`document`]
+//! and [`chart`] tell.
+
+mod chart;
+mod delays;
+mod descriptors;
+mod document;
+mod fetch;
+mod levels;
+mod outcome;
+mod processes;
+mod ramp;
+mod rig;
+mod step;
+mod usage;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::CommandResult;
+use super::common::{Failure, say};
+use super::signals::Signals;
+use document::{Document, Machine, describe};
+use ramp::Ramp;
+use rig::{Cores, Rig, Running};
+use step::Plan;
+
+/// Ramps AI calls until a service level breaks, with callers, a stand-in of the model and an engine in processes of
+/// their own, and tells how many calls held, what a call costs, and what the harness itself used.
+#[derive(Args)]
+pub(super) struct Loadtest {
+    /// One step of so many calls instead of a ramp; exit code 1 when a service level breaks
+    #[arg(long, value_name = "N")]
+    calls: Option<usize>,
+    /// How long each step is measured
+    #[arg(long, value_name = "S", default_value_t = 30)]
+    seconds: u64,
+    /// Where the ramp begins; it doubles until a step breaks and then closes in
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "calls")]
+    from: usize,
+    /// Add so many calls at each step instead of doubling
+    #[arg(long, value_name = "N", conflicts_with = "calls")]
+    step: Option<usize>,
+    /// The ramp ends here at the latest
+    #[arg(long, value_name = "N", default_value_t = 1_000, conflicts_with = "calls")]
+    max_calls: usize,
+    /// Calls dialled in a second
+    #[arg(long, value_name = "N", default_value_t = 20.0)]
+    per_second: f64,
+    /// Record the calls
+    #[arg(long)]
+    record: bool,
+    /// Drive an engine that runs, at its SIP address, instead of one of our own
+    #[arg(long, value_name = "ADDR", conflicts_with = "record")]
+    engine: Option<SocketAddr>,
+    /// Its HTTP address, for its own counters
+    #[arg(long, value_name = "ADDR", requires = "engine")]
+    metrics: Option<SocketAddr>,
+    /// Its process, for what it uses
+    #[arg(long, requires = "engine")]
+    pid: Option<u32>,
+    /// The side port of the stand-in it is pointed at (`sandbox model --load --side ADDR`), for the delays
+    #[arg(long, value_name = "ADDR", requires = "engine")]
+    model_side: Option<SocketAddr>,
+    /// The number to dial there
+    #[arg(long, default_value = "100", requires = "engine")]
+    number: String,
+    /// Draws the result into this file; a ramp draws loadtest.svg if nothing else is said
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// The result as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+const CHART: &str = "loadtest.svg";
+/// Calls that are still being wound up when the next one comes.
+const SPARE_CALLS: usize = 10;
+
+impl Loadtest {
+    pub(super) fn run(self) -> CommandResult {
+        descriptors::raise_limit(self.calls.unwrap_or(self.max_calls))?;
+        actix::System::new().block_on(self.perform())
+    }
+
+    async fn perform(self) -> CommandResult {
+        let mut signals = Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
+        tokio::select! {
+            result = self.measure() => result,
+            () = signals.stop() => Err(Failure::interrupted()),
+        }
+    }
+
+    async fn measure(&self) -> CommandResult {
+        let cores = Cores::of_this_machine();
+        let placed = if self.engine.is_some() { Cores::default() } else { Cores::shared_out(cores) };
+        let machine = Machine { cores, pinned: placed.are_pinned() };
+        let steps = match self.calls {
+            Some(calls) => vec![self.one_step(calls, &placed).await?],
+            None => self.ramp(&placed).await?,
+        };
+        let document = Document::new(machine, steps);
+        self.draw(&document)?;
+        if self.json {
+            let text = serde_json::to_string_pretty(&document);
+            say(text.map_err(|error| Failure::cannot("write the result", error))?);
+        } else {
+            say(document.summary());
+        }
+        let broke = self.calls.is_some() && document.broke_first.is_some();
+        Ok(if broke { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    fn draw(&self, document: &Document) -> Result<(), Failure> {
+        let usual = self.calls.is_none().then(|| PathBuf::from(CHART));
+        let Some(path) = self.svg.clone().or(usual) else { return Ok(()) };
+        fs::write(&path, chart::draw(document))
+            .map_err(|error| Failure::cannot(format!("draw {}", path.display()), error))
+    }
+
+    async fn ramp(&self, placed: &Cores) -> Result<Vec<outcome::Step>, Failure> {
+        let mut ramp = Ramp::new(self.from, self.step, self.max_calls);
+        let mut steps = Vec::new();
+        while let Some(calls) = ramp.next() {
+            let step = self.one_step(calls, placed).await?;
+            // More calls than a late harness can make tell nothing more.
+            ramp.note(calls, step.held && !step.harness.limited);
+            steps.push(step);
+        }
+        Ok(steps)
+    }
+
+    /// Each step has processes of its own: none inherits another's memory, ports or troubles.
+    async fn one_step(&self, calls: usize, placed: &Cores) -> Result<outcome::Step, Failure> {
+        let plan = Plan { calls, seconds: self.seconds, per_second: self.per_second, record: self.record };
+        let mut rig = match self.running() {
+            Some(running) => Rig::join(&running, calls + SPARE_CALLS).await?,
+            None => Rig::build(calls + SPARE_CALLS, self.record, placed).await?,
+        };
+        let step = step::run(&mut rig, plan).await?;
+        if !self.json {
+            say(describe(&step));
+        }
+        Ok(step)
+    }
+
+    fn running(&self) -> Option<Running> {
+        Some(Running {
+            sip: self.engine?,
+            number: self.number.clone(),
+            metrics: self.metrics,
+            pid: self.pid,
+            model_side: self.model_side,
+        })
+    }
+}

@@ -1,0 +1,231 @@
+//! What a step is measured with: a stand-in model, an engine and the callers, each a process of its own.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use crate::sandbox::callers::News;
+
+use super::super::common::Failure;
+use super::super::sandbox::{EngineListening, ModelListening};
+use super::fetch::{self, Figures};
+use super::outcome::Look;
+use super::processes::Helper;
+use super::usage::Usage;
+
+/// Dropping it ends every process of it: callers first, so that they can hang up.
+pub(super) struct Rig {
+    pub(super) callers: Helper,
+    pub(super) engine: Target,
+    model: Option<StandIn>,
+    // Last: the others write into it until they end.
+    _folder: Option<Scratch>,
+}
+
+/// The engine that is measured.
+pub(super) struct Target {
+    pub(super) sip: SocketAddr,
+    metrics: Option<SocketAddr>,
+    pid: Option<u32>,
+    _process: Option<Helper>,
+}
+
+struct StandIn {
+    side: SocketAddr,
+    pid: Option<u32>,
+    _process: Option<Helper>,
+}
+
+/// An engine that its operator has started, and what may be known of it.
+#[derive(Debug, Clone)]
+pub(super) struct Running {
+    pub(super) sip: SocketAddr,
+    pub(super) number: String,
+    pub(super) metrics: Option<SocketAddr>,
+    pub(super) pid: Option<u32>,
+    /// The side port of the stand-in that it is pointed at.
+    pub(super) model_side: Option<SocketAddr>,
+}
+
+/// Starting is a matter of milliseconds where a machine is well.
+const START_PATIENCE: Duration = Duration::from_secs(20);
+const ANY_PORT: &str = "127.0.0.1:0";
+
+impl Rig {
+    /// An engine and a stand-in of our own.
+    pub(super) async fn build(calls_max: usize, record: bool, cores: &Cores) -> Result<Self, Failure> {
+        let folder =
+            Scratch::new().map_err(|error| Failure::cannot("make a folder for the engine", error))?;
+        let (model, url) = StandIn::start(calls_max, cores).await?;
+        let engine = Target::start(&url, calls_max, record, &folder.path, cores).await?;
+        let callers = start_callers(engine.sip, None, calls_max, cores).await?;
+        Ok(Self { callers, engine, model: Some(model), _folder: Some(folder) })
+    }
+
+    /// Callers alone, for an engine that runs.
+    pub(super) async fn join(running: &Running, calls_max: usize) -> Result<Self, Failure> {
+        let callers = start_callers(running.sip, Some(&running.number), calls_max, &Cores::default()).await?;
+        let engine = Target { sip: running.sip, metrics: running.metrics, pid: running.pid, _process: None };
+        let model = running.model_side.map(|side| StandIn { side, pid: None, _process: None });
+        Ok(Self { callers, engine, model, _folder: None })
+    }
+
+    pub(super) fn look(&self) -> Result<Look, Failure> {
+        Ok(Look {
+            engine: self.engine.usage()?,
+            callers: Some(Usage::of(self.callers.pid())?),
+            model: self.model.as_ref().and_then(|model| model.pid).map(Usage::of).transpose()?,
+            figures: self.engine.metrics.map(Figures::of).transpose()?.unwrap_or_default(),
+            sessions: self
+                .model
+                .as_ref()
+                .map(|model| fetch::timing(model.side))
+                .transpose()?
+                .unwrap_or_default(),
+        })
+    }
+}
+
+impl Target {
+    pub(super) async fn start(
+        model: &str,
+        calls_max: usize,
+        record: bool,
+        folder: &Path,
+        cores: &Cores,
+    ) -> Result<Self, Failure> {
+        let mut arguments = words(&["sandbox", "engine", "--model", model, "--dir"]);
+        arguments.push(folder.display().to_string());
+        arguments.extend(words(&["--max-calls", &calls_max.to_string()]));
+        arguments.extend(record.then(|| "--record".to_owned()));
+        arguments.extend(cores.option(&cores.engine));
+        let log = File::create(folder.join("engine.log"));
+        let log = log.map_err(|error| Failure::cannot("make the engine's log", error))?;
+        let mut process = Helper::start("engine", &arguments, log.into())?;
+        let listening: EngineListening = process.hear(START_PATIENCE).await.map_err(|failure| {
+            let said = fs::read_to_string(folder.join("engine.log")).unwrap_or_default();
+            Failure::new(format!("{failure}; it said: {said}"))
+        })?;
+        Ok(Self {
+            sip: listening.sip,
+            metrics: Some(listening.http),
+            pid: Some(process.pid()),
+            _process: Some(process),
+        })
+    }
+
+    pub(super) fn usage(&self) -> Result<Option<Usage>, Failure> {
+        self.pid.map(Usage::of).transpose()
+    }
+}
+
+impl StandIn {
+    /// The stand-in, and the URL an engine reaches it at.
+    async fn start(calls_max: usize, cores: &Cores) -> Result<(Self, String), Failure> {
+        let mut arguments = words(&["sandbox", "model", "--load", "--attached", "--listen", ANY_PORT]);
+        arguments.extend(words(&["--side", ANY_PORT, "--max-connections", &calls_max.to_string()]));
+        arguments.extend(cores.option(&cores.model));
+        let mut process = Helper::start("stand-in model", &arguments, Stdio::inherit())?;
+        let listening: ModelListening = process.hear(START_PATIENCE).await?;
+        let side = listening.side.ok_or_else(|| Failure::new("the stand-in model has no side port"))?;
+        let url = format!("ws://{}", listening.model);
+        Ok((Self { side, pid: Some(process.pid()), _process: Some(process) }, url))
+    }
+}
+
+async fn start_callers(
+    engine: SocketAddr,
+    number: Option<&str>,
+    calls_max: usize,
+    cores: &Cores,
+) -> Result<Helper, Failure> {
+    let mut arguments = words(&["sandbox", "callers", "--engine", &engine.to_string()]);
+    arguments.extend(words(&["--max-calls", &calls_max.to_string()]));
+    arguments.extend(number.iter().flat_map(|number| words(&["--number", number])));
+    arguments.extend(cores.option(&cores.callers));
+    let mut callers = Helper::start("callers", &arguments, Stdio::inherit())?;
+    match callers.hear(START_PATIENCE).await? {
+        News::Ready => Ok(callers),
+        other @ (News::Dialled { .. } | News::Measured(_) | News::Gone) => {
+            Err(Failure::new(format!("the callers began with {other:?}")))
+        }
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// Who runs where; empty: wherever the kernel likes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cores {
+    engine: Vec<usize>,
+    model: Vec<usize>,
+    callers: Vec<usize>,
+}
+
+/// Model and callers need one core each, and the engine more than one to be worth measuring.
+const CORES_TO_PIN: usize = 4;
+
+impl Cores {
+    pub(super) fn of_this_machine() -> usize {
+        available_parallelism().map_or(1, usize::from)
+    }
+
+    pub(super) fn shared_out(cores: usize) -> Self {
+        if cores < CORES_TO_PIN {
+            return Self::default();
+        }
+        Self { engine: (0..cores - 2).collect(), model: vec![cores - 2], callers: vec![cores - 1] }
+    }
+
+    pub(super) fn are_pinned(&self) -> bool {
+        !self.engine.is_empty()
+    }
+
+    fn option(&self, cores: &[usize]) -> Vec<String> {
+        if cores.is_empty() {
+            return Vec::new();
+        }
+        let list: Vec<String> = cores.iter().map(usize::to_string).collect();
+        vec!["--cores".to_owned(), list.join(",")]
+    }
+}
+
+/// A folder for the engine's files, gone when this is dropped.
+struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    fn new() -> io::Result<Self> {
+        let name = format!("clearline-loadtest-{}-{}", std::process::id(), crate::clock::new_id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path)?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed now lies where the system cleans up.
+        fs::remove_dir_all(&self.path).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_shared_out_only_where_there_are_enough() {
+        assert!(!Cores::shared_out(2).are_pinned());
+        let cores = Cores::shared_out(8);
+        assert_eq!((cores.engine.len(), &cores.model, &cores.callers), (6, &vec![6], &vec![7]));
+        assert_eq!(cores.option(&cores.engine), ["--cores", "0,1,2,3,4,5"]);
+    }
+}

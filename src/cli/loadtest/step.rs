@@ -1,0 +1,109 @@
+//! One step: dial, let it settle, measure, hang up, measure what a set-up costs.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::clock;
+use crate::sandbox::callers::{Lost, News, Order, Report};
+
+use super::super::common::Failure;
+use super::outcome::{Gathered, Idle, SetUps, Step, share};
+use super::rig::Rig;
+
+/// What is asked of a step.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) calls: usize,
+    pub(super) seconds: u64,
+    pub(super) per_second: f64,
+    pub(super) record: bool,
+}
+
+/// The engine, before anybody calls.
+const IDLE_STRETCH: Duration = Duration::from_secs(1);
+/// Greetings are over and buffers have found their depth.
+const SETTLING: Duration = Duration::from_secs(3);
+/// A call rings for so long at most before something is wrong.
+const DIAL_PATIENCE: Duration = Duration::from_secs(60);
+const REPORT_PATIENCE: Duration = Duration::from_secs(20);
+/// Enough set-ups to tell what one costs.
+const SET_UPS: usize = 50;
+
+pub(super) async fn run(rig: &mut Rig, plan: Plan) -> Result<Step, Failure> {
+    // Whom we cannot ask is named before anybody dials.
+    rig.look()?;
+    let idle = watch_idle(rig).await?;
+    let refused = dial(rig, plan).await?;
+    sleep(SETTLING).await;
+    let mut gathered =
+        Gathered { calls: plan.calls, recording: plan.record, refused, idle, ..Gathered::default() };
+    measure(rig, plan, &mut gathered).await?;
+    hang_up(rig).await?;
+    gathered.set_ups = set_ups(rig, plan).await?;
+    Ok(Step::of(&gathered))
+}
+
+async fn watch_idle(rig: &Rig) -> Result<Option<Idle>, Failure> {
+    let Some(first) = rig.engine.usage()? else { return Ok(None) };
+    sleep(IDLE_STRETCH).await;
+    let last = rig.engine.usage()?;
+    Ok(last.map(|usage| Idle { cpu_share: share(first, usage, IDLE_STRETCH), usage }))
+}
+
+async fn dial(rig: &mut Rig, plan: Plan) -> Result<Vec<Lost>, Failure> {
+    rig.callers.tell(&Order::Dial { calls: plan.calls, per_second: plan.per_second })?;
+    until_dialled(rig, plan).await
+}
+
+async fn until_dialled(rig: &mut Rig, plan: Plan) -> Result<Vec<Lost>, Failure> {
+    let patience = DIAL_PATIENCE + Duration::from_secs_f64(plan.calls as f64 / plan.per_second);
+    match rig.callers.hear(patience).await? {
+        News::Dialled { refused, .. } => Ok(refused),
+        other @ (News::Ready | News::Measured(_) | News::Gone) => Err(unexpected(&other)),
+    }
+}
+
+async fn measure(rig: &mut Rig, plan: Plan, gathered: &mut Gathered) -> Result<(), Failure> {
+    gathered.begin = rig.look()?;
+    rig.callers.tell(&Order::Begin)?;
+    let began = clock::now();
+    sleep(Duration::from_secs(plan.seconds)).await;
+    rig.callers.tell(&Order::End)?;
+    gathered.end = rig.look()?;
+    gathered.stretch = clock::now() - began;
+    gathered.report = report(rig).await?;
+    Ok(())
+}
+
+async fn report(rig: &mut Rig) -> Result<Report, Failure> {
+    match rig.callers.hear(REPORT_PATIENCE).await? {
+        News::Measured(report) => Ok(*report),
+        other @ (News::Ready | News::Dialled { .. } | News::Gone) => Err(unexpected(&other)),
+    }
+}
+
+async fn hang_up(rig: &mut Rig) -> Result<(), Failure> {
+    rig.callers.tell(&Order::HangUp)?;
+    match rig.callers.hear(REPORT_PATIENCE).await? {
+        News::Gone => Ok(()),
+        other @ (News::Ready | News::Dialled { .. } | News::Measured(_)) => Err(unexpected(&other)),
+    }
+}
+
+/// On an engine that is idle again, so that nothing but set-ups costs anything.
+async fn set_ups(rig: &mut Rig, plan: Plan) -> Result<Option<SetUps>, Failure> {
+    sleep(IDLE_STRETCH).await;
+    let Some(first) = rig.engine.usage()? else { return Ok(None) };
+    let began = clock::now();
+    let calls = SET_UPS.min(plan.calls.max(1));
+    rig.callers.tell(&Order::Touch { calls, per_second: plan.per_second })?;
+    until_dialled(rig, plan).await?;
+    let took = clock::now() - began;
+    let cpu = rig.engine.usage()?.map(|last| last.cpu.saturating_sub(first.cpu));
+    Ok(cpu.map(|cpu| SetUps { calls, cpu, took }))
+}
+
+fn unexpected(news: &News) -> Failure {
+    Failure::new(format!("the callers said {news:?}, which was not expected"))
+}

@@ -1,0 +1,185 @@
+//! What one caller hears, packet by packet: what is missing, how evenly it comes, and from when to when the model
+//! speaks.
+
+use std::time::Duration;
+
+use crate::media::codec::FRAME_SAMPLES;
+use crate::media::rtp::RtpPacket;
+use crate::sandbox::histogram::Histogram;
+
+use super::audio::is_voiced;
+use super::orders::{Report, VoiceSpan};
+
+/// So many silent packets end a span: a model that pauses for less goes on with the same sentence.
+const SILENT_PACKETS_END: u32 = 8;
+
+#[derive(Debug)]
+pub(super) struct Hearing {
+    caller: u16,
+    last: Option<Last>,
+    voice: Option<Voice>,
+    /// The first voiced packet of the call.
+    first_voice: Option<Duration>,
+    pub(super) counts: Counts,
+}
+
+/// What is reported of a stretch of time.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counts {
+    pub(super) heard: u64,
+    pub(super) voiced: u64,
+    missing: u64,
+    reordered: u64,
+    skipped: u64,
+    spacing: Histogram,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    sequence: u16,
+    timestamp: u32,
+    at: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Voice {
+    from: Duration,
+    to: Duration,
+    silent_packets: u32,
+}
+
+impl Hearing {
+    pub(super) fn new(caller: u16) -> Self {
+        Self { caller, last: None, voice: None, first_voice: None, counts: Counts::default() }
+    }
+
+    /// Takes a packet that came at `at` by the machine's clock; gives the model's sentence that it shows to be over.
+    pub(super) fn hear(&mut self, packet: &RtpPacket<'_>, at: Duration) -> Option<VoiceSpan> {
+        self.counts.heard += 1;
+        self.compare_with_last(packet, at);
+        if is_voiced(packet.payload) {
+            self.counts.voiced += 1;
+            self.first_voice.get_or_insert(at);
+            let voice = self.voice.get_or_insert(Voice { from: at, to: at, silent_packets: 0 });
+            (voice.to, voice.silent_packets) = (at, 0);
+            return None;
+        }
+        let voice = self.voice.as_mut()?;
+        voice.silent_packets += 1;
+        let over = self.voice.take_if(|voice| voice.silent_packets >= SILENT_PACKETS_END)?;
+        Some(VoiceSpan { caller: self.caller, from_us: micros(over.from), to_us: micros(over.to) })
+    }
+
+    pub(super) fn model_speaks(&self) -> bool {
+        self.voice.is_some()
+    }
+
+    pub(super) fn first_voice(&self) -> Option<Duration> {
+        self.first_voice
+    }
+
+    fn compare_with_last(&mut self, packet: &RtpPacket<'_>, at: Duration) {
+        let now = Last { sequence: packet.sequence, timestamp: packet.timestamp, at };
+        let Some(last) = self.last else {
+            self.last = Some(now);
+            return;
+        };
+        let steps = packet.sequence.wrapping_sub(last.sequence) as i16;
+        if steps <= 0 {
+            self.counts.reordered += 1;
+            self.counts.missing = self.counts.missing.saturating_sub(1);
+            return;
+        }
+        let missing = steps.unsigned_abs() - 1;
+        let frames = packet.timestamp.wrapping_sub(last.timestamp) / FRAME_SAMPLES as u32;
+        self.counts.missing += u64::from(missing);
+        self.counts.skipped += u64::from(frames.saturating_sub(u32::from(missing) + 1));
+        self.counts.spacing.note(at.saturating_sub(last.at));
+        self.last = Some(now);
+    }
+}
+
+impl Counts {
+    pub(super) fn add_to(&self, report: &mut Report) {
+        report.packets_heard += self.heard;
+        report.voiced_heard += self.voiced;
+        report.packets_missing += self.missing;
+        report.packets_reordered += self.reordered;
+        report.frames_skipped += self.skipped;
+        report.spacing.merge(&self.spacing);
+    }
+}
+
+pub(super) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::codec::Codec;
+
+    const SILENCE: u8 = 0xFF;
+
+    fn voiced() -> u8 {
+        Codec::Pcmu.encode(3_000)
+    }
+
+    /// Packets of (number, code); a frame each 20 ms of the number.
+    fn heard(packets: &[(u16, u8)]) -> (Hearing, Vec<VoiceSpan>) {
+        let mut hearing = Hearing::new(7);
+        let take = |(sequence, code): &(u16, u8)| {
+            let payload = [*code; FRAME_SAMPLES];
+            let timestamp = u32::from(*sequence) * FRAME_SAMPLES as u32;
+            let packet = RtpPacket {
+                ssrc: 1,
+                sequence: *sequence,
+                timestamp,
+                payload_type: 0,
+                marker: false,
+                payload: &payload,
+            };
+            hearing.hear(&packet, Duration::from_millis(20) * u32::from(*sequence))
+        };
+        let spans = packets.iter().filter_map(take).collect();
+        (hearing, spans)
+    }
+
+    #[test]
+    fn a_sentence_reaches_from_its_first_voiced_packet_to_its_last() {
+        let mut packets: Vec<_> = (0..30).map(|number| (number, SILENCE)).collect();
+        for number in [5, 6, 7, 9, 10] {
+            packets[number].1 = voiced();
+        }
+        let (hearing, spans) = heard(&packets);
+        assert_eq!(spans, [VoiceSpan { caller: 7, from_us: 100_000, to_us: 200_000 }]);
+        assert!(!hearing.model_speaks());
+        assert_eq!(hearing.first_voice(), Some(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn gaps_and_stragglers_are_told_apart() {
+        let (hearing, _) = heard(&[(1, SILENCE), (2, SILENCE), (5, SILENCE), (4, SILENCE), (6, SILENCE)]);
+        let mut report = Report::default();
+        hearing.counts.add_to(&mut report);
+        assert_eq!((report.packets_heard, report.packets_missing, report.packets_reordered), (5, 1, 1));
+        assert_eq!((report.frames_skipped, report.spacing.count()), (0, 3));
+    }
+
+    #[test]
+    fn frames_that_were_never_sent_show_in_the_time_stamps() {
+        let mut hearing = Hearing::new(0);
+        for (sequence, timestamp) in [(1, 0), (2, 160), (3, 160 * 5)] {
+            let packet = RtpPacket {
+                ssrc: 1,
+                sequence,
+                timestamp,
+                payload_type: 0,
+                marker: false,
+                payload: &[SILENCE],
+            };
+            hearing.hear(&packet, Duration::ZERO);
+        }
+        assert_eq!((hearing.counts.missing, hearing.counts.skipped), (0, 3));
+    }
+}
