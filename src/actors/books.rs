@@ -74,7 +74,7 @@ impl Books {
         if !page.write_planned {
             page.write_planned = true;
             let call = call.clone();
-            ctx.run_later(pause, move |books, ctx| books.write(call, ctx));
+            ctx.run_later(clock::timer_for(pause), move |books, ctx| books.write(call, ctx));
         }
     }
 
