@@ -5,7 +5,9 @@
 //! code with the client it faces, so that a misreading in one is not hidden by the same misreading in the other.
 //!
 //! - [`model`]: the Gemini Live API (`BidiGenerateContent`).
+//! - [`network`]: a bad network between a phone and the engine.
 //! - [`phone`]: a softphone, the far end of our calls.
 
 pub mod model;
+pub mod network;
 pub mod phone;
