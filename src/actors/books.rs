@@ -275,6 +275,19 @@ impl Handler<CloseBook> for Books {
 #[rtype(result = "bool")]
 pub struct AskBooksSettled;
 
+/// How many calls' records are still being written, for leak checks.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct AskOpenBooks;
+
+impl Handler<AskOpenBooks> for Books {
+    type Result = usize;
+
+    fn handle(&mut self, _: AskOpenBooks, _: &mut Context<Self>) -> usize {
+        self.pages.len()
+    }
+}
+
 impl Handler<AskBooksSettled> for Books {
     type Result = bool;
 

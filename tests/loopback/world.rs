@@ -135,7 +135,11 @@ impl World {
 
     /// Waits until no call holds anything of the engine any more.
     pub(crate) async fn all_given_back(&self) {
-        self.holds_nothing(|sizes| sizes.sip = Sizes { calls: sizes.sip.calls, ..Sizes::default() }).await;
+        self.holds_nothing(|sizes| {
+            sizes.sip = Sizes { calls: sizes.sip.calls, ..Sizes::default() };
+            sizes.ports_resting = 0;
+        })
+        .await;
     }
 
     /// The same, and SIP's transactions have run out too, which takes their timers half a minute.
