@@ -11,8 +11,16 @@ use super::{Books, CallSupervisor, KeyPool, SipEndpoint, UdpRouter};
 #[derive(Clone, Default)]
 pub struct Directory {
     slots: Arc<RwLock<Slots>>,
-    /// Session actors that exist, wherever they run: one that outlived its call would show here and nowhere else.
     sessions: Arc<AtomicUsize>,
+}
+
+/// One living session of a call, from its actor's birth to its drop: kept by the actor, counted here.
+pub(super) struct Living(Arc<AtomicUsize>);
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -54,16 +62,14 @@ impl Directory {
         self.write(|slots| slots.routers.push(address));
     }
 
-    pub fn sessions(&self) -> usize {
-        self.sessions.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn session_begins(&self) {
+    /// Sessions have no slot: there are many, and whoever talks to one was given its address.
+    pub(super) fn session_lives(&self) -> Living {
         self.sessions.fetch_add(1, Ordering::Relaxed);
+        Living(Arc::clone(&self.sessions))
     }
 
-    pub(super) fn session_is_gone(&self) {
-        self.sessions.fetch_sub(1, Ordering::Relaxed);
+    pub fn living_sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
     }
 
     fn read<T>(&self, look: impl FnOnce(&Slots) -> T) -> T {

@@ -78,8 +78,7 @@ impl Lane {
     }
 
     async fn place(&self, world: &World, manners: Manners) -> CallId {
-        forget_earlier_calls(&self.callee);
-        self.callee.behave(manners);
+        prepare(&self.callee, manners);
         let order = PlaceCall {
             target: "1".into(),
             owner: "ada".into(),
@@ -96,9 +95,10 @@ impl Lane {
     }
 }
 
-/// A far end keeps all that reached it, and callees live as long as the world.
-fn forget_earlier_calls(callee: &FarEnd) {
+/// For one more call. A far end keeps all that reached it, and callees live as long as the world.
+fn prepare(callee: &FarEnd, manners: Manners) {
     callee.seen.change(|seen| {
+        seen.plan.manners = manners;
         seen.messages.clear();
         seen.packets.clear();
         seen.connected = false;

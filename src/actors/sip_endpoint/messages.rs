@@ -125,6 +125,8 @@ pub struct AskSipSizes;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, MessageResponse)]
 pub struct SipSizes {
     pub held: Sizes,
+    /// Calls whose sessions, or whose owners, the endpoint keeps beside its own tables.
+    pub calls_kept: usize,
     /// Gateways that hold a registration of ours.
     pub registered: usize,
     /// Requests of ours without a final response.
@@ -138,6 +140,7 @@ impl Handler<AskSipSizes> for SipEndpoint {
     fn handle(&mut self, _: AskSipSizes, _: &mut Context<Self>) -> SipSizes {
         SipSizes {
             held: self.endpoint.sizes(),
+            calls_kept: self.calls.len() + self.pending_invites.len(),
             registered: self.endpoint.registered(),
             unanswered: self.endpoint.unanswered(),
             counters: *self.endpoint.counters(),

@@ -173,7 +173,7 @@ impl SipEndpoint {
         }
         self.timer = self.endpoint.next_timeout().map(|at| {
             let wait = at.saturating_duration_since(clock::now());
-            ctx.run_later(wait, |endpoint, ctx| endpoint.handle_input(Input::Timeout, ctx))
+            ctx.run_later(clock::timer_for(wait), |endpoint, ctx| endpoint.handle_input(Input::Timeout, ctx))
         });
     }
 }
