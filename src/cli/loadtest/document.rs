@@ -68,7 +68,12 @@ impl Document {
         let held = self.calls_held.map_or("no step held".into(), |calls| format!("{calls} calls held"));
         write!(text, "{held} every service level").expect(INFALLIBLE);
         if let Some(level) = &self.broke_first {
-            write!(text, "; above it broke first: {level} ({})", levels::what(level)).expect(INFALLIBLE);
+            write!(text, "; what broke first: {level} ({})", levels::what(level)).expect(INFALLIBLE);
+        }
+        let late = self.steps.iter().filter(|step| step.harness.limited).count();
+        if late > 0 {
+            write!(text, "; not judged, the harness was late itself: {late} of {}", self.steps.len())
+                .expect(INFALLIBLE);
         }
         let Machine { cores, pinned } = self.machine;
         let where_ =

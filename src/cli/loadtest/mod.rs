@@ -37,6 +37,7 @@ use step::Plan;
 /// Ramps AI calls until a service level breaks, with callers, a stand-in of the model and an engine in processes of
 /// their own, and tells how many calls held, what a call costs, and what the harness itself used.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Loadtest {
     /// One step of so many calls instead of a ramp; exit code 1 when a service level breaks
     #[arg(long, value_name = "N")]
@@ -81,6 +82,24 @@ pub(super) struct Loadtest {
     #[arg(long)]
     json: bool,
 }
+
+const EXAMPLES: &str = "Examples:
+  clearline loadtest                                    a ramp; draws loadtest.svg
+  clearline loadtest --calls 50 --seconds 30 --json     one step, as a document
+
+An engine of your own, with its own settings, pointed at a stand-in of the model:
+  clearline sandbox model --load --listen 127.0.0.1:9090 --side 127.0.0.1:9091
+  clearline serve --config clearline.toml --set voice.url=ws://127.0.0.1:9090
+  clearline loadtest --calls 50 --engine 127.0.0.1:5060 --metrics 127.0.0.1:8080 --pid PID --model-side 127.0.0.1:9091
+
+SIPp as an independent generator, against the same engine and stand-in:
+  sipp -sn uac -s 100 -i 127.0.0.1 -r 5 -l 50 -m 200 -d 10000 127.0.0.1:5060
+
+What a step measures: frames lost in either direction, the time between two packets to a caller, the delay added each
+way without the jitter buffer's target and the pre-buffer of a turn (both are shown beside it), set-up and first audio
+without the model's own time, barge-in, and what engine, callers and stand-in used. A step in which callers or stand-in
+were late themselves is shown and not judged. Exit codes: 0 all levels held or the ramp is complete, 1 a level broke or
+it did not work, 130 interrupted.";
 
 const CHART: &str = "loadtest.svg";
 /// Calls that are still being wound up when the next one comes.

@@ -150,7 +150,9 @@ mod tests {
     #[test]
     fn a_burst_is_a_whole_signature_at_least() {
         let said = minute();
-        let onsets = onsets(&said);
+        let mut onsets = onsets(&said);
+        // The minute may end within the last.
+        onsets.pop();
         for (start, ..) in onsets {
             let frames = said.iter().filter(|(frame, _)| (start..start + 120).contains(frame)).count();
             assert!((Signature::FRAMES..Signature::FRAMES + 50).contains(&frames), "{frames}");
