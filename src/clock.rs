@@ -2,8 +2,14 @@
 //!
 //! Everything else takes `now: Instant`, a [`Timestamp`] or an [`Entropy`] as an argument, so that a whole call can
 //! be replayed on a virtual clock from one seed.
+//!
+//! A proof with more calls than the machine can play in real time slows the whole process ([`slow_down`]): engine,
+//! stand-ins and far ends then live in the same slow time, and everything still goes through real actors and sockets.
+//! Who arms a timer of the operating system therefore asks [`timer_for`] how long it has to run. No setting, variable
+//! or command slows anything, and `tests/architecture.rs` sees to it that nothing in the product does.
 
 use std::io;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -14,7 +20,40 @@ use crate::domain::{CallId, Entropy, Timestamp};
 /// The monotonic clock: for time-outs and pacing.
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the monotonic clock")]
 pub fn now() -> Instant {
-    Instant::now()
+    of_real(Instant::now())
+}
+
+/// What our clock shows at this moment of the real one.
+pub fn of_real(real: Instant) -> Instant {
+    SLOWED.get().map_or(real, |slowed| slowed.of_real(real))
+}
+
+/// How long a timer of the operating system has to run for so much of our time to pass.
+pub fn timer_for(wait: Duration) -> Duration {
+    SLOWED.get().map_or(wait, |slowed| wait.saturating_mul(slowed.times))
+}
+
+/// From now on this process's time passes so many times slower than the real one; it can be done once. For proofs
+/// that play more calls than the machine holds in real time.
+pub fn slow_down(times: u32) {
+    let since = now();
+    let slowed = Slowed { since, times: times.max(1) };
+    assert!(SLOWED.set(slowed).is_ok(), "time has been slowed already: whose speed would count?");
+}
+
+/// Not set in production: then the clock is the real one.
+static SLOWED: OnceLock<Slowed> = OnceLock::new();
+
+#[derive(Debug)]
+struct Slowed {
+    since: Instant,
+    times: u32,
+}
+
+impl Slowed {
+    fn of_real(&self, real: Instant) -> Instant {
+        self.since + real.saturating_duration_since(self.since) / self.times
+    }
 }
 
 /// A moment of the monotonic clock in a form that other processes of this machine understand: the same instant has the
@@ -72,6 +111,15 @@ mod tests {
         let now = now();
         let apart = machine_time(now + Duration::from_secs(3)) - machine_time(now - Duration::from_secs(2));
         assert!(apart.abs_diff(Duration::from_secs(5)) < Duration::from_secs(1), "{apart:?}");
+    }
+
+    #[test]
+    fn slowed_time_goes_on_from_where_it_was_and_never_backwards() {
+        let since = now();
+        let slowed = Slowed { since, times: 4 };
+        assert_eq!(slowed.of_real(since), since);
+        assert_eq!(slowed.of_real(since + Duration::from_secs(8)), since + Duration::from_secs(2));
+        assert_eq!(slowed.of_real(since - Duration::from_nanos(1)), since, "read before, compared after");
     }
 
     #[test]

@@ -65,6 +65,17 @@ fn every_import_follows_the_table_and_pure_rooms_stay_pure() {
     assert!(report.is_empty(), "\n{report}");
 }
 
+/// A proof on real sockets may slow its own process; no setting or command of the product may.
+#[test]
+fn nothing_in_the_product_slows_time() {
+    for file in source_files().iter().filter(|file| file.room != "clock") {
+        let slows = |path: &CodePath| path.segments.iter().any(|segment| segment == "slow_down");
+        let found = paths_in(&file.text).into_iter().find(slows);
+        let line = found.map(|path| path.line);
+        assert_eq!(line, None, "{}: clock::slow_down is for tests alone", file.path.display());
+    }
+}
+
 #[test]
 fn no_file_grows_past_its_bound() {
     for file in source_files() {

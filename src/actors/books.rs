@@ -74,7 +74,7 @@ impl Books {
         if !page.write_planned {
             page.write_planned = true;
             let call = call.clone();
-            ctx.run_later(pause, move |books, ctx| books.write(call, ctx));
+            ctx.run_later(clock::timer_for(pause), move |books, ctx| books.write(call, ctx));
         }
     }
 
@@ -274,6 +274,19 @@ impl Handler<CloseBook> for Books {
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub struct AskBooksSettled;
+
+/// How many calls' records are still being written, for leak checks.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct AskOpenBooks;
+
+impl Handler<AskOpenBooks> for Books {
+    type Result = usize;
+
+    fn handle(&mut self, _: AskOpenBooks, _: &mut Context<Self>) -> usize {
+        self.pages.len()
+    }
+}
 
 impl Handler<AskBooksSettled> for Books {
     type Result = bool;

@@ -1,5 +1,6 @@
 //! Where the services live. An address dies with its actor, so nobody keeps one: look it up at each use.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use actix::Addr;
@@ -10,6 +11,16 @@ use super::{Books, CallSupervisor, KeyPool, SipEndpoint, UdpRouter};
 #[derive(Clone, Default)]
 pub struct Directory {
     slots: Arc<RwLock<Slots>>,
+    sessions: Arc<AtomicUsize>,
+}
+
+/// One living session of a call, from its actor's birth to its drop: kept by the actor, counted here.
+pub(super) struct Living(Arc<AtomicUsize>);
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -49,6 +60,16 @@ impl Directory {
 
     pub fn add_router(&self, address: Addr<UdpRouter>) {
         self.write(|slots| slots.routers.push(address));
+    }
+
+    /// Sessions have no slot: there are many, and whoever talks to one was given its address.
+    pub(super) fn session_lives(&self) -> Living {
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        Living(Arc::clone(&self.sessions))
+    }
+
+    pub fn living_sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
     }
 
     fn read<T>(&self, look: impl FnOnce(&Slots) -> T) -> T {

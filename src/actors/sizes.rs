@@ -5,18 +5,27 @@ use crate::sip::endpoint::Sizes;
 use crate::telemetry::{Counter, Gauge, Metrics};
 
 use super::Directory;
+use super::books::AskOpenBooks;
 use super::call_supervisor::AskLiveCalls;
 use super::key_pool::AskLeases;
 use super::sip_endpoint::{AskSipSizes, SipSizes};
 use super::udp_router::{AskRouterSizes, RouterSizes};
 
-/// All zero when no call is up and the transactions' timers have run out.
+/// All zero when no call is up, the transactions' timers have run out and the ports have rested.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineSizes {
     pub calls: usize,
+    /// CallSession actors that live.
+    pub sessions: usize,
     pub leases: usize,
     pub routes: usize,
     pub ports_held: usize,
+    /// Their sockets stay open.
+    pub ports_resting: usize,
+    /// Records that are still being written.
+    pub books: usize,
+    /// What the SipEndpoint keeps of calls beside its machine's tables.
+    pub sip_calls_kept: usize,
     pub sip: Sizes,
 }
 
@@ -34,21 +43,27 @@ pub async fn refresh_metrics(metrics: &Metrics, directory: &Directory) {
 }
 
 /// A service that is being rebuilt holds nothing.
+#[derive(Default)]
 struct Answers {
     calls: usize,
+    sessions: usize,
     leases: usize,
+    books: usize,
     sip: SipSizes,
     routers: Vec<RouterSizes>,
 }
 
 impl Answers {
     async fn gather(directory: &Directory) -> Self {
-        let mut answers = Self { calls: 0, leases: 0, sip: SipSizes::default(), routers: Vec::new() };
+        let mut answers = Self { sessions: directory.living_sessions(), ..Self::default() };
         if let Some(supervisor) = directory.supervisor() {
             answers.calls = supervisor.send(AskLiveCalls).await.map_or(0, |calls| calls.len());
         }
         if let Some(keys) = directory.keys() {
             answers.leases = keys.send(AskLeases).await.unwrap_or_default();
+        }
+        if let Some(books) = directory.books() {
+            answers.books = books.send(AskOpenBooks).await.unwrap_or_default();
         }
         if let Some(sip) = directory.sip() {
             answers.sip = sip.send(AskSipSizes).await.unwrap_or_default();
@@ -62,9 +77,13 @@ impl Answers {
     fn sizes(&self) -> EngineSizes {
         EngineSizes {
             calls: self.calls,
+            sessions: self.sessions,
             leases: self.leases,
             routes: self.routers.iter().map(|router| router.routes).sum(),
             ports_held: self.ports_held(),
+            ports_resting: self.routers.iter().map(|router| router.ports_resting).sum(),
+            books: self.books,
+            sip_calls_kept: self.sip.calls_kept,
             sip: self.sip.held,
         }
     }

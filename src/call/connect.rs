@@ -45,8 +45,9 @@ impl CallMachine {
     pub(super) fn on_confirmed(&mut self, sdp: Option<Vec<u8>>, now: Instant) {
         match self.lifecycle.phase {
             Phase::Answering => {}
+            Phase::Ringing => self.learn_that_we_answered(),
             Phase::Talking => return self.on_change_confirmed(sdp, now),
-            Phase::Ringing | Phase::Dialing | Phase::Ending | Phase::Over => return,
+            Phase::Dialing | Phase::Ending | Phase::Over => return,
         }
         if std::mem::take(&mut self.offer_open) {
             let Some(sdp) = sdp else {
@@ -58,6 +59,15 @@ impl CallMachine {
             }
         }
         self.connected(now);
+    }
+
+    /// A predecessor picked up and died before it could write that down.
+    fn learn_that_we_answered(&mut self) {
+        if self.waiting_answer.take().is_none() {
+            // It offered what we would have offered; the answer comes with the confirmation.
+            self.negotiation.offer();
+            self.offer_open = true;
+        }
     }
 
     /// The answer to an offer the far end asked us for in mid-call; one that cannot be used leaves all as it was.

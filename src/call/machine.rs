@@ -169,21 +169,26 @@ impl CallMachine {
     }
 
     pub(super) fn refuse(&mut self, refusal: Refusal, outcome: Outcome, reason: String, now: Instant) {
+        self.decide(Finish::new(outcome, reason), now);
         self.emit(Output::Signal(SignalCommand::Refuse(refusal)));
         self.emit(Output::Voice(VoiceCommand::Close));
-        self.lifecycle.hang_up(Finish::new(outcome, reason), now);
-        self.durable_change = true;
     }
 
     pub(super) fn hang_up(&mut self, finish: Finish, now: Instant) {
         if !self.lifecycle.is_active() {
             return;
         }
-        self.lifecycle.hang_up(finish, now);
-        self.durable_change = true;
+        self.decide(finish, now);
         self.emit(Output::Media(MediaCommand::Hush));
         self.emit(Output::Voice(VoiceCommand::Close));
         self.emit(Output::Signal(SignalCommand::HangUp));
+    }
+
+    /// The record comes first: a session that dies over the hang-up is followed by one that knows why, and repeats it.
+    fn decide(&mut self, finish: Finish, now: Instant) {
+        self.lifecycle.hang_up(finish, now);
+        self.durable_change = true;
+        self.save();
     }
 
     fn check_limits(&mut self, now: Instant) {

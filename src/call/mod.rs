@@ -6,7 +6,8 @@
 //! - [`machine`] routes every input to the part that owns the matter: [`lifecycle`] (from the first ring to the one
 //!   named outcome), [`talk`] (greeting, transcript, farewell), [`watch`] (no RTP, silence, maximum length).
 //! - [`checkpoint`] is what must survive a crash of the session: a plain struct, from which a new machine goes on
-//!   in the same dialog and on the same audio route, without greeting again.
+//!   in the same dialog and on the same audio route, without greeting again. [`postbox`] keeps what signalling has
+//!   said, so that a session that dies over news does not take them along.
 //! - [`registry`] admits calls, counts restarts and knows who is alive; its shell is the CallSupervisor.
 //!
 //! Audio does not pass through here: the session's media path moves it, this machine only says what may be heard.
@@ -20,6 +21,7 @@ pub mod lifecycle;
 pub mod machine;
 #[cfg(test)]
 mod machine_tests;
+pub mod postbox;
 pub mod registry;
 pub mod signal;
 pub mod talk;

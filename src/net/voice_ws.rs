@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use super::upgrade::{failed, upgrade};
+use crate::clock;
 use crate::domain::Secret;
 use crate::voice::{ConnectFailure, MAX_MESSAGE_BYTES};
 
@@ -123,7 +124,7 @@ pub async fn connect(
     if key.is_empty() || !key.expose().chars().all(|c| c.is_ascii_graphic()) {
         return Err(ConnectFailure::Endpoint("the API key is empty or has characters no key has".to_owned()));
     }
-    let socket = tokio::time::timeout(timeout, open(endpoint, key)).await;
+    let socket = tokio::time::timeout(clock::timer_for(timeout), open(endpoint, key)).await;
     let socket =
         socket.unwrap_or(Err(ConnectFailure::TimedOut)).map_err(|failure| without_key(failure, key))?;
     let (sink, stream) = socket.split();

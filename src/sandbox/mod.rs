@@ -5,11 +5,13 @@
 //! code with the client it faces, so that a misreading in one is not hidden by the same misreading in the other.
 //!
 //! - [`model`]: the Gemini Live API (`BidiGenerateContent`).
+//! - [`network`]: a bad network between a phone and the engine.
 //! - [`phone`]: a softphone, the far end of our calls.
 //! - [`callers`]: hundreds of callers at the cost of a few, for load tests; [`signature`] is how the model knows them.
 
 pub mod callers;
 pub mod histogram;
 pub mod model;
+pub mod network;
 pub mod phone;
 pub mod signature;

@@ -17,7 +17,6 @@ mod crashes;
 mod hold;
 mod hostile;
 mod isolation;
-mod leaks;
 mod limits;
 mod outcomes;
 mod refusals;

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use clearline::clock;
 use tokio::sync::Notify;
 
 /// Far longer than anything here takes on a busy machine.
@@ -52,7 +53,7 @@ impl<T> Watched<T> {
 pub(crate) fn within<T>(what: &str, future: impl Future<Output = T>) -> impl Future<Output = T> {
     let place = std::panic::Location::caller();
     async move {
-        match tokio::time::timeout(SAFETY_LIMIT, future).await {
+        match tokio::time::timeout(clock::timer_for(SAFETY_LIMIT), future).await {
             Ok(value) => value,
             Err(_) => panic!("{place}: never happened within {SAFETY_LIMIT:?}: {what}"),
         }

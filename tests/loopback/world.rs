@@ -133,23 +133,14 @@ impl World {
         Marker::number(session.marker.expect("it has one"))
     }
 
-    /// Waits until no call holds anything of the engine any more.
+    /// Waits until no call holds anything of the engine any more but what SIP's timers and a port's rest keep a while.
     pub(crate) async fn all_given_back(&self) {
-        self.holds_nothing(|sizes| sizes.sip = Sizes { calls: sizes.sip.calls, ..Sizes::default() }).await;
-    }
-
-    /// The same, and SIP's transactions have run out too, which takes their timers half a minute.
-    pub(crate) async fn all_forgotten(&self) {
-        // Token buckets of those who spoke to us are forgotten by and by.
-        self.holds_nothing(|sizes| sizes.sip.sources = 0).await;
-    }
-
-    async fn holds_nothing(&self, but: impl Fn(&mut EngineSizes)) {
         let mut last = EngineSizes::default();
         let looking = async {
             loop {
                 last = self.engine.sizes().await;
-                but(&mut last);
+                last.sip = Sizes { calls: last.sip.calls, ..Sizes::default() };
+                last.ports_resting = 0;
                 if last == EngineSizes::default() {
                     return;
                 }

@@ -1,45 +1,64 @@
-//! What a call owns beyond its sessions: its audio line, its newest checkpoint, the signals nobody listened to, and
-//! the model at the other end of the websocket. A session that dies is rebuilt from these, as the actors do it.
+//! What a call owns beyond its sessions: what signalling has told it, its newest checkpoint, and the model at the
+//! other end of the websocket. A session that dies is rebuilt from these, as the actors do it.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use clearline::call::postbox::{Delivery, Postbox};
 use clearline::call::{
     CallLimits, CallMachine, Checkpoint, Finish, Input, MediaCommand, Setup, Signal, SignalCommand,
 };
 use clearline::domain::{CallId, Direction, Entropy};
-use clearline::media::codec::FRAME_SAMPLES;
-use clearline::media::playout::{FrameSource, PlayoutReader};
-use clearline::media::routes::{Expectation, Framing, Route, RouteTable};
-use clearline::media::rtp::RtpPacket;
-use clearline::media::sdp::{Negotiated, Negotiation};
+use clearline::keys::{Failure, Granted};
+use clearline::media::playout::PlayoutReader;
+use clearline::media::sdp::Negotiation;
 
 use crate::model::Model;
-use crate::network::Network;
 use crate::plan::Plan;
 use crate::session::{Effect, Session};
-use crate::world::{GATEWAY_SIP, media_address};
+use crate::tally::{Seen, Tally};
+use crate::trouble::Crash;
 
 /// Between a session's death and its successor's first breath.
 const REBUILD_TIME: Duration = Duration::from_millis(20);
 
 pub(crate) struct Call {
+    pub(crate) number: usize,
     pub(crate) id: CallId,
-    pub(crate) port: u16,
+    pub(crate) granted: Granted,
     pub(crate) model: Model,
-    pub(crate) finishes: Vec<Finish>,
     pub(crate) rebuilds: Vec<Rebuild>,
-    started_at: Instant,
-    crashes: Vec<Instant>,
+    pub(crate) tally: Tally,
+    /// Both sides were connected, as the call's machine sees it.
+    pub(crate) connected_at: Option<Instant>,
+    pub(crate) started_at: Instant,
+    postbox: Postbox,
+    /// What has been sent to the session that lives.
+    mailbox: VecDeque<Mail>,
+    mails_read: u32,
+    crashes: Vec<Crash>,
     session: Option<Session>,
+    /// Of the newest session, until the line takes it.
     reader: Option<PlayoutReader>,
-    media: Option<Negotiated>,
     checkpoint: Option<Box<Checkpoint>>,
     rebuild_at: Option<Instant>,
-    connected: Option<Signal>,
-    waiting: Vec<Signal>,
     inbox: Vec<Vec<u8>>,
-    last_sent: Option<(u32, u16)>,
     entropy: Entropy,
+}
+
+enum Mail {
+    Signal(Signal),
+    HangUp,
+}
+
+/// What the call asks of the engine.
+pub(crate) enum Ask {
+    Signal(SignalCommand),
+    Media(MediaCommand),
+    KeyRefused(Failure),
+    /// The session is dead.
+    Rebuild,
+    Finished(Finish),
 }
 
 /// A session that died and came back.
@@ -52,41 +71,32 @@ pub(crate) struct Rebuild {
 impl Call {
     pub(crate) fn new(
         number: usize,
-        id: CallId,
-        port: u16,
-        plan: &Plan,
+        (id, granted): (CallId, Granted),
+        (plan, model): (&Plan, Model),
+        postbox: Postbox,
         entropy: Entropy,
         now: Instant,
     ) -> Self {
-        let mut crashes: Vec<Instant> = plan.crashes.iter().flatten().map(|after| now + *after).collect();
-        crashes.sort();
         Self {
+            number,
             id,
-            port,
-            model: Model::new(number, plan.model_ends_at_answer()),
-            finishes: Vec::new(),
+            granted,
+            model,
             rebuilds: Vec::new(),
+            tally: Tally::default(),
+            connected_at: None,
             started_at: now,
-            crashes,
+            postbox,
+            mailbox: VecDeque::new(),
+            mails_read: 0,
+            crashes: plan.crashes().to_vec(),
             session: None,
             reader: None,
-            media: None,
             checkpoint: None,
             rebuild_at: None,
-            connected: None,
-            waiting: Vec::new(),
             inbox: Vec::new(),
-            last_sent: None,
             entropy,
         }
-    }
-
-    pub(crate) fn started_at(&self) -> Instant {
-        self.started_at
-    }
-
-    pub(crate) fn is_over(&self) -> bool {
-        !self.finishes.is_empty()
     }
 
     pub(crate) fn begin(
@@ -97,24 +107,25 @@ impl Call {
         now: Instant,
     ) {
         let setup = Setup { direction, limits: CallLimits::default() };
-        self.attach(CallMachine::new(setup, negotiation));
-        self.handle(Input::Start { offer }, now);
-    }
-
-    pub(crate) fn handle(&mut self, input: Input, now: Instant) {
+        let fuse = self.next_fuse();
+        self.attach(CallMachine::new(setup, negotiation), fuse);
         if let Some(session) = &mut self.session {
-            session.handle(input, now);
+            session.handle(Input::Start { offer }, now);
         }
     }
 
-    pub(crate) fn signal(&mut self, signal: Signal, now: Instant) {
-        if self.connected.is_none() && matches!(signal, Signal::Answered { .. } | Signal::Confirmed { .. }) {
-            self.connected = Some(signal.clone());
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        if let Delivery::Now(signal) = self.postbox.post(signal, self.session.is_some()) {
+            self.mailbox.push_back(Mail::Signal(signal));
         }
-        match &mut self.session {
-            Some(session) => session.signal(signal, now),
-            None => self.waiting.push(signal),
+    }
+
+    /// False while nobody is there to be told; whoever wants to hang up asks again.
+    pub(crate) fn hang_up(&mut self) -> bool {
+        if self.session.is_some() {
+            self.mailbox.push_back(Mail::HangUp);
         }
+        self.session.is_some()
     }
 
     /// A packet its route has accepted.
@@ -122,113 +133,144 @@ impl Call {
         self.inbox.push(datagram);
     }
 
-    /// Everything but audio that is due. Gives back what the session asks of signalling.
-    pub(crate) fn tick(&mut self, routes: &mut RouteTable, now: Instant) -> Vec<SignalCommand> {
-        self.crash_and_rebuild(now);
+    pub(crate) fn take_reader(&mut self) -> Option<PlayoutReader> {
+        self.reader.take()
+    }
+
+    /// Everything but audio that is due. Gives back what the session asks of the engine.
+    pub(crate) fn tick(&mut self, now: Instant) -> Vec<Ask> {
+        self.rebuild_if_due(now);
+        if self.must_die(now) {
+            return vec![self.die(now)];
+        }
         let Some(session) = &mut self.session else { return Vec::new() };
+        for mail in self.mailbox.drain(..) {
+            self.mails_read += 1;
+            match mail {
+                Mail::Signal(signal) => session.signal(signal, now),
+                Mail::HangUp => session.handle(Input::HangUp { reason: "by plan".into() }, now),
+            }
+        }
         while let Some(news) = self.model.next_news(now) {
             session.hear_model(news, now);
         }
         session.ring_timers(now);
         let effects = session.pump(&mut self.model, now);
-        effects.into_iter().filter_map(|effect| self.apply(effect, routes, now)).collect()
+        let is_dead = session.is_dead();
+        let mut asks: Vec<Ask> = effects.into_iter().filter_map(|effect| self.ask(effect, now)).collect();
+        if is_dead && !asks.iter().any(|ask| matches!(ask, Ask::Finished(_))) {
+            self.tally.count(Seen::CrashesInMidWork, 1);
+            asks.push(self.die(now));
+        }
+        asks
     }
 
-    /// One frame of the media clock, in both directions.
-    pub(crate) fn step(&mut self, routes: &mut RouteTable, network: &mut Network, now: Instant) {
-        if self.is_over() {
-            return;
-        }
+    /// One frame of the media clock.
+    pub(crate) fn step(&mut self, now: Instant) {
         let packets = std::mem::take(&mut self.inbox);
-        if let Some(route) = routes.route_mut(&self.id) {
-            self.send(route, network, now);
-        }
         if let Some(session) = &mut self.session {
             session.step(&packets, &mut self.model, now);
         }
     }
 
-    fn send(&mut self, route: &mut Route, network: &mut Network, now: Instant) {
-        let sends = self.media.as_ref().filter(|media| media.direction.sends());
-        let (Some(media), Some(destination)) = (sends, route.destination()) else { return route.skip(1) };
-        let mut frame = [0; FRAME_SAMPLES];
-        let silence = media.codec.silence();
-        frame.fill(silence);
-        let source = match &mut self.reader {
-            Some(reader) => reader.next_frame(&mut frame, silence),
-            None => FrameSource::Silence,
+    /// Builds the next session from the newest checkpoint; false when there is none.
+    pub(crate) fn rebuild(&mut self, now: Instant) -> bool {
+        self.rebuild_at = self.checkpoint.is_some().then(|| now + REBUILD_TIME);
+        self.rebuild_at.is_some()
+    }
+
+    /// The call is over: nobody is left to talk to.
+    pub(crate) fn end(&mut self) {
+        self.session = None;
+        self.rebuild_at = None;
+        self.mailbox.clear();
+        self.model.disconnect();
+    }
+
+    pub(crate) fn buffered_ms(&self) -> u32 {
+        self.session.as_ref().map_or(0, Session::buffered_ms)
+    }
+
+    pub(crate) fn signals_waiting(&self) -> usize {
+        self.postbox.waiting() + self.mailbox.len()
+    }
+
+    pub(crate) fn speech_queued(&self) -> usize {
+        self.model.queued()
+    }
+
+    fn ask(&mut self, effect: Effect, now: Instant) -> Option<Ask> {
+        Some(match effect {
+            Effect::Signal(command) => Ask::Signal(command),
+            Effect::Media(command) => {
+                if command == MediaCommand::Connected {
+                    self.connected_at.get_or_insert(now);
+                }
+                Ask::Media(command)
+            }
+            Effect::Checkpoint(checkpoint) => {
+                self.checkpoint = Some(checkpoint);
+                return None;
+            }
+            Effect::KeyRefused(failure) => Ask::KeyRefused(failure),
+            Effect::Finished(finish) => Ask::Finished(finish),
+        })
+    }
+
+    /// Whether a crash is due that is not of the session's own work.
+    fn must_die(&mut self, now: Instant) -> bool {
+        if self.session.is_none() {
+            return false;
+        }
+        let (since, mails) = (now - self.started_at, self.mails_read);
+        let has_mail = !self.mailbox.is_empty();
+        let is_due = |crash: &Crash| match *crash {
+            Crash::At(after) => after <= since,
+            Crash::OverSignal(number) => has_mail && number <= mails,
+            Crash::AfterOutputs(_) => false,
         };
-        let mut packet = Vec::new();
-        route.write_frame(&frame, source == FrameSource::Speech, now, &mut packet);
-        self.check_numbering(&packet);
-        network.send(media_address(self.port), destination, packet, now);
+        let Some(index) = self.crashes.iter().position(is_due) else { return false };
+        self.crashes.remove(index);
+        self.tally.count(Seen::CrashesOverMail, u64::from(has_mail));
+        true
     }
 
-    /// Whatever becomes of the sessions: one SSRC, and no number is left out.
-    fn check_numbering(&mut self, packet: &[u8]) {
-        let packet = RtpPacket::parse(packet).expect("we write RTP");
-        if let Some((ssrc, sequence)) = self.last_sent {
-            assert_eq!((packet.ssrc, packet.sequence), (ssrc, sequence.wrapping_add(1)), "{}", self.id);
+    /// Its mail dies with it, and the connection to the model.
+    fn die(&mut self, now: Instant) -> Ask {
+        self.tally.count(Seen::SessionCrashes, 1);
+        if let Some(session) = self.session.take() {
+            let is_heard = session.is_playing() || self.model.has_more_to_say();
+            let owed_speech = session.is_talking() && is_heard;
+            self.rebuilds.push(Rebuild { at: now + REBUILD_TIME, owed_speech });
         }
-        self.last_sent = Some((packet.ssrc, packet.sequence));
+        self.mailbox.clear();
+        self.model.disconnect();
+        Ask::Rebuild
     }
 
-    fn apply(&mut self, effect: Effect, routes: &mut RouteTable, now: Instant) -> Option<SignalCommand> {
-        match effect {
-            Effect::Signal(command) => return Some(command),
-            Effect::Media(MediaCommand::Expect(media)) => {
-                if let Some(route) = routes.route_mut(&self.id) {
-                    route.expect(Expectation::new(&media, GATEWAY_SIP.ip(), false));
-                    route.set_framing(Framing::new(media.codec, media.payload_type));
-                }
-                self.media = Some(media);
-            }
-            Effect::Media(MediaCommand::Connected) => {
-                if let Some(route) = routes.route_mut(&self.id) {
-                    route.answered();
-                }
-            }
-            Effect::Media(MediaCommand::Hush | MediaCommand::Press(_)) => {}
-            Effect::Checkpoint(checkpoint) => self.checkpoint = Some(checkpoint),
-            Effect::Finished(finish) => {
-                self.finishes.push(finish);
-                self.session = None;
-                self.rebuild_at = None;
-                self.crashes.clear();
-                routes.close(&self.id, now);
-            }
-        }
-        None
-    }
-
-    fn crash_and_rebuild(&mut self, now: Instant) {
-        if self.crashes.first().is_some_and(|at| *at <= now) && self.checkpoint.is_some() {
-            self.crashes.remove(0);
-            self.crash(now);
-        }
+    fn rebuild_if_due(&mut self, now: Instant) {
         if self.rebuild_at.take_if(|at| *at <= now).is_none() {
             return;
         }
         let Some(checkpoint) = self.checkpoint.clone() else { return };
-        self.attach(CallMachine::rebuild(*checkpoint, now));
-        let told_again = self.connected.clone().into_iter().chain(std::mem::take(&mut self.waiting));
-        for signal in told_again.collect::<Vec<_>>() {
-            self.signal(signal, now);
-        }
+        self.tally.count(Seen::Rebuilds, 1);
+        let fuse = self.next_fuse();
+        self.attach(CallMachine::rebuild(*checkpoint, now), fuse);
     }
 
-    fn crash(&mut self, now: Instant) {
-        let Some(session) = self.session.take() else { return };
-        let owed_speech = session.is_talking() && (session.is_playing() || self.model.has_more_to_say());
-        let at = now + REBUILD_TIME;
-        self.rebuilds.push(Rebuild { at, owed_speech });
-        self.rebuild_at = Some(at);
-        self.model.disconnect();
+    fn next_fuse(&mut self) -> Option<u32> {
+        let outputs_of = |crash: &Crash| match *crash {
+            Crash::AfterOutputs(outputs) => Some(outputs),
+            Crash::At(_) | Crash::OverSignal(_) => None,
+        };
+        let index = self.crashes.iter().position(|crash| outputs_of(crash).is_some())?;
+        outputs_of(&self.crashes.remove(index))
     }
 
-    fn attach(&mut self, machine: CallMachine) {
-        let (session, reader) = Session::new(machine, self.entropy.fork());
+    fn attach(&mut self, machine: CallMachine, fuse: Option<u32>) {
+        let (session, reader) = Session::new(self.number, machine, fuse, self.entropy.fork());
         self.session = Some(session);
         self.reader = Some(reader);
+        self.mailbox.extend(self.postbox.for_new_session().map(Mail::Signal));
     }
 }

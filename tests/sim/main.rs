@@ -1,74 +1,119 @@
-//! Whole calls on a virtual clock, from one seed: the pure machines of both sides joined by a network that loses and
-//! delays, a scripted model, and sessions that die at random. Nothing here reads a clock after the first instant, opens
-//! a socket or starts an actor.
+//! Whole calls on a virtual clock, from one seed: the pure machines of both sides and nothing else. Nothing here reads a
+//! clock after the first instant, opens a socket or starts an actor.
 //!
-//! Of each run is asked: every call hears its own signal only, in both directions; every call ends once; endpoints,
-//! routes and ports are empty in the end; a session that was rebuilt goes on in the same dialog and the same numbered
-//! stream, greets nobody twice, and is heard again within a second when it owed the caller something.
+//! A seed draws a `climate` (the way between the sides, the gateway's habits, how much the engine has to give) and a
+//! `plan` for each call with its `trouble`. The `engine` joins SIP endpoint, registry and key leases (`office`), routes,
+//! calls, sessions and media lines as the actors join them; the `phones` are the far ends, the `model` answers with the
+//! timing of the stand-in, a `forger` sends what belongs to nobody, and the `network` loses, doubles and reorders.
 //!
-//! A failing seed tells the command that repeats it.
+//! While a world runs, every packet a call takes must be its own phone's (the network knows who really sent it), every
+//! frame that is heard must be the own `signals`, and all tables stay within `bounds`. At the end a `judge` asks that every
+//! call had one explained outcome, nobody was cut off or greeted twice, a rebuilt session went on, and everything is back.
+//!
+//! A failing seed tells the command that repeats it. `CLEARLINE_SIM_SEEDS=0..50000 cargo test --test sim --
+//! the_many_seeds --nocapture` plays as many as one likes, with `CLEARLINE_SIM_CALLS` in worlds of that size.
 
+mod agenda;
+mod bounds;
 mod call;
+mod climate;
+mod digest;
 mod engine;
+mod forger;
+mod judge;
+mod media_line;
 mod model;
+mod mouth;
 mod network;
+mod office;
+mod phone;
 mod phones;
 mod plan;
+mod runner;
+mod sabotage;
+mod sabotage_tests;
 mod session;
-mod tones;
+mod signals;
+mod tally;
+mod trouble;
 mod world;
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use clearline::domain::Outcome;
+use runner::{
+    CALLS_VARIABLE, SEED_VARIABLE, SEEDS_VARIABLE, number_in, play, play_all, play_at_length, range_in,
+};
+use signals::CALLS_MAX;
+use tally::{Seen, Tally};
 
-use world::{Tally, World};
+/// Each of two tests that run side by side plays so many small worlds.
+const SEEDS: u64 = 1_500;
 
-const SEED_VARIABLE: &str = "CLEARLINE_SIM_SEED";
-/// Half of them for each of two tests, which run side by side.
-const SEEDS: u64 = 200;
-
-#[expect(clippy::print_stderr, reason = "a failing seed tells how to repeat it")]
-fn run(seed: u64) -> Tally {
-    match catch_unwind(AssertUnwindSafe(|| World::new(seed).run())) {
-        Ok(tally) => tally,
-        Err(failure) => {
-            eprintln!("repeat with: {SEED_VARIABLE}={seed} cargo test --test sim -- the_seed_asked_for");
-            resume_unwind(failure)
-        }
-    }
-}
-
+/// Every kind of trouble was really there, in a suite of [`SEEDS`] worlds.
 #[expect(clippy::print_stdout, reason = "what was tried is worth knowing, with --nocapture")]
-fn run_all(seeds: impl Iterator<Item = u64>) {
-    let mut sum = Tally::default();
-    for seed in seeds {
-        let tally = run(seed);
-        sum.calls += tally.calls;
-        sum.greeted += tally.greeted;
-        sum.rebuilt += tally.rebuilt;
-        sum.heard_again += tally.heard_again;
-        sum.callers_heard += tally.callers_heard;
-    }
-    println!("{sum:?}");
+fn assert_all_was_tried(tally: &Tally) {
+    println!("{tally}");
+    let calls = tally.of(Seen::Calls);
     assert!(
-        sum.greeted > sum.calls / 2 && sum.callers_heard > sum.calls / 4,
-        "too little was tried: {sum:?}"
+        tally.of(Seen::CallersWhoHeardTheModel) > calls / 2
+            && tally.of(Seen::ModelsWhoHeardTheCaller) > calls / 3
     );
-    assert!(sum.rebuilt > sum.calls / 4 && sum.heard_again > sum.calls / 20, "too little was tried: {sum:?}");
+    for seen in Seen::TROUBLES {
+        assert!(tally.of(seen) >= 10, "too little was tried of {seen:?}: {}", tally.of(seen));
+    }
+    let outcomes = [
+        Outcome::Completed,
+        Outcome::Canceled,
+        Outcome::ModelFailed,
+        Outcome::EngineLost,
+        Outcome::RefusedCapacity,
+        Outcome::RefusedNoKey,
+    ];
+    for outcome in outcomes {
+        assert!(tally.outcomes(outcome) >= 5, "too few calls ended as {outcome}");
+    }
 }
 
 #[test]
-fn calls_of_the_first_hundred_worlds_keep_to_themselves_and_survive_their_sessions() {
-    run_all(0..SEEDS / 2);
+fn calls_of_the_first_small_worlds_keep_to_themselves_and_give_everything_back() {
+    assert_all_was_tried(&play_all(0..SEEDS, None));
 }
 
 #[test]
-fn calls_of_the_second_hundred_worlds_keep_to_themselves_and_survive_their_sessions() {
-    run_all(SEEDS / 2..SEEDS);
+fn calls_of_the_second_small_worlds_keep_to_themselves_and_give_everything_back() {
+    assert_all_was_tried(&play_all(SEEDS..2 * SEEDS, None));
+}
+
+#[test]
+fn five_hundred_calls_at_once_keep_to_themselves_and_give_everything_back() {
+    let tally = play_all(0..2, Some(CALLS_MAX));
+    assert!(tally.of(Seen::CallersWhoHeardTheModel) > CALLS_MAX as u64, "{tally}");
+}
+
+#[test]
+fn worlds_of_sixty_calls_keep_to_themselves_and_give_everything_back() {
+    let tally = play_all(0..12, Some(60));
+    assert!(tally.of(Seen::CallersWhoHeardTheModel) > 6 * 60, "{tally}");
+}
+
+#[test]
+fn a_seed_is_the_same_world_each_time_to_the_last_byte() {
+    for (seed, calls) in [(1, None), (2, None), (3, Some(40))] {
+        assert_eq!(play(seed, calls), play(seed, calls), "seed {seed}");
+    }
+    assert_ne!(play(1, None).digest, play(2, None).digest);
 }
 
 #[test]
 fn the_seed_asked_for() {
-    if let Ok(seed) = std::env::var(SEED_VARIABLE) {
-        println!("{:?}", run(seed.parse().expect("a seed is a number")));
+    if let Some(seed) = number_in(SEED_VARIABLE) {
+        println!("{}", play(seed, number_in(CALLS_VARIABLE).map(|calls| calls as usize)));
+    }
+}
+
+#[test]
+fn the_many_seeds_asked_for() {
+    if let Some(seeds) = range_in(SEEDS_VARIABLE) {
+        let failed = play_at_length(seeds, number_in(CALLS_VARIABLE).map(|calls| calls as usize));
+        assert!(failed.is_empty(), "failed: {failed:?}");
     }
 }

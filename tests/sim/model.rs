@@ -1,53 +1,73 @@
-//! The voice model of one call: a small scripted server that speaks the wire's JSON on virtual time. It greets when
-//! asked, answers a while after the caller has spoken, stops when the caller speaks over it, and ends some calls.
-//! It outlives its connections, as the real server does.
+//! The voice model of one call: a small scripted server that speaks the wire's JSON on virtual time, with the timing
+//! of the stand-in. It greets when asked, answers a while after the caller has spoken, stops when the caller speaks
+//! over it, and ends some calls. It outlives its connections, as the real server does, and it fails as planned.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use clearline::domain::Entropy;
+use clearline::keys::Failure;
+use clearline::sandbox::model::Timing;
+use clearline::voice::{ConnectFailure, uplink_audio_message};
 use serde_json::{Value, json};
 
-use crate::tones::{is_loud, model_tone_hz, tone};
+use crate::plan::Plan;
+use crate::signals::{Ear, Impression, Voice};
+use crate::tally::{Seen, Tally};
+use crate::trouble::ModelTrouble;
 
 const HANDSHAKE: Duration = Duration::from_millis(30);
-const SETUP: Duration = Duration::from_millis(50);
-const FIRST_AUDIO: Duration = Duration::from_millis(200);
-/// A chunk holds a tenth of a second and follows the last one five times faster than it plays.
-const CHUNK: Duration = Duration::from_millis(100);
-const BETWEEN_CHUNKS: Duration = Duration::from_millis(20);
+const CHUNK_FRAMES: usize = 2;
+const CHUNK: Duration = Duration::from_millis(20 * CHUNK_FRAMES as u64);
 const RATE_HZ: usize = 24_000;
-const TURN_CHUNKS: u32 = 15;
-const FAREWELL_CHUNKS: u32 = 6;
+const TURN_CHUNKS: u32 = 35;
+const FAREWELL_CHUNKS: u32 = 15;
 /// The caller's turn is over after this much silence, in frames.
 const QUIET_FRAMES: u32 = 25;
 const LOUD_FRAMES: u32 = 3;
+const SILENT_FRAME: [i16; 320] = [0; 320];
 
 /// What comes to the session over its connection.
-pub(crate) enum News {
+pub(crate) struct News {
+    pub(crate) epoch: u32,
+    pub(crate) what: What,
+}
+
+pub(crate) enum What {
     Connected,
+    Refused(ConnectFailure),
     Message(Vec<u8>),
+    Closed { code: Option<u16>, reason: &'static str },
 }
 
 pub(crate) struct Model {
     call: usize,
+    key_failure: Option<Failure>,
     /// Asks to end the call instead of giving this answer.
     ends_at_answer: Option<u32>,
+    troubles: Vec<ModelTrouble>,
+    timing: Timing,
+    entropy: Entropy,
+    /// Of the connection there is.
+    epoch: Option<u32>,
     outgoing: BTreeMap<(Instant, u64), Outgoing>,
     numbered: u64,
-    connections: u32,
     answers: u32,
     loud_frames: u32,
     quiet_frames: u32,
     caller_spoke: bool,
+    chunk: Vec<u8>,
+    silence: String,
+    pub(crate) ear: Ear,
+    /// Greetings of which the session heard something.
     pub(crate) greetings: usize,
-    /// All that was heard of the caller, at 16 kHz.
-    pub(crate) heard: Vec<i16>,
+    pub(crate) tally: Tally,
 }
 
 struct Outgoing {
-    news: News,
+    what: What,
     part: Part,
 }
 
@@ -56,80 +76,93 @@ enum Part {
     Control,
     /// Taken back when the caller speaks over it, as is the turn's end.
     Speech,
+    GreetingBegins,
     TurnEnd,
 }
 
 impl Model {
-    pub(crate) fn new(call: usize, ends_at_answer: Option<u32>) -> Self {
+    pub(crate) fn new(call: usize, plan: &Plan, key_failure: Option<Failure>, entropy: Entropy) -> Self {
+        let mut silence = String::new();
+        uplink_audio_message(&SILENT_FRAME, &mut silence);
         Self {
             call,
-            ends_at_answer,
+            key_failure,
+            ends_at_answer: plan.model_ends_at_answer(),
+            troubles: plan.trouble.model.clone(),
+            timing: Timing::default(),
+            entropy,
+            epoch: None,
             outgoing: BTreeMap::new(),
             numbered: 0,
-            connections: 0,
             answers: 0,
             loud_frames: 0,
             quiet_frames: 0,
             caller_spoke: false,
+            chunk: chunk_of(Voice::Model(call)),
+            silence,
+            ear: Ear::new(Voice::Caller(call)),
             greetings: 0,
-            heard: Vec::new(),
+            tally: Tally::default(),
         }
     }
 
-    pub(crate) fn connect(&mut self, now: Instant) {
+    pub(crate) fn connect(&mut self, epoch: u32, now: Instant) {
         self.disconnect();
-        self.connections += 1;
-        self.post(now + HANDSHAKE, News::Connected, Part::Control);
+        self.epoch = Some(epoch);
+        let refusal = self.key_refusal().or_else(|| self.unavailability());
+        self.post(now + HANDSHAKE, refusal.map_or(What::Connected, What::Refused), Part::Control);
+    }
+
+    /// The session says goodbye; the last it hears of the connection is that it is closed.
+    pub(crate) fn hang_up(&mut self, now: Instant) {
+        if self.epoch.is_some() {
+            self.outgoing.clear();
+            self.post(now + HANDSHAKE, What::Closed { code: Some(1_000), reason: "" }, Part::Control);
+        }
     }
 
     /// Whatever was under way on the connection dies with it.
     pub(crate) fn disconnect(&mut self) {
         self.outgoing.clear();
         self.caller_spoke = false;
+        self.epoch = None;
     }
 
     pub(crate) fn next_news(&mut self, now: Instant) -> Option<News> {
         let entry = self.outgoing.first_entry().filter(|entry| entry.key().0 <= now)?;
-        Some(entry.remove().news)
+        let Outgoing { what, part } = entry.remove();
+        let epoch = self.epoch?;
+        if matches!(what, What::Closed { .. } | What::Refused(_)) {
+            self.disconnect();
+        }
+        self.greetings += usize::from(part == Part::GreetingBegins);
+        Some(News { epoch, what })
     }
 
     /// It was asked to speak, and not all of that has been sent.
     pub(crate) fn has_more_to_say(&self) -> bool {
-        self.outgoing.values().any(|outgoing| outgoing.part == Part::Speech)
+        self.outgoing.values().any(|outgoing| matches!(outgoing.part, Part::Speech | Part::GreetingBegins))
     }
 
-    pub(crate) fn receive(&mut self, message: &str, now: Instant) {
-        let message: Value = serde_json::from_str(message).expect("the client writes JSON");
-        if let Some(audio) = message.pointer("/realtimeInput/audio/data").and_then(Value::as_str) {
-            return self.hear(&STANDARD.decode(audio).expect("base64"), now);
-        }
-        let text = message.to_string();
-        if message.get("setup").is_some() {
-            self.say_json(now + SETUP, &json!({ "setupComplete": {} }));
-            let handle = format!("handle-{}-{}", self.call, self.connections);
-            let update = json!({ "newHandle": handle, "resumable": true });
-            self.say_json(now + SETUP, &json!({ "sessionResumptionUpdate": update }));
-        } else if text.contains("Speak first, now") {
-            self.greetings += 1;
-            self.speak(TURN_CHUNKS, now);
-        } else if message.get("toolResponse").is_some() {
-            self.speak(FAREWELL_CHUNKS, now);
-        } else if text.contains("Carry on") {
-            self.speak(TURN_CHUNKS, now);
-        }
+    /// How much waits to be sent.
+    pub(crate) fn queued(&self) -> usize {
+        self.outgoing.len()
     }
 
-    fn hear(&mut self, bytes: &[u8], now: Instant) {
-        let samples: Vec<i16> =
-            bytes.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
-        if is_loud(&samples) {
-            self.loud_frames += 1;
-            self.quiet_frames = 0;
-        } else {
+    /// One frame of the caller; `is_made_up` where the session's own path had to fill a gap.
+    pub(crate) fn hear(&mut self, message: &str, is_made_up: bool, now: Instant) {
+        if self.epoch.is_none() {
+            return;
+        }
+        let impression =
+            if message == self.silence { Impression::Silence } else { self.listen(message, is_made_up) };
+        if impression == Impression::Silence {
             self.loud_frames = 0;
             self.quiet_frames += 1;
+        } else {
+            self.loud_frames += 1;
+            self.quiet_frames = 0;
         }
-        self.heard.extend(samples);
         if self.loud_frames == LOUD_FRAMES {
             self.caller_spoke = true;
             self.interrupt(now);
@@ -138,6 +171,105 @@ impl Model {
             self.caller_spoke = false;
             self.answer(now);
         }
+    }
+
+    pub(crate) fn receive(&mut self, message: &str, now: Instant) {
+        if self.epoch.is_none() {
+            return;
+        }
+        let message: Value = serde_json::from_str(message).expect("the client writes JSON");
+        let text = message.to_string();
+        if message.get("setup").is_some() {
+            self.set_up(message.pointer("/setup/sessionResumption/handle").is_some(), now);
+        } else if text.contains("Speak first, now") {
+            self.speak(TURN_CHUNKS, Part::GreetingBegins, now);
+        } else if message.get("toolResponse").is_some() {
+            self.speak(FAREWELL_CHUNKS, Part::Speech, now);
+        } else if text.contains("Carry on") {
+            self.speak(TURN_CHUNKS, Part::Speech, now);
+        }
+    }
+
+    fn listen(&mut self, message: &str, is_made_up: bool) -> Impression {
+        let data = message.split("\"data\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        let bytes = STANDARD.decode(data.expect("an audio message has data")).expect("base64");
+        let samples: Vec<i16> =
+            bytes.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
+        self.ear.listen(&samples, is_made_up)
+    }
+
+    fn key_refusal(&mut self) -> Option<ConnectFailure> {
+        let (status, body) = match self.key_failure? {
+            Failure::KeyBad => (400, "API key not valid. Please pass a valid API key."),
+            Failure::Quota => (429, "You exceeded your current quota"),
+        };
+        self.tally.count(Seen::ModelRefusals, 1);
+        Some(ConnectFailure::Http { status, body: body.into() })
+    }
+
+    fn unavailability(&mut self) -> Option<ConnectFailure> {
+        let left = self.troubles.iter_mut().find_map(|trouble| {
+            if let ModelTrouble::Unavailable(left) = trouble { Some(left) } else { None }
+        });
+        let left = left.filter(|left| **left > 0)?;
+        *left -= 1;
+        self.tally.count(Seen::ModelRefusals, 1);
+        Some(ConnectFailure::Http { status: 503, body: String::new() })
+    }
+
+    fn set_up(&mut self, resumes: bool, now: Instant) {
+        if resumes && self.has(ModelTrouble::ForgetsHandles) {
+            self.tally.count(Seen::HandlesForgotten, 1);
+            let reason = "BidiGenerateContent session not found";
+            return self.post(now + HANDSHAKE, What::Closed { code: Some(1_008), reason }, Part::Control);
+        }
+        if self.take(|trouble| matches!(trouble, ModelTrouble::NoAnswerToSetup)).is_some() {
+            return;
+        }
+        let [shortest, longest] = self.timing.setup_delay_ms;
+        let ready = now + Duration::from_millis(shortest + self.entropy.below(longest - shortest + 1));
+        self.say_json(ready, &json!({ "setupComplete": {} }));
+        let handle = format!("handle-{}-{}", self.call, self.numbered);
+        let update = json!({ "newHandle": handle, "resumable": true });
+        self.say_json(ready, &json!({ "sessionResumptionUpdate": update }));
+        self.plan_the_end_of_the_connection(ready);
+    }
+
+    fn plan_the_end_of_the_connection(&mut self, ready: Instant) {
+        let is_end = |trouble: &ModelTrouble| {
+            matches!(
+                trouble,
+                ModelTrouble::Closes { .. } | ModelTrouble::Cut { .. } | ModelTrouble::GoesAway { .. }
+            )
+        };
+        let aborted = What::Closed { code: Some(1_008), reason: "The operation was aborted." };
+        match self.take(is_end) {
+            Some(ModelTrouble::Closes { code, after }) => {
+                self.tally.count(Seen::ModelLosses, 1);
+                let what = What::Closed { code: Some(code), reason: "Internal error encountered." };
+                self.post(ready + after, what, Part::Control);
+            }
+            Some(ModelTrouble::Cut { after }) => {
+                self.tally.count(Seen::ModelLosses, 1);
+                self.post(ready + after, What::Closed { code: None, reason: "reset" }, Part::Control);
+            }
+            Some(ModelTrouble::GoesAway { after, left }) => {
+                self.tally.count(Seen::ModelGoAways, 1);
+                let time_left = format!("{}.{:03}s", left.as_secs(), left.subsec_millis());
+                self.say_json(ready + after, &json!({ "goAway": { "timeLeft": time_left } }));
+                self.post(ready + after + left, aborted, Part::Control);
+            }
+            _ => {}
+        }
+    }
+
+    fn has(&self, wanted: ModelTrouble) -> bool {
+        self.troubles.contains(&wanted)
+    }
+
+    fn take(&mut self, is_wanted: impl Fn(&ModelTrouble) -> bool) -> Option<ModelTrouble> {
+        let index = self.troubles.iter().position(is_wanted)?;
+        Some(self.troubles.remove(index))
     }
 
     fn interrupt(&mut self, now: Instant) {
@@ -157,40 +289,47 @@ impl Model {
             let call = json!({ "id": "end", "name": "end_call", "args": {} });
             return self.say_json(now, &json!({ "toolCall": { "functionCalls": [call] } }));
         }
-        self.speak(TURN_CHUNKS, now);
+        self.speak(TURN_CHUNKS, Part::Speech, now);
     }
 
-    fn speak(&mut self, chunks: u32, now: Instant) {
-        let begin = now + FIRST_AUDIO;
-        let samples = RATE_HZ / 10;
+    fn speak(&mut self, chunks: u32, first: Part, now: Instant) {
+        let begin = now + self.first_audio();
+        let between = CHUNK.div_f64(self.timing.burst_factor);
         for chunk in 0..chunks {
-            let sound = tone(model_tone_hz(self.call), RATE_HZ, chunk as usize * samples, samples);
-            let bytes: Vec<u8> = sound.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-            let data = json!({ "mimeType": "audio/pcm;rate=24000", "data": STANDARD.encode(bytes) });
-            let turn = json!({ "parts": [{ "inlineData": data }] });
-            self.say_of_turn(begin + chunk * BETWEEN_CHUNKS, &json!({ "modelTurn": turn }), Part::Speech);
+            let part = if chunk == 0 { first } else { Part::Speech };
+            self.post(begin + chunk * between, What::Message(self.chunk.clone()), part);
         }
         let said = json!({ "outputTranscription": { "text": "a tone" } });
         self.say_of_turn(begin, &said, Part::Speech);
-        self.say_of_turn(
-            begin + chunks * BETWEEN_CHUNKS,
-            &json!({ "generationComplete": true }),
-            Part::TurnEnd,
-        );
-        self.say_of_turn(begin + chunks * CHUNK, &json!({ "turnComplete": true }), Part::TurnEnd);
+        self.say_of_turn(begin + chunks * between, &json!({ "generationComplete": true }), Part::TurnEnd);
+        let complete = begin + chunks * if self.timing.hold_turn_complete { CHUNK } else { between };
+        self.say_of_turn(complete, &json!({ "turnComplete": true }), Part::TurnEnd);
+    }
+
+    fn first_audio(&mut self) -> Duration {
+        let jitter = self.timing.first_audio_jitter_ms;
+        Duration::from_millis(self.timing.first_audio_ms - jitter + self.entropy.below(2 * jitter + 1))
     }
 
     fn say_of_turn(&mut self, at: Instant, content: &Value, part: Part) {
-        let message = json!({ "serverContent": content }).to_string().into_bytes();
-        self.post(at, News::Message(message), part);
+        self.post(at, What::Message(json!({ "serverContent": content }).to_string().into_bytes()), part);
     }
 
     fn say_json(&mut self, at: Instant, message: &Value) {
-        self.post(at, News::Message(message.to_string().into_bytes()), Part::Control);
+        self.post(at, What::Message(message.to_string().into_bytes()), Part::Control);
     }
 
-    fn post(&mut self, at: Instant, news: News, part: Part) {
+    fn post(&mut self, at: Instant, what: What, part: Part) {
         self.numbered += 1;
-        self.outgoing.insert((at, self.numbered), Outgoing { news, part });
+        self.outgoing.insert((at, self.numbered), Outgoing { what, part });
     }
+}
+
+/// The message that carries a chunk of a voice; all chunks are alike.
+fn chunk_of(voice: Voice) -> Vec<u8> {
+    let sound = voice.frame(RATE_HZ).repeat(CHUNK_FRAMES);
+    let bytes: Vec<u8> = sound.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let data = json!({ "mimeType": "audio/pcm;rate=24000", "data": STANDARD.encode(bytes) });
+    let turn = json!({ "parts": [{ "inlineData": data }] });
+    json!({ "serverContent": { "modelTurn": turn } }).to_string().into_bytes()
 }

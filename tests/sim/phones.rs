@@ -1,65 +1,69 @@
-//! The far ends of all calls: many phones behind one gateway, one SIP address and one host. Each says its caller's
-//! tone and keeps what it hears.
+//! The far ends of all calls: many phones behind one gateway, one SIP address and one media host.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::time::Instant;
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
 
 use clearline::domain::{CallId, Entropy, GatewayId};
-use clearline::media::codec::FRAME_SAMPLES;
-use clearline::media::path::{CallerFrame, CallerPacket, CallerPath};
-use clearline::media::routes::{Framing, OutgoingStream};
-use clearline::media::rtp::RtpPacket;
-use clearline::media::sdp::{LocalMedia, Negotiated, Negotiation};
-use clearline::sip::endpoint::{Command, Endpoint, Event, Input, Output, PlaceCall, Sizes};
+use clearline::sip::endpoint::{Command, Endpoint, Event, Input, Output, PlaceCall};
 
-use crate::network::{Datagram, Network};
+use crate::climate::Climate;
+use crate::network::{Author, Datagram, Network};
+use crate::phone::{FIRST_PORT, PORTS_PER_PHONE, Phone, SHARED_PORT};
 use crate::plan::{Plan, RING_TIME};
-use crate::tones::{caller_tone_hz, is_loud, tone};
-use crate::world::{ENGINE_SIP, GATEWAY_SIP, endpoint};
+use crate::tally::{Seen, Tally};
+use crate::world::{ENGINE_SIP, FRAME_TICKS, GATEWAY_SIP, endpoint};
 
-const FIRST_MEDIA_PORT: u16 = 40_000;
-const RATE_HZ: usize = 8_000;
+const EARLY_MEDIA_AFTER: Duration = Duration::from_millis(100);
 
 pub(crate) struct Phones {
-    endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     pub(crate) phones: Vec<Phone>,
     by_call: HashMap<CallId, usize>,
+    /// Who of those that share an address talks to which port of the engine.
+    by_engine_port: HashMap<u16, usize>,
+    /// What ringing phones do, and when.
+    ringing: BTreeMap<(Instant, usize), Ringing>,
+    /// How many packets of a call went to other phones than its own.
+    pub(crate) strays: BTreeMap<usize, u64>,
+    pub(crate) tally: Tally,
 }
 
-pub(crate) struct Phone {
-    number: usize,
-    plan: Plan,
-    call: Option<CallId>,
-    answers_at: Option<(Instant, Option<Vec<u8>>)>,
-    negotiation: Negotiation,
-    media: Option<Negotiated>,
-    stream: OutgoingStream,
-    path: CallerPath,
-    frame: CallerFrame,
-    spoken: usize,
-    pub(crate) connected_at: Option<Instant>,
-    pub(crate) ended_at: Option<Instant>,
-    /// What came through the jitter buffer, at 8 kHz, from `connected_at` on.
-    pub(crate) heard: Vec<i16>,
-    pub(crate) loud_at: Vec<Instant>,
+enum Ringing {
+    BeginsEarly { offer: Vec<u8> },
+    PicksUp { offer: Vec<u8> },
 }
 
 impl Phones {
-    pub(crate) fn new(plans: &[Plan], entropy: &mut Entropy, now: Instant) -> Self {
+    pub(crate) fn new(plans: &[Plan], climate: &Climate, entropy: &mut Entropy, now: Instant) -> Self {
         let one_ssrc = entropy.next_u32();
-        let shares_ssrc = entropy.below(2) == 0;
         let mut phones = Vec::new();
         for (number, plan) in plans.iter().enumerate() {
-            let ssrc = if shares_ssrc { one_ssrc } else { entropy.next_u32() };
-            phones.push(Phone::new(number, *plan, ssrc, entropy));
+            let ssrc = if climate.shares_ssrc { one_ssrc } else { entropy.next_u32() };
+            phones.push(Phone::new(number, plan, climate, ssrc, entropy, now));
         }
-        let endpoint = endpoint(GATEWAY_SIP, ENGINE_SIP, "phone", entropy.fork(), now);
-        Self { endpoint, phones, by_call: HashMap::new() }
+        Self {
+            endpoint: endpoint(GATEWAY_SIP, ENGINE_SIP, "phone", entropy.fork(), now),
+            phones,
+            by_call: HashMap::new(),
+            by_engine_port: HashMap::new(),
+            ringing: BTreeMap::new(),
+            strays: BTreeMap::new(),
+            tally: Tally::default(),
+        }
     }
 
-    pub(crate) fn sizes(&self) -> Sizes {
-        self.endpoint.sizes()
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let ringing = self.ringing.keys().next().map(|(at, _)| *at);
+        [self.endpoint.next_timeout(), ringing].into_iter().flatten().min()
+    }
+
+    pub(crate) fn are_done(&self, now: Instant) -> bool {
+        self.phones.iter().all(|phone| phone.is_done(now))
+    }
+
+    /// Another phone of the same host, if one is talking.
+    pub(crate) fn neighbour_of(&self, number: usize) -> Option<&Phone> {
+        self.phones.iter().find(|phone| phone.number != number && phone.is_talking())
     }
 
     pub(crate) fn dial(&mut self, number: usize, network: &mut Network, now: Instant) {
@@ -90,34 +94,80 @@ impl Phones {
             let input = Input::Datagram { source: datagram.from, bytes: &datagram.bytes };
             return self.input(input, network, now);
         }
-        let number = usize::from(datagram.to.port() - FIRST_MEDIA_PORT) / 2;
-        if let Some(phone) = self.phones.get_mut(number).filter(|_| datagram.to.port().is_multiple_of(2)) {
-            phone.receive(&datagram.bytes, now);
+        let Some(number) = self.addressee(datagram) else { return };
+        // A phone that is done takes nothing: what comes for its successor on a port of the engine is not lost on it.
+        if let Author::Engine(call) = datagram.author
+            && call != number
+            && self.phones[number].ended_at.is_none()
+        {
+            *self.strays.entry(call).or_default() += 1;
         }
+        self.phones[number].receive(datagram, now);
     }
 
-    pub(crate) fn ring_timers(&mut self, network: &mut Network, now: Instant) {
-        self.input(Input::Timeout, network, now);
-        for number in 0..self.phones.len() {
-            let due = self.phones[number].answers_at.take_if(|(at, _)| *at <= now);
-            if let Some((_, offer)) = due {
-                self.pick_up(number, offer.as_deref(), network, now);
+    pub(crate) fn tick(&mut self, tick: u64, network: &mut Network, now: Instant) {
+        if self.endpoint.next_timeout().is_some_and(|at| at <= now) {
+            self.input(Input::Timeout, network, now);
+        }
+        while let Some(entry) = self.ringing.first_entry().filter(|entry| entry.key().0 <= now) {
+            let (_, number) = *entry.key();
+            let what = entry.remove();
+            self.ring_on(number, what, network, now);
+        }
+        for phone in &mut self.phones {
+            if (tick + phone.number as u64).is_multiple_of(FRAME_TICKS) {
+                phone.step(network, now);
             }
         }
     }
 
-    fn pick_up(&mut self, number: usize, offer: Option<&[u8]>, network: &mut Network, now: Instant) {
+    /// The phone that listens at an address today; what is sent to an older port of its NAT is lost.
+    fn addressee(&self, datagram: &Datagram) -> Option<usize> {
+        let port = datagram.to.port() & !1;
+        if port == SHARED_PORT {
+            return self.by_engine_port.get(&(datagram.from.port() & !1)).copied();
+        }
+        let number = usize::from(port.checked_sub(FIRST_PORT)? / PORTS_PER_PHONE);
+        let phone = self.phones.get(number)?;
+        let address = phone.address();
+        (address.ip() == datagram.to.ip() && address.port() == port).then_some(number)
+    }
+
+    fn ring_on(&mut self, number: usize, what: Ringing, network: &mut Network, now: Instant) {
         let phone = &mut self.phones[number];
-        let (Some(call), Some(offer)) = (phone.call.clone(), offer) else { return };
-        let sdp = phone.answer(offer);
-        self.input(Input::Command(Command::Answer { call, sdp }), network, now);
+        let Some(call) = phone.call.clone() else { return };
+        let command = match what {
+            Ringing::BeginsEarly { offer } => {
+                self.tally.count(Seen::EarlyMedia, 1);
+                let sdp = phone.answer(&offer);
+                phone.talk(now);
+                Command::EarlyMedia { call, sdp }
+            }
+            Ringing::PicksUp { offer } => {
+                let sdp = phone.answer(&offer);
+                phone.connect(None, now);
+                let is_bare = phone.plan.early_media && phone.plan.bare_answer;
+                Command::Answer { call, sdp: if is_bare { Vec::new() } else { sdp } }
+            }
+        };
+        self.note_address(number);
+        self.input(Input::Command(command), network, now);
+    }
+
+    fn note_address(&mut self, number: usize) {
+        if let Some(media) = &self.phones[number].media {
+            self.by_engine_port.insert(media.remote.port(), number);
+        }
     }
 
     fn input(&mut self, input: Input<'_>, network: &mut Network, now: Instant) {
         self.endpoint.handle(input, now);
         while let Some(output) = self.endpoint.poll_output() {
             match output {
-                Output::Transmit { destination, bytes } => network.send(GATEWAY_SIP, destination, bytes, now),
+                Output::Transmit { destination, bytes } => {
+                    let author = Author::Signalling;
+                    network.send(Datagram { from: GATEWAY_SIP, to: destination, bytes, author }, now);
+                }
                 Output::Event(event) => self.on_event(event, now),
             }
         }
@@ -127,111 +177,31 @@ impl Phones {
         match event {
             Event::Incoming(incoming) => {
                 let number: usize = incoming.to.expose().parse().expect("the engine dials numbers");
+                let offer = incoming.offer.expect("the engine offers its audio");
                 self.by_call.insert(incoming.call.clone(), number);
-                self.phones[number].call = Some(incoming.call);
-                self.phones[number].answers_at = Some((now + RING_TIME, incoming.offer));
+                let phone = &mut self.phones[number];
+                phone.call = Some(incoming.call);
+                if phone.plan.early_media {
+                    let early = Ringing::BeginsEarly { offer: offer.clone() };
+                    self.ringing.insert((now + EARLY_MEDIA_AFTER, number), early);
+                }
+                self.ringing.insert((now + RING_TIME, number), Ringing::PicksUp { offer });
             }
             Event::Answered { call, sdp, .. } => {
-                self.phone(&call).connect(sdp.as_deref(), now);
+                let number = self.by_call[&call];
+                self.phones[number].connect(sdp.as_deref(), now);
+                self.note_address(number);
             }
-            Event::Confirmed { call, .. } => self.phone(&call).connected_at = Some(now),
-            Event::Ended { call, .. } => self.phone(&call).end(now),
-            Event::Ringing { .. }
+            Event::Ended { call, .. } => {
+                let number = self.by_call[&call];
+                self.phones[number].end(now);
+            }
+            Event::Confirmed { .. }
+            | Event::Ringing { .. }
             | Event::EarlyMedia { .. }
             | Event::Offer { .. }
             | Event::Dtmf { .. }
             | Event::Registration { .. } => {}
         }
-    }
-
-    fn phone(&mut self, call: &CallId) -> &mut Phone {
-        &mut self.phones[self.by_call[call]]
-    }
-}
-
-impl Phone {
-    fn new(number: usize, plan: Plan, ssrc: u32, entropy: &mut Entropy) -> Self {
-        let local = LocalMedia {
-            address: GATEWAY_SIP.ip(),
-            port: FIRST_MEDIA_PORT + 2 * number as u16,
-            codecs: vec![plan.codec],
-            ssrc,
-            session_id: 1,
-            cname: "phone".into(),
-        };
-        let framing = Framing::new(plan.codec, plan.codec.static_payload_type().unwrap_or_default());
-        Self {
-            number,
-            plan,
-            call: None,
-            answers_at: None,
-            negotiation: Negotiation::new(local),
-            media: None,
-            stream: OutgoingStream::new(ssrc, framing, entropy),
-            path: CallerPath::default(),
-            frame: CallerFrame::SILENT,
-            spoken: 0,
-            connected_at: None,
-            ended_at: None,
-            heard: Vec::new(),
-            loud_at: Vec::new(),
-        }
-    }
-
-    /// One frame heard and one said.
-    pub(crate) fn step(&mut self, network: &mut Network, now: Instant) {
-        let (Some(media), Some(since)) = (&self.media, self.connected_at) else { return };
-        if self.ended_at.is_some() {
-            return;
-        }
-        self.path.step(now, &mut self.frame);
-        self.heard.extend(self.frame.pcm_8k);
-        if is_loud(&self.frame.pcm_8k) {
-            self.loud_at.push(now);
-        }
-        let mut said = vec![0; FRAME_SAMPLES];
-        if self.plan.caller_speaks(now - since) {
-            said = tone(caller_tone_hz(self.number), RATE_HZ, self.spoken, FRAME_SAMPLES);
-            self.spoken += FRAME_SAMPLES;
-        }
-        let payload: Vec<u8> = said.iter().map(|&sample| media.codec.encode(sample)).collect();
-        let mut packet = Vec::new();
-        self.stream.write_frame(&payload, false, &mut packet);
-        network.send(self.address(), media.remote, packet, now);
-    }
-
-    pub(crate) fn speaks_between(&self, from: Instant, to: Instant) -> bool {
-        let Some(since) = self.connected_at.filter(|since| *since <= to) else { return false };
-        self.plan.caller_speaks_between(from.saturating_duration_since(since), to - since)
-    }
-
-    fn address(&self) -> SocketAddr {
-        SocketAddr::new(self.negotiation.local().address, self.negotiation.local().port)
-    }
-
-    fn receive(&mut self, datagram: &[u8], now: Instant) {
-        let (Some(media), Some(packet)) = (&self.media, RtpPacket::parse(datagram)) else { return };
-        if let Some(packet) = CallerPacket::new(&packet, media, now) {
-            self.path.receive(packet);
-        }
-    }
-
-    fn answer(&mut self, offer: &[u8]) -> Vec<u8> {
-        let (answer, media) = self.negotiation.answer(offer).expect("we have a codec in common");
-        self.media = Some(media);
-        answer
-    }
-
-    fn connect(&mut self, sdp: Option<&[u8]>, now: Instant) {
-        self.connected_at = Some(now);
-        if let Some(Ok(media)) = sdp.map(|sdp| self.negotiation.accept_answer(sdp)) {
-            self.media = Some(media);
-        }
-    }
-
-    fn end(&mut self, now: Instant) {
-        self.call = None;
-        self.answers_at = None;
-        self.ended_at = Some(now);
     }
 }

@@ -5,26 +5,41 @@ use std::time::Duration;
 use clearline::domain::Entropy;
 use clearline::media::codec::Codec;
 
+use crate::climate::Climate;
+use crate::trouble::{Crash, Deed, Trouble};
+
 /// How long a phone rings that is called.
 pub(crate) const RING_TIME: Duration = Duration::from_millis(300);
-/// After this nobody waits for a call to end by itself.
-pub(crate) const WORLD_TIME: Duration = Duration::from_secs(12);
-/// As many as the supervisor survives.
-pub(crate) const CRASHES_MAX: usize = 2;
 
 const STARTS_WITHIN_MS: u64 = 1_000;
+/// Ports rest ten seconds: a call of the second wave may get one that a call of the first has used.
+const SECOND_WAVE_MS: u64 = 17_000;
 /// Early enough to fall into ringing, late enough for two questions and their answers.
-const ENDS_AFTER_MS: (u64, u64) = (100, 9_000);
+const ENDS_AFTER_MS: (u64, u64) = (100, 8_000);
 const SPEECH_MS: u64 = 600;
+const SPEAKS_AFTER_MS: [u64; 2] = [1_800, 4_500];
+const PREPARED_WITHIN_MS: u64 = 40;
+const LINGERS_MS: u64 = 4_000;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) we_dial: bool,
     pub(crate) codec: Codec,
     pub(crate) starts_at: Duration,
     pub(crate) end: End,
-    /// When the session dies, from the call's start on.
-    pub(crate) crashes: [Option<Duration>; CRASHES_MAX],
+    pub(crate) claim: Claim,
+    /// Says its caller's tone while it still rings, and where from.
+    pub(crate) early_media: bool,
+    /// Its answer then does not say again what the early media said.
+    pub(crate) bare_answer: bool,
+    /// Sends comfort noise now and then where the others send silent frames.
+    pub(crate) comfort_noise: bool,
+    /// Goes on sending after the call is over.
+    pub(crate) lingers_for: Duration,
+    /// What admission takes: the owner is looked up, the key leased, the route opened.
+    pub(crate) prepared_after: Duration,
+    pub(crate) owner: usize,
+    pub(crate) trouble: Trouble,
     /// When the caller speaks, from the answer on.
     speaks_at: [Duration; 2],
 }
@@ -38,26 +53,46 @@ pub(crate) enum End {
     ModelEnds(u32),
 }
 
+/// What a phone's SDP says about the address it sends from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    True,
+    /// An address behind its NAT.
+    Private,
+    /// The address of another phone on its host.
+    Wrong,
+}
+
 impl Plan {
-    pub(crate) fn drawn(entropy: &mut Entropy) -> Self {
+    pub(crate) fn drawn(climate: &Climate, entropy: &mut Entropy) -> Self {
         let end_at = Duration::from_millis(ENDS_AFTER_MS.0 + entropy.below(ENDS_AFTER_MS.1));
-        let end = match entropy.below(4) {
+        let end = match entropy.below(5) {
             0 => End::ModelEnds(1 + entropy.below(2) as u32),
             1 => End::WeHangUp(end_at),
             _ => End::CallerHangsUp(end_at),
         };
-        let mut crash = || {
-            let at = Duration::from_millis(entropy.below(8_000));
-            (entropy.below(3) == 0).then_some(at)
+        let claim = match entropy.below(3) {
+            0 if climate.lies => Claim::Private,
+            1 if climate.lies => Claim::Wrong,
+            _ => Claim::True,
         };
-        let crashes = [crash(), crash()];
+        let is_late = !climate.is_crowded && entropy.below(4) == 0;
+        let wave = if is_late { SECOND_WAVE_MS } else { 0 };
         Self {
             we_dial: entropy.below(2) == 0,
             codec: Codec::ALL[entropy.below(Codec::ALL.len() as u64) as usize],
-            starts_at: Duration::from_millis(entropy.below(STARTS_WITHIN_MS)),
+            starts_at: Duration::from_millis(wave + entropy.below(STARTS_WITHIN_MS)),
             end,
-            crashes,
-            speaks_at: [2_000, 5_000].map(|ms| Duration::from_millis(ms + entropy.below(1_500))),
+            claim,
+            early_media: entropy.below(3) == 0,
+            // Early media is not acknowledged: where it may be lost the answer must repeat it.
+            bare_answer: entropy.below(2) == 0 && climate.weather.is_calm(),
+            comfort_noise: entropy.below(5) == 0,
+            lingers_for: Duration::from_millis(entropy.below(2) * entropy.below(LINGERS_MS)),
+            prepared_after: Duration::from_millis(entropy.below(PREPARED_WITHIN_MS)),
+            owner: entropy.below(climate.owners.len() as u64) as usize,
+            trouble: Trouble::drawn(entropy),
+            speaks_at: SPEAKS_AFTER_MS.map(|ms| Duration::from_millis(ms + entropy.below(1_200))),
         }
     }
 
@@ -71,7 +106,20 @@ impl Plan {
         self.speaks_at.iter().any(|&at| at <= to && at + speech >= from)
     }
 
+    /// From the answer on.
+    pub(crate) fn has_spoken_after(&self) -> Duration {
+        self.speaks_at[0] + Duration::from_millis(SPEECH_MS)
+    }
+
     pub(crate) fn model_ends_at_answer(&self) -> Option<u32> {
         if let End::ModelEnds(answer) = self.end { Some(answer) } else { None }
+    }
+
+    pub(crate) fn deeds(&self) -> &[(Duration, Deed)] {
+        &self.trouble.deeds
+    }
+
+    pub(crate) fn crashes(&self) -> &[Crash] {
+        &self.trouble.crashes
     }
 }

@@ -6,6 +6,7 @@ use crate::call::{Checkpoint, Finish};
 use crate::domain::{CallId, CallQuality};
 
 use super::super::Directory;
+use super::super::directory::Living;
 
 /// The call has its outcome; everything it holds can be given back.
 #[derive(Message)]
@@ -39,11 +40,13 @@ pub(super) struct ExitNotice {
     call: CallId,
     epoch: u32,
     directory: Directory,
+    /// Never read: its `Drop` is what the census sees.
+    _living: Living,
 }
 
 impl ExitNotice {
     pub(super) fn new(call: CallId, epoch: u32, directory: Directory) -> Self {
-        Self { call, epoch, directory }
+        Self { call, epoch, _living: directory.session_lives(), directory }
     }
 }
 

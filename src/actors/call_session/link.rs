@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::clock;
 use crate::net::voice_ws::{ReaderEvent, VoiceReader, VoiceWriter};
 use crate::telemetry::{Counter, count};
 use crate::voice::{Downlink, ServerMessage, parse_server_message};
@@ -147,13 +148,14 @@ async fn write(epoch: u32, mut writer: VoiceWriter, mailbag: Rc<Mailbag>, sessio
         let Some(message) = waiting else {
             if mailbag.hanging_up.get() {
                 // A connection that is broken, or takes nothing more, needs no goodbye.
-                timeout(GOODBYE_LIMIT, writer.close()).await.ok();
+                timeout(clock::timer_for(GOODBYE_LIMIT), writer.close()).await.ok();
                 return;
             }
             mailbag.bell.notified().await;
             continue;
         };
-        if !matches!(timeout(STALL_LIMIT, writer.send_text(&message)).await, Ok(Ok(()))) {
+        let stall_limit = clock::timer_for(STALL_LIMIT);
+        if !matches!(timeout(stall_limit, writer.send_text(&message)).await, Ok(Ok(()))) {
             let reason = "the connection takes nothing more".to_owned();
             session.do_send(LinkEvent { epoch, what: LinkNews::Closed { code: None, reason } });
             return;

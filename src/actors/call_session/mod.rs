@@ -158,7 +158,10 @@ impl CallSession {
         let now = clock::now();
         let voice = self.voice.as_ref().and_then(VoiceSession::next_timeout);
         let next = [self.machine.next_timeout(now), voice].into_iter().flatten().min();
-        self.timer = next.map(|at| ctx.run_later(at.saturating_duration_since(now), Self::on_timer));
+        self.timer = next.map(|at| {
+            let wait = at.saturating_duration_since(now);
+            ctx.run_later(clock::timer_for(wait), Self::on_timer)
+        });
     }
 
     fn on_timer(&mut self, ctx: &mut Context<Self>) {

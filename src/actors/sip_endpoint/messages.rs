@@ -29,8 +29,7 @@ impl Handler<ExpectInvite> for SipEndpoint {
     }
 }
 
-/// A (new) session takes the call's events: first what connected the call, if its predecessor may have died over it,
-/// then what waited.
+/// A (new) session takes the call's events: what its predecessor may have died over, and what waited.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct AttachCall {
@@ -43,7 +42,7 @@ impl Handler<AttachCall> for SipEndpoint {
 
     fn handle(&mut self, AttachCall { call, session }: AttachCall, _: &mut Context<Self>) {
         let Some(line) = self.calls.get_mut(&call) else { return };
-        for signal in line.connected.clone().into_iter().chain(line.waiting.drain(..)) {
+        for signal in line.postbox.for_new_session() {
             session.do_send(SignalArrived(signal));
         }
         line.session = Some(session);
@@ -126,6 +125,8 @@ pub struct AskSipSizes;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, MessageResponse)]
 pub struct SipSizes {
     pub held: Sizes,
+    /// Calls whose sessions, or whose owners, the endpoint keeps beside its own tables.
+    pub calls_kept: usize,
     /// Gateways that hold a registration of ours.
     pub registered: usize,
     /// Requests of ours without a final response.
@@ -139,6 +140,7 @@ impl Handler<AskSipSizes> for SipEndpoint {
     fn handle(&mut self, _: AskSipSizes, _: &mut Context<Self>) -> SipSizes {
         SipSizes {
             held: self.endpoint.sizes(),
+            calls_kept: self.calls.len() + self.pending_invites.len(),
             registered: self.endpoint.registered(),
             unanswered: self.endpoint.unanswered(),
             counters: *self.endpoint.counters(),

@@ -2,13 +2,13 @@
 //!
 //! A task reads the socket and hands over batches, each awaited: the kernel's buffer is the queue a flood fills, not
 //! the mailbox. Every input is handled under a guard; a panic costs the one transaction or dialog that caused it.
-//! Events of a call go to its session; while none is attached (a rebuild) they wait here, a few per call.
+//! Events of a call go to its session; while none is attached (a rebuild) they wait here, in the call's postbox.
 
 mod messages;
 mod socket;
 mod translate;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use actix::prelude::*;
 use tokio::net::UdpSocket;
 
 use crate::call::Signal;
+use crate::call::postbox::{Delivery, Postbox};
 use crate::clock;
 use crate::domain::{CallId, Entropy, UserId};
 use crate::sip::endpoint::{Endpoint, EndpointConfig, Event, Input, Output};
@@ -32,9 +33,6 @@ pub use translate::signal_of;
 pub use messages::{
     AskSipSizes, AttachCall, DrainSignalling, ExpectInvite, ForgetCall, PerformSignal, RefuseCall, SipSizes,
 };
-
-/// Events kept for a call whose session is being rebuilt.
-const EVENTS_WAITING_MAX: usize = 8;
 
 pub struct SipEndpoint {
     endpoint: Endpoint,
@@ -53,10 +51,7 @@ pub struct SipEndpoint {
 #[derive(Default)]
 struct Line {
     session: Option<Recipient<SignalArrived>>,
-    waiting: VecDeque<Signal>,
-    /// What connected the call. A session may die with this in its mailbox; a call takes it once, however often it
-    /// is told.
-    connected: Option<Signal>,
+    postbox: Postbox,
 }
 
 /// What an outbound INVITE needs besides its offer.
@@ -161,13 +156,11 @@ impl SipEndpoint {
     fn deliver(&mut self, call: &CallId, signal: Signal) {
         let ended = matches!(signal, Signal::Ended(_));
         let Some(line) = self.calls.get_mut(call) else { return };
-        if line.connected.is_none() && matches!(signal, Signal::Answered { .. } | Signal::Confirmed { .. }) {
-            line.connected = Some(signal.clone());
-        }
-        match &line.session {
-            Some(session) if session.connected() => session.do_send(SignalArrived(signal)),
-            _ if line.waiting.len() < EVENTS_WAITING_MAX => line.waiting.push_back(signal),
-            _ => count(Counter::SipEventsDropped),
+        let session = line.session.as_ref().filter(|session| session.connected());
+        match (line.postbox.post(signal, session.is_some()), session) {
+            (Delivery::Now(signal), Some(session)) => session.do_send(SignalArrived(signal)),
+            (Delivery::Now(_) | Delivery::Later, _) => {}
+            (Delivery::Dropped, _) => count(Counter::SipEventsDropped),
         }
         if ended {
             self.pending_invites.remove(call);
@@ -180,7 +173,7 @@ impl SipEndpoint {
         }
         self.timer = self.endpoint.next_timeout().map(|at| {
             let wait = at.saturating_duration_since(clock::now());
-            ctx.run_later(wait, |endpoint, ctx| endpoint.handle_input(Input::Timeout, ctx))
+            ctx.run_later(clock::timer_for(wait), |endpoint, ctx| endpoint.handle_input(Input::Timeout, ctx))
         });
     }
 }

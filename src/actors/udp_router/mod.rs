@@ -88,7 +88,7 @@ impl UdpRouter {
             self.step(step, now);
         }
         let wait = self.clock.next_wake().saturating_duration_since(time::now());
-        ctx.run_later(wait, Self::tick);
+        ctx.run_later(time::timer_for(wait), Self::tick);
     }
 
     fn step(&mut self, step: u64, now: Instant) {

@@ -132,3 +132,34 @@ fn a_farewell_under_way_ends_the_call_also_after_a_rebuild() {
     play.pass(2 * SECOND);
     assert!(play.hung_up());
 }
+
+#[test]
+fn a_session_that_dies_over_its_answer_is_followed_by_one_that_takes_the_confirmation() {
+    let mut offered = Play::ringing();
+    let before_the_answer = offered.checkpoint.clone();
+    offered.model(VoiceEvent::Ready);
+    offered.checkpoint = before_the_answer;
+    offered.rebuild();
+    offered.signal(Signal::Confirmed { sdp: None });
+    offered.model(VoiceEvent::Ready);
+    assert_eq!((offered.greetings(), offered.asked_of_signalling().len()), (1, 0));
+
+    let mut asked_for_an_offer = Play::new(Direction::Inbound);
+    asked_for_an_offer.input(Input::Start { offer: None });
+    let offer = negotiation(1, &[Codec::Pcmu, Codec::Pcma]).offer();
+    let (answer, _) = far_end().answer(&offer).unwrap();
+    asked_for_an_offer.rebuild();
+    asked_for_an_offer.signal(Signal::Confirmed { sdp: Some(answer) });
+    assert_eq!((asked_for_an_offer.greetings(), asked_for_an_offer.expected_ports()), (1, vec![16_384]));
+}
+
+#[test]
+fn why_a_call_ends_is_on_record_before_anything_is_done_about_it() {
+    let mut hung_up = Play::greeted();
+    hung_up.machine.handle(Input::HangUp { reason: "by hand".into() }, hung_up.now);
+    assert!(matches!(hung_up.machine.poll_output(), Some(Output::Checkpoint(_))));
+    let mut refused = Play::ringing();
+    let failed = VoiceEvent::Failed { class: FailureClass::Quota, reason: "no quota".into() };
+    refused.machine.handle(Input::Voice(failed), refused.now);
+    assert!(matches!(refused.machine.poll_output(), Some(Output::Checkpoint(_))));
+}

@@ -88,8 +88,9 @@ const FRAME: Ticks = FRAME_SAMPLES as Ticks;
 const RING_TICKS: usize = 8_192;
 /// Until the jitter is known.
 const FIRST_DEPTH: Ticks = 40 * TICKS_PER_MS;
-/// This much more than wanted is left alone, so that adjustments do not chase each other.
-const SLACK: Ticks = FRAME + 10 * TICKS_PER_MS;
+/// This much more than wanted is left alone: a frame, since less cannot be left out, and a little for clocks that waver,
+/// so that adjustments do not chase each other. More than a little would keep many callers a frame later than need be.
+const SLACK: Ticks = FRAME + 4 * TICKS_PER_MS;
 /// Beyond this the excess is merged away even within speech.
 const TOLERABLE_EXCESS: Ticks = 160 * TICKS_PER_MS;
 /// Beyond this (the session itself had stalled) merging would take too long: the cursor jumps.

@@ -22,8 +22,10 @@ use super::ports::Tenant;
 
 const LEARNING_WINDOW: Duration = Duration::from_secs(3);
 const SILENCE_BEFORE_STRANGER: Duration = Duration::from_millis(500);
-/// What a sender can add in the minute its stream is remembered: a hundred packets a second.
+/// What a sender can add in the minute its stream is remembered: a hundred packets a second …
 const MAX_CONTINUATION: u16 = 6_000;
+/// … and the ticks of the fastest clock there is for voice (48 kHz).
+const MAX_CONTINUATION_TICKS: u32 = 60 * 48_000;
 
 /// What the call's log tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,7 @@ struct Peer {
     source: SocketAddr,
     rank: Rank,
     last_sequence: u16,
+    last_timestamp: u32,
     last_heard: Instant,
     /// Taken under an older expectation.
     is_kept: bool,
@@ -107,11 +110,11 @@ impl Latch {
         }
         match newcomer {
             None => {
-                self.hear(packet.sequence, now);
+                self.hear(packet.sequence, packet.timestamp, now);
                 Ok(None)
             }
             Some(candidate) if self.candidates.is_proof(candidate) && self.may_take(&candidate, now) => {
-                Ok(Some(self.take(&candidate, now)))
+                Ok(Some(self.take(&candidate, packet.timestamp, now)))
             }
             Some(_) => Err(DropReason::Unproven),
         }
@@ -142,8 +145,8 @@ impl Latch {
     }
 
     pub(super) fn tenant(&self) -> Option<Tenant> {
-        let peer = self.peer?;
-        Some(Tenant { ssrc: peer.ssrc, source: peer.source, last_sequence: peer.last_sequence })
+        let Peer { ssrc, source, last_sequence, last_timestamp, .. } = self.peer?;
+        Some(Tenant { ssrc, source, last_sequence, last_timestamp })
     }
 
     pub(super) fn last_heard(&self) -> Option<Instant> {
@@ -200,13 +203,14 @@ impl Latch {
         is_better || is_rebinding || is_silent
     }
 
-    fn take(&mut self, candidate: &Candidate, now: Instant) -> LatchEvent {
+    fn take(&mut self, candidate: &Candidate, timestamp: u32, now: Instant) -> LatchEvent {
         let &Candidate { ssrc, source, rank, sequence } = candidate;
         let former = self.peer.replace(Peer {
             ssrc,
             source,
             rank,
             last_sequence: sequence,
+            last_timestamp: timestamp,
             last_heard: now,
             is_kept: false,
         });
@@ -215,7 +219,7 @@ impl Latch {
         if rank != Rank::Former || self.sending_to == former.map(|former| former.source) {
             self.sending_to = Some(source);
         }
-        self.hear(sequence, now);
+        self.hear(sequence, timestamp, now);
         match former {
             None => LatchEvent::Locked { ssrc, source },
             Some(former) if former.source != source => {
@@ -225,10 +229,11 @@ impl Latch {
         }
     }
 
-    fn hear(&mut self, sequence: u16, now: Instant) {
+    fn hear(&mut self, sequence: u16, timestamp: u32, now: Instant) {
         let is_learning = self.is_learning(now);
         let Some(peer) = &mut self.peer else { return };
         peer.last_sequence = sequence;
+        peer.last_timestamp = timestamp;
         peer.last_heard = now;
         if self.is_answered && self.learning_ends.is_none() && peer.rank != Rank::Former {
             self.learning_ends = Some(now + LEARNING_WINDOW);
@@ -240,7 +245,8 @@ impl Latch {
     }
 
     /// A gateway may use one address and one SSRC for call after call. Where the new SDP names the very address of the
-    /// last tenant, only what continues the old numbering is taken for a late packet.
+    /// last tenant, only what continues the old numbers and the old clock is taken for a late packet: by its numbers
+    /// alone one new stream in eleven would be.
     fn is_last_tenants(
         &self,
         expectation: &Expectation,
@@ -251,7 +257,9 @@ impl Latch {
         let Some((tenant, until)) = self.last_tenant else { return false };
         let is_theirs = now < until && tenant.ssrc == packet.ssrc && tenant.source == source;
         let ahead = packet.sequence.wrapping_sub(tenant.last_sequence);
-        is_theirs && (expectation.remote() != source || ahead <= MAX_CONTINUATION)
+        let ticks = packet.timestamp.wrapping_sub(tenant.last_timestamp);
+        let goes_on = ahead <= MAX_CONTINUATION && ticks <= MAX_CONTINUATION_TICKS;
+        is_theirs && (expectation.remote() != source || goes_on)
     }
 }
 

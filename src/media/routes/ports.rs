@@ -19,6 +19,7 @@ pub struct Tenant {
     pub ssrc: u32,
     pub source: SocketAddr,
     pub last_sequence: u16,
+    pub last_timestamp: u32,
 }
 
 /// Gives the least recently used port first, so that a port's past is as far away as the range allows.
@@ -137,7 +138,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn tenant() -> Tenant {
-        Tenant { ssrc: 9, source: "192.0.2.1:6000".parse().unwrap(), last_sequence: 500 }
+        Tenant { ssrc: 9, source: "192.0.2.1:6000".parse().unwrap(), last_sequence: 500, last_timestamp: 0 }
     }
 
     #[test]

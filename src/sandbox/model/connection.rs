@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -15,6 +15,7 @@ use super::refusal::Refusal;
 use super::session::{Frame, Input, Output, Session};
 use super::settings::bounded_ms;
 use super::state::{Admitted, State, lock};
+use crate::clock;
 
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 /// A client that reads nothing for so long is given up.
@@ -24,7 +25,7 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// tokio's clock, so that a paused runtime pauses the stand-in, too.
 pub(super) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
+    clock::of_real(tokio::time::Instant::now().into_std())
 }
 
 /// Serves an upgraded connection to its end.
@@ -74,11 +75,11 @@ impl Connection<'_> {
 
     async fn next_event(&mut self, next_ping: tokio::time::Instant) -> Event {
         let due = lock(&self.session).next_timeout();
-        let due_at = tokio::time::Instant::from_std(due.unwrap_or_else(now));
+        let wait = due.map(|due| due.saturating_duration_since(now())).unwrap_or_default();
         tokio::select! {
             message = self.socket.next() => Event::Received(message),
             Some(fault) = self.admitted.commands.recv() => Event::Commanded(fault),
-            () = sleep_until(due_at), if due.is_some() => Event::Due,
+            () = sleep(clock::timer_for(wait)), if due.is_some() => Event::Due,
             () = sleep_until(next_ping) => Event::PingDue,
         }
     }

@@ -81,6 +81,10 @@ impl Ear {
         &self.recording
     }
 
+    pub(super) fn take_recording(&mut self) -> Vec<i16> {
+        std::mem::take(&mut self.recording)
+    }
+
     pub(super) fn tones(&self) -> &[HeardTone] {
         &self.tones
     }
@@ -252,6 +256,16 @@ mod tests {
         let mut ear = Ear::new(None, Listening::Closely, 1);
         ear.hear(&vec![7; 40_000], 16_000);
         assert_eq!((ear.recording().len(), ear.heard_ms()), (16_000, 2_500));
+    }
+
+    #[test]
+    fn who_takes_the_recording_away_makes_room_for_what_follows() {
+        let mut ear = Ear::new(None, Listening::Closely, 1);
+        ear.hear(&vec![7; 20_000], 16_000);
+        assert_eq!(ear.take_recording().len(), 16_000);
+        ear.hear(&vec![9; 8_000], 16_000);
+        let taken = ear.take_recording();
+        assert_eq!((taken.len(), taken.last()), (8_000, Some(&9)));
     }
 
     #[test]

@@ -3,12 +3,19 @@
 //! A marker is a pair out of eighteen tones between 1700 and 3060 Hz: inside the telephone band, above most of a
 //! voice's energy, away from the DTMF tones, and 80 Hz apart, so that a tenth of a second tells them apart even after
 //! G.711. The 153 pairs are dealt like the games of a round-robin tournament: nine in a row share no tone.
+//!
+//! More sessions at once than that get a pair with a tone from fifteen deeper ones, down to 500 Hz, where voices have
+//! theirs: 375 more pairs that are told apart only where nothing but markers is spoken
+//! ([`SpeechStyle::MarkerOnly`](super::SpeechStyle::MarkerOnly)).
 
 use std::f64::consts::TAU;
 
 const TONES: usize = 18;
 const LOWEST_HZ: f64 = 1_700.0;
 const SPACING_HZ: f64 = 80.0;
+const DEEP_TONES: usize = 15;
+const LOWEST_DEEP_HZ: f64 = 500.0;
+const DEEP_PAIRS: usize = DEEP_TONES * TONES + DEEP_TONES * (DEEP_TONES - 1) / 2;
 const ROUNDS: usize = TONES - 1;
 const PAIRS_A_ROUND: usize = TONES / 2;
 
@@ -28,7 +35,9 @@ const WINDOWS_HEARD: usize = 3;
 pub struct Marker(u16);
 
 impl Marker {
-    pub const COUNT: u16 = (ROUNDS * PAIRS_A_ROUND) as u16;
+    /// So many lie above a voice.
+    pub const OVER_SPEECH: u16 = (ROUNDS * PAIRS_A_ROUND) as u16;
+    pub const COUNT: u16 = Self::OVER_SPEECH + DEEP_PAIRS as u16;
 
     /// Numbers beyond the last begin anew.
     pub fn number(number: u16) -> Self {
@@ -41,6 +50,9 @@ impl Marker {
 
     /// Both tones in Hz, the lower first.
     pub fn tones_hz(self) -> [f32; 2] {
+        if let Some(deep_pair) = self.0.checked_sub(Self::OVER_SPEECH) {
+            return deep_pair_hz(usize::from(deep_pair)).map(|hz| hz as f32);
+        }
         let (round, pair) = (usize::from(self.0) / PAIRS_A_ROUND, usize::from(self.0) % PAIRS_A_ROUND);
         let seat = |turn: usize| (round + turn) % ROUNDS;
         let (a, b) = match pair {
@@ -50,28 +62,23 @@ impl Marker {
         [tone_hz(a.min(b)) as f32, tone_hz(a.max(b)) as f32]
     }
 
-    /// All tones that markers are made of.
+    /// All tones that markers above a voice are made of.
     pub fn all_tones_hz() -> impl Iterator<Item = f32> {
         (0..TONES).map(|tone| tone_hz(tone) as f32)
     }
 
     /// Whether both tones of this marker are in the recording, at any rate from 8 kHz up.
     pub fn heard_in(self, samples: &[i16], rate: u32) -> bool {
-        let heard = Self::tones_heard_in(samples, rate);
-        self.tones_hz().iter().all(|tone| heard.contains(tone))
+        self.tones_hz().iter().all(|tone| is_tone_heard_in(samples, rate, *tone))
     }
 
     /// Every marker tone that is in the recording. More than one's own two means that somebody else is heard.
     pub fn tones_heard_in(samples: &[i16], rate: u32) -> Vec<f32> {
-        let window = rate as usize * WINDOW_MS / 1_000;
-        let heard_windows = |hz: f32| {
-            samples.chunks_exact(window.max(1)).filter(|window| is_heard(window, rate, f64::from(hz))).count()
-        };
-        Self::all_tones_hz().filter(|hz| heard_windows(*hz) >= WINDOWS_HEARD).collect()
+        Self::all_tones_hz().filter(|hz| is_tone_heard_in(samples, rate, *hz)).collect()
     }
 
     /// The marker's value `position` samples into the turn.
-    pub(super) fn sample(self, position: usize, rate: u32) -> f64 {
+    pub fn sample(self, position: usize, rate: u32) -> f64 {
         let time = position as f64 / f64::from(rate);
         self.tones_hz().iter().map(|hz| TONE_AMPLITUDE * (TAU * f64::from(*hz) * time).sin()).sum()
     }
@@ -86,6 +93,26 @@ pub(super) fn wanted_in(instruction: &str) -> Option<Marker> {
 
 fn tone_hz(tone: usize) -> f64 {
     LOWEST_HZ + SPACING_HZ * tone as f64
+}
+
+/// Each deep tone with each of the high ones, then the deep ones among themselves.
+fn deep_pair_hz(pair: usize) -> [f64; 2] {
+    let deep_hz = |tone: usize| LOWEST_DEEP_HZ + SPACING_HZ * tone as f64;
+    let Some(mut pair) = pair.checked_sub(DEEP_TONES * TONES) else {
+        return [deep_hz(pair % DEEP_TONES), tone_hz(pair / DEEP_TONES)];
+    };
+    let mut lower = 0;
+    while pair >= DEEP_TONES - 1 - lower {
+        pair -= DEEP_TONES - 1 - lower;
+        lower += 1;
+    }
+    [deep_hz(lower), deep_hz(lower + 1 + pair)]
+}
+
+fn is_tone_heard_in(samples: &[i16], rate: u32, hz: f32) -> bool {
+    let window = rate as usize * WINDOW_MS / 1_000;
+    let windows = samples.chunks_exact(window.max(1));
+    windows.filter(|window| is_heard(window, rate, f64::from(hz))).count() >= WINDOWS_HEARD
 }
 
 fn is_heard(window: &[i16], rate: u32, hz: f64) -> bool {
@@ -126,7 +153,15 @@ mod tests {
     fn every_marker_is_a_pair_of_its_own() {
         let pairs: HashSet<_> =
             (0..Marker::COUNT).map(|number| Marker::number(number).tones_hz().map(f32::to_bits)).collect();
-        assert_eq!(pairs.len(), 153);
+        assert_eq!((pairs.len(), Marker::OVER_SPEECH), (528, 153));
+    }
+
+    #[test]
+    fn tones_of_a_marker_keep_their_distance_from_each_other_and_stay_in_the_telephone_band() {
+        for number in 0..Marker::COUNT {
+            let [lower, higher] = Marker::number(number).tones_hz();
+            assert!(lower >= 500.0 && higher <= 3_060.0 && higher - lower >= 80.0, "{number}");
+        }
     }
 
     #[test]
@@ -142,7 +177,7 @@ mod tests {
 
     #[test]
     fn exactly_its_own_two_tones_are_heard_at_telephone_rate() {
-        for number in 0..Marker::COUNT {
+        for number in 0..Marker::OVER_SPEECH {
             let marker = Marker::number(number);
             let heard = Marker::tones_heard_in(&recording(&[marker], 8_000, 500), 8_000);
             assert_eq!(heard, marker.tones_hz());
@@ -161,7 +196,9 @@ mod tests {
         for number in (0..Marker::COUNT).step_by(7) {
             let marker = Marker::number(number);
             let coded: Vec<i16> = recording(&[marker], 8_000, 500).into_iter().map(through_g711).collect();
-            assert_eq!(Marker::tones_heard_in(&coded, 8_000), marker.tones_hz());
+            assert!(marker.heard_in(&coded, 8_000), "{number}");
+            let high = marker.tones_hz().into_iter().filter(|hz| *hz >= LOWEST_HZ as f32);
+            assert_eq!(Marker::tones_heard_in(&coded, 8_000), high.collect::<Vec<_>>());
         }
     }
 

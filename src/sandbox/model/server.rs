@@ -65,6 +65,16 @@ impl ModelServer {
         self.state.reports()
     }
 
+    /// All sessions as [`ModelServer::sessions`] gives them, but without the audio of those that run.
+    pub fn summaries(&self) -> Vec<SessionReport> {
+        self.state.summaries()
+    }
+
+    /// Takes away what was kept of a running session's caller, so that a long call can be judged piece by piece.
+    pub fn take_audio(&self, connection: u64) -> Option<Vec<i16>> {
+        self.state.take_audio(connection)
+    }
+
     /// Waits until the sessions look as wanted (judged without the audio of those that run), and gives them.
     pub async fn until(&self, is_wanted: impl Fn(&[SessionReport]) -> bool) -> Vec<SessionReport> {
         loop {

@@ -193,11 +193,14 @@ pub struct Voicing {
     pub marker_ms: u64,
     /// How long the marker goes on after spoken words.
     pub tail_ms: u64,
+    /// Whether it falls silent for a caller who begins to speak, where the setup allows it. Off, both are heard at
+    /// once, for tests that measure.
+    pub yields: bool,
 }
 
 impl Default for Voicing {
     fn default() -> Self {
-        Self { style: SpeechStyle::Words, marker_ms: 1_200, tail_ms: 400 }
+        Self { style: SpeechStyle::Words, marker_ms: 1_200, tail_ms: 400, yields: true }
     }
 }
 

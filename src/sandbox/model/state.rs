@@ -196,6 +196,12 @@ impl State {
         reports
     }
 
+    /// The caller's audio kept so far, which is then forgotten; `None` if that connection is not alive.
+    pub(super) fn take_audio(&self, connection: u64) -> Option<Vec<i16>> {
+        let session = Arc::clone(&lock(&self.shared).live.get(&connection)?.session);
+        Some(lock(&session).take_audio())
+    }
+
     pub(super) fn open_sessions(&self) -> usize {
         lock(&self.shared).live.len()
     }
@@ -241,14 +247,15 @@ impl Shared {
         self.live.values().all(|live| live.marker != Some(marker))
     }
 
-    /// The next in turn; once all are taken, sessions must share.
+    /// The next in turn of those above a voice, then the deeper ones; once all are taken, sessions must share.
     fn free_marker(&mut self) -> Marker {
-        let candidates = (0..Marker::COUNT).map(|step| Marker::number(self.next_marker.wrapping_add(step)));
+        let in_turn = (0..Marker::OVER_SPEECH).map(|step| (self.next_marker + step) % Marker::OVER_SPEECH);
+        let candidates = in_turn.chain(Marker::OVER_SPEECH..Marker::COUNT).map(Marker::number);
         let marker = candidates
             .into_iter()
             .find(|marker| self.is_free(*marker))
             .unwrap_or(Marker::number(self.next_marker));
-        self.next_marker = (marker.index() + 1) % Marker::COUNT;
+        self.next_marker = (marker.index() + 1) % Marker::OVER_SPEECH;
         marker
     }
 }

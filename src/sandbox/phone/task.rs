@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::clock;
 use crate::domain::{CallId, Entropy, GatewayId};
@@ -74,17 +74,18 @@ impl PhoneTask {
     }
 
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        let mut frames = interval(FRAME);
+        let mut frames = interval(clock::timer_for(FRAME));
         frames.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let (mut sip, mut rtp) = (vec![0; DATAGRAM_BYTES_MAX], vec![0; DATAGRAM_BYTES_MAX]);
         loop {
-            let wake = self.endpoint.next_timeout().unwrap_or_else(|| clock::now() + IDLE);
+            let next_timeout = self.endpoint.next_timeout();
+            let wait = next_timeout.map_or(IDLE, |at| at.saturating_duration_since(clock::now()));
             tokio::select! {
                 Ok((length, source)) = self.signalling.recv_from(&mut sip) => {
                     self.handle(Input::Datagram { source, bytes: &sip[..length] });
                 }
                 Ok((length, _)) = self.media.recv_from(&mut rtp) => self.receive(&rtp[..length]),
-                () = sleep_until(wake.into()) => self.handle(Input::Timeout),
+                () = sleep(clock::timer_for(wait)) => self.handle(Input::Timeout),
                 _ = frames.tick() => self.frame(),
                 command = commands.recv() => match command {
                     Some(command) => self.obey(command),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use clearline::clock;
 use clearline::sandbox::model::Marker;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) ssrc: u32,
     /// What its SDP says instead of the truth.
     pub(crate) claimed_media: Option<SocketAddr>,
+    /// Where our audio goes instead of straight to the engine.
+    pub(crate) media_relay: Option<SocketAddr>,
     pub(crate) sends_rtp: bool,
     /// Its INVITE has no SDP; its ACK brings the answer.
     pub(crate) offers: bool,
@@ -46,7 +49,14 @@ pub(crate) struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         let ssrc = 1_000 + u32::from(number());
-        Self { manners: Manners::Answers, ssrc, claimed_media: None, sends_rtp: true, offers: true }
+        Self {
+            manners: Manners::Answers,
+            ssrc,
+            claimed_media: None,
+            media_relay: None,
+            sends_rtp: true,
+            offers: true,
+        }
     }
 }
 
@@ -57,7 +67,7 @@ pub(crate) struct Seen {
     pub(crate) connected: bool,
     pub(crate) rtp: Arc<UdpSocket>,
     pub(crate) engine_media: Option<SocketAddr>,
-    plan: Plan,
+    pub(crate) plan: Plan,
     voice: Voice,
     dialog: Option<Dialog>,
     engine: Option<SocketAddr>,
@@ -143,11 +153,6 @@ impl FarEnd {
         Self::new(Plan { manners, ..Plan::default() }).await
     }
 
-    /// From the next call on.
-    pub(crate) fn behave(&self, manners: Manners) {
-        self.seen.change(|seen| seen.plan.manners = manners);
-    }
-
     pub(crate) async fn dial(&self, engine: SocketAddr, number: &str) {
         let (invite, contact) = (fresh_dialog(self.address, engine, number), self.address);
         let request = self.seen.change(|seen| {
@@ -207,7 +212,12 @@ impl FarEnd {
     }
 
     pub(crate) fn say(&self, tone_hz: f64, ms: usize) {
-        self.seen.change(|seen| seen.voice.say(tone_hz, ms));
+        self.say_tones(&[tone_hz], ms);
+    }
+
+    /// All of them at once.
+    pub(crate) fn say_tones(&self, tones_hz: &[f64], ms: usize) {
+        self.seen.change(|seen| seen.voice.say(tones_hz, ms));
     }
 
     pub(crate) fn press(&self, keys: &str) {
@@ -380,11 +390,11 @@ async fn listen_to_rtp(rtp: Arc<UdpSocket>, seen: Arc<Watched<Seen>>) {
 }
 
 async fn speak(seen: Arc<Watched<Seen>>) {
-    let mut frames = interval(Duration::from_millis(20));
+    let mut frames = interval(clock::timer_for(Duration::from_millis(20)));
     loop {
         frames.tick().await;
         let due = seen.change(|seen| {
-            let to = seen.engine_media.filter(|_| seen.connected)?;
+            let to = seen.plan.media_relay.or(seen.engine_media).filter(|_| seen.connected)?;
             let packet = seen.voice.next_packet();
             seen.plan.sends_rtp.then(|| (seen.rtp.clone(), packet, to))
         });

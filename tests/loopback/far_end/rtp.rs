@@ -66,9 +66,10 @@ pub(crate) struct Voice {
     pub(crate) ssrc: u32,
     sequence: u16,
     timestamp: u32,
-    tone_hz: f64,
+    tones_hz: Vec<f64>,
     tone_frames: usize,
-    phase: f64,
+    /// Samples of the tones so far; it goes on from one word to the next.
+    position: u64,
     keys: VecDeque<(u8, u16)>,
 }
 
@@ -78,15 +79,15 @@ impl Voice {
             ssrc,
             sequence: 1,
             timestamp: 160,
-            tone_hz: 0.0,
+            tones_hz: Vec::new(),
             tone_frames: 0,
-            phase: 0.0,
+            position: 0,
             keys: VecDeque::new(),
         }
     }
 
-    pub(crate) fn say(&mut self, tone_hz: f64, ms: usize) {
-        (self.tone_hz, self.tone_frames) = (tone_hz, ms / 20);
+    pub(crate) fn say(&mut self, tones_hz: &[f64], ms: usize) {
+        (self.tones_hz, self.tone_frames) = (tones_hz.to_vec(), ms / 20);
     }
 
     pub(crate) fn press(&mut self, keys: &str) {
@@ -124,12 +125,15 @@ impl Voice {
             return vec![Codec::Pcmu.silence(); FRAME_SAMPLES];
         }
         self.tone_frames -= 1;
-        let step = TAU * self.tone_hz / 8_000.0;
-        let mut sample = || {
-            self.phase += step;
-            Codec::Pcmu.encode((LOUDNESS * self.phase.sin()) as i16)
-        };
-        (0..FRAME_SAMPLES).map(|_| sample()).collect()
+        let first = self.position;
+        self.position += FRAME_SAMPLES as u64;
+        (first..self.position).map(|position| Codec::Pcmu.encode(self.sample(position))).collect()
+    }
+
+    fn sample(&self, position: u64) -> i16 {
+        let time = position as f64 / 8_000.0;
+        let mixed: f64 = self.tones_hz.iter().map(|hz| (TAU * hz * time).sin()).sum();
+        (LOUDNESS * mixed / self.tones_hz.len() as f64) as i16
     }
 }
 

@@ -120,6 +120,7 @@ fn forge(world: &mut World, port: u16, end: &FarEnd, entropy: &mut Entropy) {
         source: SOURCES[entropy.below(SOURCES.len() as u64) as usize],
         ssrc: if entropy.below(2) == 0 { end.ssrc } else { entropy.next_u32() },
         sequence: end.sequence.wrapping_add(entropy.below(4) as u16),
+        clock_begins: 0,
         payload_type: if entropy.below(4) == 0 { entropy.below(128) as u8 } else { PCMA },
     };
     for _ in 0..=entropy.below(4) {

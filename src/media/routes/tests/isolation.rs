@@ -89,6 +89,21 @@ fn a_gateway_that_uses_one_address_and_ssrc_for_every_call_is_heard_unless_it_co
 }
 
 #[test]
+fn a_new_stream_whose_numbers_happen_to_follow_the_last_ones_is_known_by_its_clock() {
+    let mut world = World::with_ports(PortPool::new(10_000..=10_001));
+    let address = "203.0.113.5:6000";
+    let port = world.answered(0, address, "203.0.113.5");
+    let mut old = FarEnd::new(address, 1);
+    world.lock(port, &mut old);
+    world.table.close(&call(0), world.now);
+    world.pass(Duration::from_secs(10));
+
+    world.answered(1, address, "203.0.113.5");
+    let mut new = FarEnd { sequence: old.sequence.wrapping_add(700), clock_begins: 0x8000_0000, ..old };
+    world.lock(port, &mut new);
+}
+
+#[test]
 fn the_last_tenants_stream_may_come_back_after_a_minute() {
     let mut world = World::with_ports(PortPool::new(10_000..=10_001));
     let port = world.answered(0, "203.0.113.5:6000", "203.0.113.5");

@@ -52,6 +52,8 @@ struct FarEnd {
     source: &'static str,
     ssrc: u32,
     sequence: u16,
+    /// Its clock at number 0.
+    clock_begins: u32,
     payload_type: u8,
 }
 
@@ -125,7 +127,7 @@ impl World {
 
     fn hear_at_once(&mut self, port: u16, from: &mut FarEnd) -> Heard {
         let mut datagram = Vec::new();
-        let timestamp = u32::from(from.sequence) * 160;
+        let timestamp = from.clock_begins.wrapping_add(u32::from(from.sequence) * 160);
         let FarEnd { ssrc, sequence, payload_type, .. } = *from;
         RtpHeader { ssrc, sequence, timestamp, payload_type, marker: false }.write(&[0; 160], &mut datagram);
         from.sequence = sequence.wrapping_add(1);
@@ -150,7 +152,7 @@ impl World {
 
 impl FarEnd {
     fn new(source: &'static str, ssrc: u32) -> Self {
-        Self { source, ssrc, sequence: 65_530, payload_type: PCMA }
+        Self { source, ssrc, sequence: 65_530, clock_begins: 0, payload_type: PCMA }
     }
 
     fn locked(&self) -> Heard {

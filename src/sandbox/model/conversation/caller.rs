@@ -112,10 +112,11 @@ impl Conversation {
 
     /// Somebody who acts while the model has the floor takes it, unless the setup or the model forbids it.
     fn take_floor(&mut self, now: Instant) {
+        let may_be_interrupted = self.setup.may_be_interrupted && self.settings.voicing.yields;
         let yields = match self.stage {
             Stage::Idle => false,
-            Stage::Waiting => self.setup.may_be_interrupted && self.setup.model.speech_cancels_calls,
-            Stage::Speaking(_) | Stage::PlayingOut { .. } => self.setup.may_be_interrupted,
+            Stage::Waiting => may_be_interrupted && self.setup.model.speech_cancels_calls,
+            Stage::Speaking(_) | Stage::PlayingOut { .. } => may_be_interrupted,
         };
         if yields {
             self.interrupt(now);

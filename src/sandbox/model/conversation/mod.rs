@@ -194,6 +194,10 @@ impl Conversation {
         self.ear.recording()
     }
 
+    pub(super) fn take_recording(&mut self) -> Vec<i16> {
+        self.ear.take_recording()
+    }
+
     fn remember(&mut self, line: HistoryLine) {
         if self.history.len() >= MAX_HISTORY_LINES {
             self.history.remove(0);

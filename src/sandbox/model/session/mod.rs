@@ -209,6 +209,10 @@ impl Session {
         self.conversation.as_ref().map(|conversation| conversation.recording()).unwrap_or_default()
     }
 
+    pub(super) fn take_audio(&mut self) -> Vec<i16> {
+        self.conversation.as_mut().map(|conversation| conversation.take_recording()).unwrap_or_default()
+    }
+
     fn on_frame(&mut self, frame: &[u8], now: Instant) -> Result<(), Refusal> {
         self.report.messages_in += 1;
         let message = Message::read(frame)?;

@@ -1,0 +1,117 @@
+//! Plays the calls of one proof, prints what was judged, and fails if anybody heard anybody else.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clearline::sandbox::network::{Impairment, LaneReport};
+
+use crate::caller::{Caller, callers_voice, models_voice};
+use crate::hall::{Hall, WINDOWS_A_SECOND};
+use crate::judge::Tally;
+
+/// Written past the test harness, which would show it only when a test fails.
+pub(crate) fn report(line: &str) {
+    writeln!(io::stderr(), "{line}").expect("standard error takes a line");
+}
+
+/// SPEC R6: 2 % loss and 30 ms jitter. Packets are 10 to 70 ms under way, so that many overtake others.
+pub(crate) const BAD_NETWORK: Impairment =
+    Impairment { loss: 0.02, delay: Duration::from_millis(40), jitter: Duration::from_millis(30) };
+/// In each direction of each call; less than a tenth of a second of one's own voice is none.
+const WINDOWS_OWN_MIN: u64 = WINDOWS_A_SECOND / 10;
+
+const WINDOWS_A_FRAME: u64 = WINDOWS_A_SECOND / 50;
+
+pub(crate) struct Proof {
+    pub(crate) calls: u16,
+    /// Each end of each call hears its own for at least so long.
+    pub(crate) seconds: u64,
+    pub(crate) network: Option<Impairment>,
+    pub(crate) seed: u64,
+    pub(crate) slowed: u32,
+}
+
+impl Proof {
+    pub(crate) async fn play(&self) {
+        let mut hall = Hall::with(self.calls).await;
+        if let Some(network) = self.network {
+            hall.impair(network, self.seed).await;
+        }
+        hall.fill().await;
+        hall.listen(self.seconds).await;
+        let callers = hall.close().await;
+        self.print(&callers);
+        self.judge(&callers);
+    }
+
+    fn judge(&self, callers: &[Caller]) {
+        for caller in callers {
+            let (heard, index) = (caller.heard(), caller.index);
+            for (who, tally, own) in [
+                ("far end", heard.by_far_end, models_voice(index)),
+                ("model", heard.by_model, callers_voice(index)),
+            ] {
+                assert_eq!(tally.foreign, 0, "the {who} of call {index} heard somebody else: {tally:?}");
+                let hears_own = tally.own >= WINDOWS_OWN_MIN;
+                assert!(hears_own, "the {who} of call {index} did not hear its own {own:?}: {tally:?}");
+            }
+        }
+    }
+
+    fn print(&self, callers: &[Caller]) {
+        let pace = match self.slowed {
+            1 => "in real time".to_owned(),
+            times => format!("media slowed {times} times"),
+        };
+        report(&format!("isolation: {} calls, {pace}, {}", self.calls, describe(self.network)));
+        print_direction("far ends heard", callers.iter().map(|caller| caller.heard().by_far_end));
+        print_direction("models heard", callers.iter().map(|caller| caller.heard().by_model));
+        for (direction, towards) in [("to far ends", 0), ("to the engine", 1)] {
+            let lanes = callers.iter().filter_map(|caller| caller.traffic()).map(|lanes| lanes[towards]);
+            print_traffic(direction, &lanes.collect::<Vec<_>>());
+        }
+    }
+}
+
+fn describe(network: Option<Impairment>) -> String {
+    let Some(network) = network else { return "clean".into() };
+    format!("{} % loss and {} ms jitter", network.loss * 100.0, network.jitter.as_millis())
+}
+
+fn print_direction(what: &str, tallies: impl Iterator<Item = Tally>) {
+    let (mut sum, mut least) = (Tally::default(), u64::MAX);
+    for tally in tallies {
+        sum.add(&tally);
+        least = least.min(tally.own);
+    }
+    report(&format!(
+        "  {what}: {} frames judged, which is {:.1} s: own voice {:.1} s (least of all calls {:.1} s), silence {:.1} s, beginnings, \
+         ends and concealed losses {:.1} s, foreign {} samples",
+        sum.windows() / WINDOWS_A_FRAME,
+        seconds(sum.windows()),
+        seconds(sum.own),
+        seconds(least),
+        seconds(sum.silent),
+        seconds(sum.unclear),
+        sum.foreign * crate::judge::HOP as u64,
+    ));
+}
+
+fn print_traffic(direction: &str, lanes: &[LaneReport]) {
+    let entered: u64 = lanes.iter().map(|lane| lane.entered).sum();
+    if entered == 0 {
+        return;
+    }
+    let lost: u64 = lanes.iter().map(|lane| lane.lost).sum();
+    let mean = |figure: fn(&LaneReport) -> f64| lanes.iter().map(figure).sum::<f64>() / lanes.len() as f64;
+    report(&format!(
+        "  packets {direction}: {entered}, lost {:.2} %, on the way {:.1} ms, neighbours' delays differ by {:.1} ms",
+        lost as f64 / entered as f64 * 100.0,
+        mean(|lane| lane.delay_ms_mean),
+        mean(|lane| lane.jitter_ms_mean),
+    ));
+}
+
+fn seconds(windows: u64) -> f64 {
+    windows as f64 / WINDOWS_A_SECOND as f64
+}

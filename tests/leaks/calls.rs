@@ -1,0 +1,147 @@
+//! The ways a call can go, and a lane that plays one after the other.
+
+use clearline::actors::call_supervisor::PlaceCall;
+use clearline::actors::events::CallEvent;
+use clearline::domain::{CallId, GatewayId, Outcome};
+
+use crate::far_end::{FarEnd, Manners, Plan};
+use crate::world::{ADAS_NUMBER, CARAS_NUMBER, World};
+
+/// One of each way.
+pub(crate) const CALLS_A_ROUND: usize = 10;
+
+/// Calls one after the other, those that go out to one callee.
+pub(crate) struct Lane {
+    pub(crate) gateway: GatewayId,
+    pub(crate) callee: FarEnd,
+}
+
+impl Lane {
+    pub(crate) async fn new(number: usize) -> Self {
+        Self { gateway: GatewayId::new(format!("lane-{number}")), callee: FarEnd::usual().await }
+    }
+
+    pub(crate) async fn play(&self, world: &World, rounds: usize) {
+        for _ in 0..rounds {
+            caller_hangs_up(world).await;
+            caller_gives_up(world).await;
+            caller_is_refused(world).await;
+            caller_sends_no_audio(world).await;
+            model_refuses(world).await;
+            self.callee_hangs_up(world).await;
+            self.we_hang_up_while_it_rings(world).await;
+            self.callee_is_busy(world).await;
+            self.nobody_answers(world).await;
+            self.session_dies_for_good(world).await;
+        }
+    }
+
+    async fn callee_hangs_up(&self, world: &World) {
+        let call = self.answered(world).await;
+        self.callee.hang_up().await;
+        self.ends_as(world, &call, Outcome::Completed).await;
+    }
+
+    async fn we_hang_up_while_it_rings(&self, world: &World) {
+        let call = self.place(world, Manners::Rings).await;
+        world.news.event(&call, "it rings", |event| matches!(event, CallEvent::Ringing)).await;
+        assert!(world.engine.hang_up(&call, "enough").await);
+        self.ends_as(world, &call, Outcome::Canceled).await;
+    }
+
+    async fn callee_is_busy(&self, world: &World) {
+        let call = self.place(world, Manners::Refuses("486 Busy Here")).await;
+        self.ends_as(world, &call, Outcome::Busy).await;
+    }
+
+    async fn nobody_answers(&self, world: &World) {
+        let call = self.place(world, Manners::Rings).await;
+        self.ends_as(world, &call, Outcome::NoAnswer).await;
+    }
+
+    async fn session_dies_for_good(&self, world: &World) {
+        let call = self.answered(world).await;
+        for attempt in 1..=2 {
+            assert!(world.engine.crash_session(&call).await, "there is a session to crash");
+            let is_rebuilt = |event: &CallEvent| matches!(event, CallEvent::Rebuilding { attempt: told } if *told == attempt);
+            world.news.event(&call, "the session is rebuilt", is_rebuilt).await;
+        }
+        assert!(world.engine.crash_session(&call).await, "there is a session to crash");
+        self.ends_as(world, &call, Outcome::EngineLost).await;
+    }
+
+    async fn answered(&self, world: &World) -> CallId {
+        let call = self.place(world, Manners::Answers).await;
+        world.news.event(&call, "the answer", |event| matches!(event, CallEvent::Answered)).await;
+        self.callee.connected().await;
+        call
+    }
+
+    async fn place(&self, world: &World, manners: Manners) -> CallId {
+        prepare(&self.callee, manners);
+        let order = PlaceCall {
+            target: "1".into(),
+            owner: "ada".into(),
+            from: None,
+            gateway: Some(self.gateway.clone()),
+            voice_agent: None,
+        };
+        world.engine.place_call(order).await.unwrap_or_else(|refused| panic!("{refused}"))
+    }
+
+    async fn ends_as(&self, world: &World, call: &CallId, outcome: Outcome) {
+        let finish = world.news.ended(call).await;
+        assert_eq!(finish.outcome, outcome, "{finish:?}");
+    }
+}
+
+/// For one more call. A far end keeps all that reached it, and callees live as long as the world.
+fn prepare(callee: &FarEnd, manners: Manners) {
+    callee.seen.change(|seen| {
+        seen.plan.manners = manners;
+        seen.messages.clear();
+        seen.packets.clear();
+        seen.connected = false;
+    });
+}
+
+async fn dialling(world: &World, number: &str, plan: Plan) -> FarEnd {
+    let caller = FarEnd::new(plan).await;
+    caller.dial(world.sip(), number).await;
+    caller
+}
+
+async fn caller_hangs_up(world: &World) {
+    let caller = dialling(world, ADAS_NUMBER, Plan::default()).await;
+    caller.connected().await;
+    caller.hang_up().await;
+}
+
+async fn caller_gives_up(world: &World) {
+    let caller = dialling(world, ADAS_NUMBER, Plan::default()).await;
+    caller.response("INVITE", |status| status == 180).await;
+    caller.request("CANCEL", "").await;
+    // The model may have been quicker: then the call stands and is hung up.
+    if caller.verdict().await.status() == Some(200) {
+        caller.hang_up().await;
+    }
+}
+
+async fn caller_is_refused(world: &World) {
+    let caller = dialling(world, "999", Plan::default()).await;
+    assert_eq!(caller.verdict().await.status(), Some(404));
+}
+
+async fn caller_sends_no_audio(world: &World) {
+    let caller = dialling(world, ADAS_NUMBER, Plan { sends_rtp: false, ..Plan::default() }).await;
+    caller.connected().await;
+    caller.got("BYE").await;
+}
+
+async fn model_refuses(world: &World) {
+    let caller = dialling(world, CARAS_NUMBER, Plan::default()).await;
+    assert!(
+        caller.verdict().await.status().is_some_and(|status| status >= 400),
+        "there is nobody to talk to"
+    );
+}

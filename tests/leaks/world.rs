@@ -1,0 +1,162 @@
+//! An engine with a store and ports of its own, a stand-in model in another process, and lanes of calls side by side.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::Command;
+use std::time::Duration;
+
+use clearline::actors::EngineSizes;
+use clearline::config::{Gateway, NumberRoute, Settings};
+use clearline::domain::{GatewayId, Role, Secret, TenantId, User, UserId, VoiceAgent};
+use clearline::engine::Engine;
+use clearline::keys::KeyPool;
+use clearline::sandbox::model::{Fault, FaultRule, Scope};
+use futures_util::future::join_all;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use crate::calls::{CALLS_A_ROUND, Lane};
+use crate::far_end::FarEnd;
+use crate::news::News;
+use crate::process::Process;
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Rounds that are played at the same time.
+const LANES: usize = 12;
+pub(crate) const ADAS_NUMBER: &str = "100";
+/// The model refuses her set-up.
+pub(crate) const CARAS_NUMBER: &str = "300";
+const ADAS_KEY: &str = "key-of-ada-aaaaaaaaaaaa-1111";
+const CARAS_KEY: &str = "key-of-cara-cccccccccccc-3333";
+const STOP_LIMIT: Duration = Duration::from_millis(1);
+
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) news: News,
+    lanes: Vec<Lane>,
+    listener: JoinHandle<()>,
+    model: Process,
+    /// Gone with the world.
+    _folder: TempDir,
+}
+
+impl World {
+    pub(crate) async fn build() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (model, address) = stand_in().await;
+        let lanes = join_all((0..LANES).map(Lane::new)).await;
+        let engine =
+            Engine::start(settings(&folder, &address, &lanes)).unwrap_or_else(|error| panic!("{error}"));
+        add_user(&engine, "ada", ADAS_KEY).await;
+        add_user(&engine, "cara", CARAS_KEY).await;
+        let news = News::default();
+        let listener = actix::spawn(news.clone().gather(engine.events().listen()));
+        Self { engine, news, lanes, listener, model, _folder: folder }
+    }
+
+    pub(crate) fn sip(&self) -> SocketAddr {
+        self.engine.sip_address()
+    }
+
+    pub(crate) async fn sizes(&self) -> EngineSizes {
+        let mut sizes = self.engine.sizes().await;
+        // Token buckets of those who spoke to us are forgotten by and by.
+        sizes.sip.sources = 0;
+        sizes
+    }
+
+    /// Plays at least so many calls; gives how many there were.
+    pub(crate) async fn play(&self, calls: usize) -> usize {
+        let rounds = calls.div_ceil(CALLS_A_ROUND * LANES);
+        join_all(self.lanes.iter().map(|lane| lane.play(self, rounds))).await;
+        assert_eq!(self.news.waiting(), 0, "every call that began has ended");
+        rounds * CALLS_A_ROUND * LANES
+    }
+
+    pub(crate) async fn close(self) {
+        self.engine.stop(STOP_LIMIT).await;
+        self.listener.abort();
+        self.model.end_by("TERM");
+    }
+}
+
+/// The stand-in, and where it listens.
+async fn stand_in() -> (Process, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clearline"));
+    command.args(["sandbox", "model", "--marker-only", "--listen", "127.0.0.1:0", "--side", "127.0.0.1:0"]);
+    let model = Process::start("the stand-in model", &mut command);
+    let address = last_word(&model.wait_for("listening on"));
+    let side = last_word(&model.wait_for("sessions shown at"));
+    refuse_cara(side.trim_start_matches("http://").trim_end_matches("/sessions")).await;
+    (model, address)
+}
+
+fn last_word(line: &str) -> String {
+    line.split_whitespace().next_back().unwrap_or_default().to_owned()
+}
+
+/// For a reason that is not her key's, which would be marked and not be used again.
+async fn refuse_cara(side: &str) {
+    let fault = Fault::SetupClose { code: 1007, reason: "Request contains an invalid argument.".into() };
+    let rule = FaultRule { scope: Scope::for_key(CARAS_KEY), fault, times: None };
+    let body = serde_json::to_string(&rule).expect("a rule is JSON");
+    let request = format!(
+        "POST /faults HTTP/1.1\r\nHost: model\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(side).await.expect("the side port");
+    stream.write_all(request.as_bytes()).await.expect("a request is taken");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+async fn add_user(engine: &Engine, name: &str, key: &str) {
+    let user = User {
+        id: UserId::new(format!("id-of-{name}")),
+        name: name.into(),
+        role: Role::Admin,
+        tenant_id: Some(TenantId::new(format!("id-of-{name}"))),
+        google_api_key: Some(Secret::new(key)),
+        enabled: true,
+    };
+    engine.users().insert(&user).await.expect("a writable store");
+}
+
+/// As short as the settings allow.
+fn settings(folder: &TempDir, model: &str, lanes: &[Lane]) -> Settings {
+    let mut settings = Settings::default();
+    settings.sip.listen = SocketAddr::new(LOOPBACK, 0);
+    settings.sip.allowed_sources = vec![LOOPBACK.into()];
+    settings.sip.ring_timeout_s = 1;
+    settings.sip.gateways = lanes.iter().map(|lane| gateway(&lane.gateway, &lane.callee)).collect();
+    settings.media.bind = LOOPBACK;
+    settings.media.no_rtp_timeout_s = 1;
+    settings.voice.url = format!("ws://{model}");
+    settings.keys.sessions_per_project = 0;
+    settings.store.path = folder.path().join("clearline.db");
+    settings.recording.dir = folder.path().join("recordings");
+    settings.http.listen = SocketAddr::new(LOOPBACK, 0);
+    for (number, owner) in [(ADAS_NUMBER, "ada"), (CARAS_NUMBER, "cara")] {
+        let voice_agent = VoiceAgent::default().id;
+        settings.numbers.insert(number.into(), NumberRoute { owner: owner.into(), voice_agent });
+    }
+    settings.google_keys =
+        KeyPool::from_variables([("GOOGLE_API_KEY", ADAS_KEY), ("GOOGLE_API_KEY_2", CARAS_KEY)])
+            .expect("two keys");
+    settings
+}
+
+fn gateway(name: &GatewayId, callee: &FarEnd) -> Gateway {
+    Gateway {
+        name: name.clone(),
+        address: callee.address.to_string(),
+        domain: None,
+        user: None,
+        password: None,
+        register: false,
+        expires_s: 300,
+        any_media_host: false,
+    }
+}

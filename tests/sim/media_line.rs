@@ -1,0 +1,139 @@
+//! One call's line at the router: what it sends by the media clock, as the UdpRouter does it, whatever becomes of the
+//! call's sessions, and how steadily its far end is heard.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use clearline::media::codec::FRAME_SAMPLES;
+use clearline::media::playout::{FrameSource, PlayoutReader};
+use clearline::media::routes::{Expectation, Framing, Route};
+use clearline::media::rtp::RtpPacket;
+use clearline::media::sdp::Negotiated;
+
+use crate::engine::media_address;
+use crate::network::{Author, Datagram, Network};
+
+const FRAMES_BETWEEN_REPORTS: u64 = 10;
+
+pub(crate) struct MediaLine {
+    number: usize,
+    port: u16,
+    media: Option<Negotiated>,
+    playout: Option<PlayoutReader>,
+    frames: u64,
+    speaking: bool,
+    last_sent: Option<(u32, u16)>,
+    begins_anew: bool,
+    /// When the far end was heard last, from the answer on.
+    pub(crate) heard_at: Option<Instant>,
+    pub(crate) longest_silence: Duration,
+}
+
+impl MediaLine {
+    pub(crate) fn new(number: usize, port: u16) -> Self {
+        Self {
+            number,
+            port,
+            media: None,
+            playout: None,
+            frames: 0,
+            speaking: false,
+            last_sent: None,
+            begins_anew: false,
+            heard_at: None,
+            longest_silence: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn attach(&mut self, playout: PlayoutReader) {
+        self.playout = Some(playout);
+    }
+
+    pub(crate) fn expect(&mut self, route: &mut Route, media: Negotiated, signalling: IpAddr) {
+        route.expect(Expectation::new(&media, signalling, false));
+        route.set_framing(Framing::new(media.codec, media.payload_type));
+        self.media = Some(media);
+    }
+
+    pub(crate) fn connected(&mut self, now: Instant) {
+        self.heard_at.get_or_insert(now);
+    }
+
+    pub(crate) fn heard(&mut self, now: Instant) {
+        if let Some(before) = self.heard_at.replace(now) {
+            self.longest_silence = self.longest_silence.max(now - before);
+        }
+    }
+
+    /// Exactly one frame: voice from the session's playout, or silence.
+    pub(crate) fn step(&mut self, route: &mut Route, network: &mut Network, now: Instant) {
+        self.frames += 1;
+        if self.frames.is_multiple_of(FRAMES_BETWEEN_REPORTS)
+            && let (Some(to), Some(bytes)) = (route.rtcp_destination(), route.report_due(now))
+        {
+            self.report(to, bytes, route.destination(), network, now);
+        }
+        let sends = self.media.as_ref().filter(|media| media.direction.sends());
+        let (Some(media), Some(to)) = (sends, route.destination()) else { return route.skip(1) };
+        let silence = media.codec.silence();
+        let mut frame = [silence; FRAME_SAMPLES];
+        let source = match &mut self.playout {
+            Some(playout) => playout.next_frame(&mut frame, silence),
+            None => FrameSource::Silence,
+        };
+        let speech = source == FrameSource::Speech;
+        let opens_talkspurt = speech && !std::mem::replace(&mut self.speaking, speech);
+        let mut bytes = Vec::new();
+        route.write_frame(&frame, opens_talkspurt, now, &mut bytes);
+        self.check_numbering(&mut bytes);
+        self.send(self.port, to, bytes, network, now);
+    }
+
+    /// The last packet of the route.
+    pub(crate) fn say_goodbye(&mut self, route: &mut Route, network: &mut Network, now: Instant) {
+        if let Some(to) = route.rtcp_destination() {
+            let goodbye = route.goodbye(now);
+            self.report(to, goodbye, route.destination(), network, now);
+        }
+    }
+
+    /// Sabotage: the next packet bears another number than the route has given it.
+    pub(crate) fn forget_numbering(&mut self) {
+        self.begins_anew = true;
+    }
+
+    /// Muxed reports leave by the audio's own port.
+    fn report(
+        &self,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+        audio: Option<SocketAddr>,
+        network: &mut Network,
+        now: Instant,
+    ) {
+        let port = if audio == Some(to) { self.port } else { self.port + 1 };
+        self.send(port, to, bytes, network, now);
+    }
+
+    fn send(&self, port: u16, to: SocketAddr, bytes: Vec<u8>, network: &mut Network, now: Instant) {
+        let author = Author::Engine(self.number);
+        network.send(Datagram { from: media_address(port), to, bytes, author }, now);
+    }
+
+    /// Whatever becomes of the sessions: one SSRC, and no number is left out.
+    fn check_numbering(&mut self, bytes: &mut [u8]) {
+        if std::mem::take(&mut self.begins_anew) {
+            bytes[2] ^= 0xff;
+        }
+        let packet = RtpPacket::parse(bytes).expect("we write RTP");
+        if let Some((ssrc, sequence)) = self.last_sent {
+            let goes_on = (packet.ssrc, packet.sequence) == (ssrc, sequence.wrapping_add(1));
+            assert!(goes_on, "the stream of call {} does not go on in its numbers", self.number);
+        }
+        self.last_sent = Some((packet.ssrc, packet.sequence));
+    }
+}

@@ -1,0 +1,160 @@
+//! Each call's own signal in each direction, and the ear that tells whose signal a frame holds.
+//!
+//! A signal is two of 33 tones, 528 pairs for each side. All tones are multiples of 50 Hz: in 20 ms each makes whole
+//! turns, so that a frame of a signal is like the next one and any two tones are orthogonal in every frame, whatever
+//! their phases. Hence the ear judges each single frame: so much of its energy is one's own signal, and where that is
+//! little, so much is somebody else's.
+
+use std::f64::consts::TAU;
+
+use clearline::media::codec::Codec;
+use clearline::media::level::{rms, tone_level};
+
+pub(crate) const CALLS_MAX: usize = 500;
+pub(crate) const LEG_RATE_HZ: usize = 8_000;
+pub(crate) const FRAMES_PER_SECOND: usize = 50;
+
+const TONES: usize = 33;
+const PAIRS: usize = TONES * (TONES - 1) / 2;
+const FORGERS: usize = PAIRS - CALLS_MAX;
+const SPACING_HZ: usize = 100;
+const MODEL_LOWEST_HZ: usize = 200;
+const CALLER_LOWEST_HZ: usize = 250;
+/// Prime to the number of pairs: neighbouring calls sound unlike each other.
+const STRIDE: usize = 211;
+/// Of each of the two tones.
+const AMPLITUDE: f64 = 6_000.0;
+/// Below this nobody speaks: a quarter of a signal's energy, or a quarter of a frame.
+const LOUD: f32 = 3_000.0;
+/// Of a frame in which one's own signal begins or ends so much is one's own at least, if it is loud.
+const OWN_SHARE: f32 = 0.22;
+const FOREIGN_SHARE: f32 = 0.35;
+
+/// Who is to be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    Model(usize),
+    Caller(usize),
+    Forger(usize),
+}
+
+impl Voice {
+    /// 20 ms.
+    pub(crate) fn frame(self, rate_hz: usize) -> Vec<i16> {
+        let tones = self.tones_hz();
+        let wave = |n: usize, hz: usize| AMPLITUDE * (TAU * (hz * n) as f64 / rate_hz as f64).sin();
+        (0..rate_hz / FRAMES_PER_SECOND).map(|n| (wave(n, tones[0]) + wave(n, tones[1])) as i16).collect()
+    }
+
+    pub(crate) fn encoded(self, codec: Codec) -> Vec<u8> {
+        self.frame(LEG_RATE_HZ).into_iter().map(|sample| codec.encode(sample)).collect()
+    }
+
+    fn tones_hz(self) -> [usize; 2] {
+        let (lowest_hz, number) = match self {
+            Self::Model(call) => (MODEL_LOWEST_HZ, call),
+            Self::Caller(call) => (CALLER_LOWEST_HZ, call),
+            Self::Forger(number) => (CALLER_LOWEST_HZ, CALLS_MAX + number % FORGERS),
+        };
+        pair(number * STRIDE % PAIRS).map(|tone| lowest_hz + tone * SPACING_HZ)
+    }
+
+    fn share_of(self, frame: &[i16], loudness: f32) -> f32 {
+        let rate_hz = (frame.len() * FRAMES_PER_SECOND) as u32;
+        let energy = self.tones_hz().map(|hz| tone_level(frame, rate_hz, hz as f32).powi(2) / 2.0);
+        (energy[0] + energy[1]) / loudness.powi(2)
+    }
+}
+
+/// The `number`th pair in the order (0, 1), (0, 2) … (31, 32).
+fn pair(number: usize) -> [usize; 2] {
+    let mut rest = number;
+    for low in 0..TONES {
+        let partners = TONES - 1 - low;
+        if rest < partners {
+            return [low, low + 1 + rest];
+        }
+        rest -= partners;
+    }
+    unreachable!("there are {PAIRS} pairs")
+}
+
+/// What one frame sounded like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Impression {
+    Silence,
+    Own,
+    /// Loud, but nobody's: a gap that was filled, or a splice.
+    Unclear,
+}
+
+/// Listens for one signal.
+#[derive(Debug)]
+pub(crate) struct Ear {
+    own: Voice,
+    pub(crate) own_frames: u64,
+    pub(crate) unclear_frames: u64,
+}
+
+impl Ear {
+    pub(crate) fn new(own: Voice) -> Self {
+        Self { own, own_frames: 0, unclear_frames: 0 }
+    }
+
+    /// `is_made_up` when the receiver itself filled the frame over a gap: that may sound like anything, and comes from
+    /// frames that were judged before. Panics at anybody else's voice.
+    pub(crate) fn listen(&mut self, frame: &[i16], is_made_up: bool) -> Impression {
+        let loudness = rms(frame);
+        if loudness < LOUD {
+            return Impression::Silence;
+        }
+        if self.own.share_of(frame, loudness) >= OWN_SHARE {
+            self.own_frames += 1;
+            return Impression::Own;
+        }
+        if !is_made_up {
+            let foreign = loudest_of_all(frame, loudness);
+            assert!(foreign.is_none(), "who listens for {:?} hears {foreign:?}", self.own);
+            self.unclear_frames += 1;
+        }
+        Impression::Unclear
+    }
+}
+
+/// Whoever has the largest share of a frame, if that is a large one.
+fn loudest_of_all(frame: &[i16], loudness: f32) -> Option<Voice> {
+    let models = (0..CALLS_MAX).map(Voice::Model);
+    let callers = (0..CALLS_MAX).map(Voice::Caller);
+    let all = models.chain(callers).chain((0..FORGERS).map(Voice::Forger));
+    let shares = all.map(|voice| (voice, voice.share_of(frame, loudness)));
+    let (voice, share) = shares.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+    (share >= FOREIGN_SHARE).then_some(voice)
+}
+
+#[test]
+fn no_two_of_a_thousand_signals_are_the_same() {
+    let voices = (0..CALLS_MAX).flat_map(|call| [Voice::Model(call), Voice::Caller(call)]);
+    let all: Vec<_> = voices.chain((0..FORGERS).map(Voice::Forger)).map(Voice::tones_hz).collect();
+    let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(distinct.len(), 2 * CALLS_MAX + FORGERS);
+    assert!(all.iter().flatten().all(|hz| hz.is_multiple_of(FRAMES_PER_SECOND) && *hz < 3_500));
+}
+
+#[test]
+fn one_foreign_frame_among_ones_own_is_noticed_whoevers_it_is() {
+    let mut ear = Ear::new(Voice::Caller(7));
+    assert_eq!(ear.listen(&Voice::Caller(7).frame(16_000), false), Impression::Own);
+    assert_eq!(ear.listen(&[0; 320], false), Impression::Silence);
+    let foreign = |frame: &[i16]| loudest_of_all(frame, rms(frame));
+    for voice in [Voice::Caller(8), Voice::Model(7), Voice::Caller(499), Voice::Forger(3)] {
+        assert_eq!(foreign(&voice.frame(16_000)), Some(voice));
+    }
+    let [own, other] = [7, 8].map(|call| Voice::Caller(call).frame(16_000));
+    assert_eq!(foreign(&[&own[..100], &other[100..]].concat()), Some(Voice::Caller(8)));
+}
+
+#[test]
+#[should_panic(expected = "who listens for Caller(7) hears Some(Model(7))")]
+fn the_echo_of_ones_own_model_is_foreign_too() {
+    Ear::new(Voice::Caller(7)).listen(&Voice::Model(7).frame(16_000), false);
+}
