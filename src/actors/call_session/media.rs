@@ -88,6 +88,7 @@ impl MediaPath {
         }
     }
 
+    /// Before a frame is taken: behind it, what waits looks a frame shorter.
     fn tell_jitter_buffer(&self, now: Instant) {
         let metrics = telemetry::metrics();
         metrics.count(Counter::JitterBufferLooks);
@@ -126,11 +127,11 @@ impl Handler<MediaStep> for CallSession {
     fn handle(&mut self, step: MediaStep, ctx: &mut Context<Self>) {
         let now = clock::now();
         self.media.receive(&step.packets, now);
-        let report = self.media.caller.step(now, &mut self.media.frame);
-        self.media.record(step.frame_number, &step.played);
         if step.frame_number.is_multiple_of(FRAMES_BETWEEN_LOOKS) {
             self.media.tell_jitter_buffer(now);
         }
+        let report = self.media.caller.step(now, &mut self.media.frame);
+        self.media.record(step.frame_number, &step.played);
         self.send_uplink(now);
         if !step.packets.is_empty() {
             self.machine.handle(Input::PacketHeard, now);
