@@ -12,7 +12,7 @@ use crate::media::dtmf::DtmfSender;
 use crate::media::playout::{FrameSource, PlayoutReader};
 use crate::media::routes::{Expectation, Framing, LatchEvent, Route, RouteTable, Verdict};
 use crate::media::sdp::Negotiated;
-use crate::telemetry::{Counter, count};
+use crate::telemetry::{Counter, count, metrics};
 
 use super::clock::FRAMES_CAUGHT_UP_MAX;
 use super::messages::{FRAME_BYTES, MediaStep, OpenRoute, PacketBatch};
@@ -85,7 +85,7 @@ impl Line {
         self.last_frame = Some(frame);
         let skipped = due.saturating_sub(FRAMES_CAUGHT_UP_MAX);
         if skipped > 0 {
-            count(Counter::FramesSkipped);
+            metrics().add(Counter::FramesSkipped, skipped);
             self.frame_number += skipped;
             if let Some(route) = table.route_mut(&self.call) {
                 route.skip(u32::try_from(skipped).unwrap_or(u32::MAX));
