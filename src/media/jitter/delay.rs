@@ -15,6 +15,8 @@ const BUCKET_TICKS: Ticks = 5 * TICKS_PER_MS;
 const HALF_WINDOW: Ticks = 5_000 * TICKS_PER_MS;
 /// Share of a new packet in the histogram: 500 packets are ten seconds.
 const WEIGHT: f32 = 1.0 / 500.0;
+/// A second of packets tells something of a network.
+const PACKETS_TO_KNOW: u32 = 50;
 /// One packet in a hundred may come too late; waiting for it would delay all others.
 const TAIL: f32 = 0.01;
 
@@ -68,6 +70,11 @@ impl DelayEstimator {
 
     pub(super) fn quickest(&self) -> Option<Ticks> {
         self.quickest.get()
+    }
+
+    /// Whether the target is more than a guess.
+    pub(super) fn is_known(&self) -> bool {
+        self.packets >= PACKETS_TO_KNOW
     }
 
     pub(super) fn jitter_ms(&self) -> f32 {

@@ -88,9 +88,11 @@ const FRAME: Ticks = FRAME_SAMPLES as Ticks;
 const RING_TICKS: usize = 8_192;
 /// Until the jitter is known.
 const FIRST_DEPTH: Ticks = 40 * TICKS_PER_MS;
-/// This much more than wanted is left alone: a frame, since less cannot be left out, and a little for clocks that waver,
-/// so that adjustments do not chase each other. More than a little would keep many callers a frame later than need be.
-const SLACK: Ticks = FRAME + 4 * TICKS_PER_MS;
+/// Clocks waver by a little: so much less than wanted is borne. The target is rounded up by more.
+const TOLERABLE_LACK: Ticks = 4 * TICKS_PER_MS;
+/// From here on a whole frame can be left out without wanting it back: adjustments do not chase each other, and nobody
+/// is heard a frame later than need be.
+const SLACK: Ticks = FRAME - TOLERABLE_LACK / 2;
 /// Beyond this the excess is merged away even within speech.
 const TOLERABLE_EXCESS: Ticks = 160 * TICKS_PER_MS;
 /// Beyond this (the session itself had stalled) merging would take too long: the cursor jumps.
@@ -147,11 +149,12 @@ impl JitterBuffer {
             self.skip(excess / FRAME * FRAME);
             return Adjustment::None;
         }
-        if excess < 0 && (quiet || missing) {
+        if excess < -TOLERABLE_LACK && (quiet || missing) {
             self.counters.stretched += 1;
             return Adjustment::Stretch;
         }
-        if excess > TOLERABLE_EXCESS || excess > SLACK && quiet {
+        let may_shrink = quiet && self.delay.is_known();
+        if excess > TOLERABLE_EXCESS || excess > SLACK && may_shrink {
             self.counters.shrunk += 1;
             return Adjustment::Shrink;
         }

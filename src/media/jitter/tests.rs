@@ -121,12 +121,16 @@ fn numbers(range: std::ops::Range<u32>) -> Vec<u8> {
 }
 
 #[test]
-fn on_a_perfect_network_audio_is_two_frames_late_and_complete() {
+fn on_a_perfect_network_audio_is_complete_and_after_a_pause_one_frame_late() {
     let mut scene = Scene::new();
     scene.send_stream(500, |_| Some(0.0));
     scene.run(500, |_| true);
     assert_eq!(scene.heard[..2], [Heard::Missing; 2]);
-    assert_eq!(scene.packets_heard(), numbers(0..498));
+    assert_eq!(scene.packets_heard(), numbers(0..499));
+    assert_eq!(
+        scene.buffer.counters(),
+        JitterCounters { received: 500, shrunk: 1, ..JitterCounters::default() }
+    );
 }
 
 #[test]
@@ -264,7 +268,7 @@ fn a_long_silence_without_packets_is_not_a_jump() {
     scene.send_stream(1_000, |n| (!(100..800).contains(&n)).then_some(0.0));
     scene.run(1_000, |_| true);
     assert_eq!(scene.buffer.counters().resynchronised, 0);
-    assert_eq!(scene.packets_heard(), [numbers(0..100), numbers(800..998)].concat());
+    assert_eq!(scene.packets_heard(), [numbers(0..100), numbers(800..999)].concat());
 }
 
 #[test]
