@@ -56,3 +56,14 @@ fn an_engine_that_is_not_there_is_named() {
     assert_eq!(code, Some(1));
     assert!(stderr.contains("127.0.0.1:9"), "{stderr}");
 }
+
+#[test]
+fn a_load_of_nothing_is_refused_and_the_argument_named() {
+    for (argument, value) in
+        [("--calls", "0"), ("--seconds", "0"), ("--step", "0"), ("--from", "0"), ("--per-second", "0")]
+    {
+        let (code, _, stderr) = loadtest(&[argument, value]);
+        assert_eq!(code, Some(2), "{argument}: {stderr}");
+        assert!(stderr.contains(argument), "{stderr}");
+    }
+}

@@ -18,7 +18,7 @@ use crate::domain::{CallId, GatewayId, Outcome};
 use crate::engine::{Engine, StartError};
 
 use super::CommandResult;
-use super::common::{Failure, SettingsArguments, say, start_logging};
+use super::common::{Failure, SettingsArguments, parse_rate, say, start_logging};
 use super::show::describe;
 use super::signals::Signals;
 
@@ -259,14 +259,5 @@ impl CallReport {
             duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
             recording,
         }
-    }
-}
-
-fn parse_rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse::<f64>().map_err(|error| error.to_string())?;
-    if (0.01..=1000.0).contains(&rate) {
-        Ok(rate)
-    } else {
-        Err("a rate is from 0.01 to 1000 calls in a second".into())
     }
 }

@@ -107,3 +107,13 @@ impl fmt::Display for Failure {
         f.write_str(&self.text)
     }
 }
+
+/// Calls in a second, as an argument.
+pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().map_err(|error| error.to_string())?;
+    if (0.01..=1000.0).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("a rate is from 0.01 to 1000 calls in a second".into())
+    }
+}

@@ -32,7 +32,7 @@ const CALLS_VARIABLE: &str = "CLEARLINE_LEAKS_CALLS";
 const CALLS_IN_SHORT: usize = 480;
 /// SIP remembers a call for half a minute: its tables have their working size once calls have come for longer than
 /// that. (A table keeps the size it once had; what it holds is counted by itself.)
-const WARM_UP_CALLS: usize = 1_200;
+const WARM_UP_CALLS: usize = 2_400;
 
 #[test]
 fn calls_of_every_kind_leave_nothing_behind() {

@@ -25,9 +25,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 
 use super::CommandResult;
-use super::common::{Failure, say};
+use super::common::{Failure, parse_rate, say};
 use super::signals::Signals;
 use document::{Document, Machine, describe};
 use ramp::Ramp;
@@ -40,22 +41,22 @@ use step::Plan;
 #[command(after_help = EXAMPLES)]
 pub(super) struct Loadtest {
     /// One step of so many calls instead of a ramp; exit code 1 when a service level breaks
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = some_calls())]
     calls: Option<usize>,
     /// How long each step is measured
-    #[arg(long, value_name = "S", default_value_t = 30)]
+    #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// Where the ramp begins; it doubles until a step breaks and then closes in
-    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "calls")]
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "calls", value_parser = some_calls())]
     from: usize,
     /// Add so many calls at each step instead of doubling
-    #[arg(long, value_name = "N", conflicts_with = "calls")]
+    #[arg(long, value_name = "N", conflicts_with = "calls", value_parser = some_calls())]
     step: Option<usize>,
     /// The ramp ends here at the latest
-    #[arg(long, value_name = "N", default_value_t = 1_000, conflicts_with = "calls")]
+    #[arg(long, value_name = "N", default_value_t = 1_000, conflicts_with = "calls", value_parser = some_calls())]
     max_calls: usize,
     /// Calls dialled in a second
-    #[arg(long, value_name = "N", default_value_t = 20.0)]
+    #[arg(long, value_name = "N", default_value_t = 20.0, value_parser = parse_rate)]
     per_second: f64,
     /// Record the calls
     #[arg(long)]
@@ -63,10 +64,10 @@ pub(super) struct Loadtest {
     /// Drive an engine that runs, at its SIP address, instead of one of our own
     #[arg(long, value_name = "ADDR", conflicts_with = "record")]
     engine: Option<SocketAddr>,
-    /// Its HTTP address, for its own counters
+    /// HTTP address of that engine (`http.listen`), for its own counters
     #[arg(long, value_name = "ADDR", requires = "engine")]
     metrics: Option<SocketAddr>,
-    /// Its process, for what it uses
+    /// Process id of that engine, to measure its CPU and memory
     #[arg(long, requires = "engine")]
     pid: Option<u32>,
     /// The side port of the stand-in it is pointed at (`sandbox model --load --side ADDR`), for the delays
@@ -99,11 +100,18 @@ What a step measures: frames lost in either direction, the time between two pack
 way without the jitter buffer's target and the pre-buffer of a turn (both are shown beside it), set-up and first audio
 without the model's own time, barge-in, and what engine, callers and stand-in used. A step in which callers or stand-in
 were late themselves is shown and not judged. Exit codes: 0 all levels held or the ramp is complete, 1 a level broke or
-it did not work, 130 interrupted.";
+it did not work, 2 wrong arguments, 130 interrupted.";
 
 const CHART: &str = "loadtest.svg";
+/// Each caller has a port of this machine.
+const CALLS_MAX: u64 = 10_000;
 /// Calls that are still being wound up when the next one comes.
 const SPARE_CALLS: usize = 10;
+
+/// None at all would hold every level.
+fn some_calls() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=CALLS_MAX)
+}
 
 impl Loadtest {
     pub(super) fn run(self) -> CommandResult {
