@@ -97,8 +97,8 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Two chunks of the model's voice. The library fills the whole buffer with zeros before each read, and each call has
-/// one: its own default of 128 KiB costs more time than all that is done with the bytes.
+/// Three chunks of the model's voice. The library fills the whole buffer with zeros before each read, and each call has
+/// one: its own default of 128 KiB costs memory, and time at every read.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
 
 /// What the reader saw.
