@@ -84,15 +84,18 @@ fn a_call_that_is_hung_up_while_it_rings_is_cancelled() {
     });
 }
 
+/// Whether it was dialled by then is a race that either may win; a phone that began to ring must stop again.
 #[test]
-fn a_call_that_is_hung_up_before_it_is_dialled_reaches_nobody() {
+fn a_call_that_is_hung_up_at_once_leaves_no_phone_ringing() {
     play(async {
-        let callee = FarEnd::usual().await;
+        let callee = FarEnd::with_manners(Manners::Rings).await;
         let world = World::dialling(&callee).await;
         let call = world.place("+4930123456").await;
         assert!(world.engine.hang_up(&call, "changed our mind at once").await);
         ends_as(&world, &call, Outcome::Canceled).await;
-        assert_eq!(callee.seen.look(|seen| seen.messages.len()), 0);
+        if callee.seen.look(|seen| seen.requests("INVITE").next().is_some()) {
+            callee.got("CANCEL").await;
+        }
         world.close().await;
     });
 }
