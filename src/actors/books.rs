@@ -35,6 +35,8 @@ pub struct Books {
 /// One call's record and what of it is not in the store yet.
 struct Page {
     record: CallRecord,
+    /// See [`Calls::save`].
+    known: Option<u64>,
     dirty: bool,
     writing: bool,
     write_planned: bool,
@@ -86,15 +88,15 @@ impl Books {
         }
         page.writing = true;
         page.dirty = false;
-        let (calls, record) = (self.calls.clone(), page.record.clone());
-        let writing = async move { calls.save(&record).await };
+        let (calls, record, known) = (self.calls.clone(), page.record.clone(), page.known.take());
+        let writing = async move { calls.save(&record, known).await };
         ctx.spawn(writing.into_actor(self).map(move |result, books, ctx| books.written(&call, result, ctx)));
     }
 
-    fn written(&mut self, call: &CallId, result: Result<(), StoreError>, ctx: &mut Context<Self>) {
+    fn written(&mut self, call: &CallId, result: Result<Option<u64>, StoreError>, ctx: &mut Context<Self>) {
         let Some(page) = self.pages.get_mut(call) else { return };
         page.writing = false;
-        let pause = match result {
+        let pause = match result.map(|known| page.known = known) {
             Ok(()) if page.dirty => Duration::ZERO,
             Ok(()) if page.closed => {
                 self.pages.remove(call);
@@ -135,7 +137,7 @@ impl Books {
 
 impl Page {
     fn new(record: CallRecord) -> Self {
-        Self { record, dirty: true, writing: false, write_planned: false, closed: false }
+        Self { record, known: None, dirty: true, writing: false, write_planned: false, closed: false }
     }
 
     /// Enters a note; gives what listeners should hear, and whether the store should hear it at once.

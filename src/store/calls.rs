@@ -39,12 +39,21 @@ impl Calls {
         document.map(|document| document.parse(&CALLS)).transpose()
     }
 
-    /// Writes the record as it stands now, whether it was written before or not.
-    pub async fn save(&self, record: &CallRecord) -> Result<(), StoreError> {
+    /// Writes the record as it stands now. `known` is what the last save gave: the version at which the store holds
+    /// what this writer wrote and nothing else, so that nothing needs to be read before it is replaced.
+    pub async fn save(&self, record: &CallRecord, known: Option<u64>) -> Result<Option<u64>, StoreError> {
+        let id = record.session_id.as_str();
         let body = serde_json::to_value(record).map_err(|error| StoreError::Failed(error.to_string()))?;
-        match self.merge(&record.session_id, &body).await {
-            Err(StoreError::NotFound { .. }) => self.insert(record).await,
-            decided => decided,
+        let written = match known {
+            None => self.store.insert(&CALLS, id, body.clone()).await,
+            Some(version) => self.store.compare_and_set(&CALLS, id, version, body.clone()).await,
+        };
+        match written {
+            Ok(document) => Ok(Some(document.version)),
+            Err(StoreError::Conflict { .. } | StoreError::Lost { .. }) => {
+                self.merge(&record.session_id, &body).await.map(|()| None)
+            }
+            Err(error) => Err(error),
         }
     }
 

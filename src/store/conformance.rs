@@ -209,3 +209,21 @@ async fn merging_a_call_from_two_sides_keeps_both_changes() {
     let missing = calls.merge(&CallId::new("c2"), &outcome).await;
     assert_eq!(missing, Err(StoreError::NotFound { collection: "calls", id: "c2".into() }));
 }
+
+#[tokio::test]
+async fn a_call_that_is_saved_again_keeps_what_somebody_else_wrote_meanwhile() {
+    let (_folder, store) = fresh();
+    let (calls, id) = (Calls::new(store.clone()), CallId::new("c1"));
+    let number = || PhoneNumber::new("+4930123");
+    let mut record = CallRecord::started(id.clone(), Direction::Inbound, number(), number(), ticking());
+    let first = calls.save(&record, None).await.unwrap();
+    record.end_reason = Some("hung up".into());
+    let second = calls.save(&record, first).await.unwrap();
+    assert_eq!((first, second), (Some(1), Some(2)));
+    calls.merge(&id, &json!({ "marked_by": "ada" })).await.unwrap();
+    record.outcome = Some(Outcome::Completed);
+    assert_eq!(calls.save(&record, second).await, Ok(None), "it is not alone in the record any more");
+    assert_eq!(calls.save(&record, None).await, Ok(None), "the record was there already");
+    let saved = store.get(&CALLS, "c1").await.unwrap().unwrap().body;
+    assert_eq!((&saved["outcome"], &saved["marked_by"]), (&json!("completed"), &json!("ada")));
+}

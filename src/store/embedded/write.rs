@@ -10,31 +10,50 @@ use crate::store::{Collection, Document, Reply, StoreError, Write};
 
 type Answered = (Reply<Document>, Result<Document, StoreError>);
 
-pub(super) fn run(mut connection: Connection, mut waiting: mpsc::Receiver<Write>, now: fn() -> Timestamp) {
+pub(super) fn run(connection: Connection, mut waiting: mpsc::Receiver<Write>, now: fn() -> Timestamp) {
+    let mut writer = Writer { connection, synced: None };
     while let Some(first) = waiting.blocking_recv() {
         let mut group = vec![first];
         while let Some(write) = (group.len() < MAX_GROUP).then(|| waiting.try_recv().ok()).flatten() {
             group.push(write);
         }
-        commit_group(&mut connection, group, now());
+        writer.commit_group(group, now());
     }
 }
 
-/// A conflict fails its own document alone; only a commit that fails fails the group.
-fn commit_group(connection: &mut Connection, group: Vec<Write>, now: Timestamp) {
-    let synchronous = if group.iter().any(Write::is_durable) { "FULL" } else { "NORMAL" };
-    if let Err(error) = connection.pragma_update(None, "synchronous", synchronous) {
-        return fail_all(group, &failed(&error));
+struct Writer {
+    connection: Connection,
+    /// Whether commits are synced to the disk, once that was said.
+    synced: Option<bool>,
+}
+
+impl Writer {
+    /// A conflict fails its own document alone; only a commit that fails fails the group.
+    fn commit_group(&mut self, group: Vec<Write>, now: Timestamp) {
+        if let Err(error) = self.sync(group.iter().any(Write::is_durable)) {
+            return fail_all(group, &failed(&error));
+        }
+        let transaction = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Ok(transaction) => transaction,
+            Err(error) => return fail_all(group, &failed(&error)),
+        };
+        let answers: Vec<Answered> =
+            group.into_iter().filter_map(|write| apply_inside(&transaction, write, now)).collect();
+        let committed = transaction.commit().map_err(|error| failed(&error));
+        for (reply, result) in answers {
+            answer(reply, committed.clone().and(result));
+        }
     }
-    let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-        Ok(transaction) => transaction,
-        Err(error) => return fail_all(group, &failed(&error)),
-    };
-    let answers: Vec<Answered> =
-        group.into_iter().filter_map(|write| apply_inside(&transaction, write, now)).collect();
-    let committed = transaction.commit().map_err(|error| failed(&error));
-    for (reply, result) in answers {
-        answer(reply, committed.clone().and(result));
+
+    /// A setting costs SQLite as much as a small write: it is only made when it changes.
+    fn sync(&mut self, wanted: bool) -> rusqlite::Result<()> {
+        if self.synced == Some(wanted) {
+            return Ok(());
+        }
+        self.synced = None;
+        self.connection.pragma_update(None, "synchronous", if wanted { "FULL" } else { "NORMAL" })?;
+        self.synced = Some(wanted);
+        Ok(())
     }
 }
 
