@@ -31,7 +31,7 @@ pub(super) struct Line {
     playout: Option<PlayoutReader>,
     session: Option<Recipient<MediaStep>>,
     keys: DtmfSender,
-    /// Frames of this call so far; the recording is laid out by it.
+    /// Frames since the far end's audio was agreed on; the recording is laid out by it.
     frame_number: u64,
     /// The last frame of the router's clock that was done.
     last_frame: Option<u64>,
@@ -86,7 +86,7 @@ impl Line {
         let skipped = due.saturating_sub(FRAMES_CAUGHT_UP_MAX);
         if skipped > 0 {
             metrics().add(Counter::FramesSkipped, skipped);
-            self.frame_number += skipped;
+            self.frame_number += if self.media.is_some() { skipped } else { 0 };
             if let Some(route) = table.route_mut(&self.call) {
                 route.skip(u32::try_from(skipped).unwrap_or(u32::MAX));
             }
@@ -99,6 +99,11 @@ impl Line {
     fn one_frame(&mut self, table: &mut RouteTable, buffer: &mut [u8], now: Instant) {
         let packets = self.receive(table, buffer, now);
         let Some(route) = table.route_mut(&self.call) else { return };
+        if self.media.is_none() {
+            // While it rings there is nothing that could be understood or played: the session sleeps.
+            route.skip(1);
+            return;
+        }
         let played = self.send(route, now);
         if self.frame_number.is_multiple_of(FRAMES_BETWEEN_REPORTS) {
             self.exchange_reports(table, buffer, now);

@@ -102,7 +102,7 @@ pub struct RouterSizes {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct MediaStep {
-    /// Counts 20 ms frames since the route was opened; a gap means that the engine was late and skipped.
+    /// Counts 20 ms frames since the far end's audio was agreed on; a gap means that the engine was late and skipped.
     pub frame_number: u64,
     pub packets: PacketBatch,
     /// The frame sent to the far end, in the leg's codec.
