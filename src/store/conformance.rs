@@ -101,6 +101,35 @@ async fn an_index_is_read_page_by_page_in_both_directions() {
 }
 
 #[tokio::test]
+async fn a_question_by_two_fields_gives_what_matches_both() {
+    let (_folder, store) = fresh();
+    for (id, name, room) in [("1", "lamp", 7), ("2", "chair", 7), ("3", "table", 8)] {
+        store.insert(&THINGS, id, thing(name, room)).await.unwrap();
+    }
+    let ids = async |query| {
+        let page = store.find(&THINGS, query).await.unwrap();
+        page.documents.into_iter().map(|document| document.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(Query::equals("place.room", 7, 9)).await, ["1", "2"]);
+    assert_eq!(ids(Query::equals("place.room", 7, 9).and("name", "chair")).await, ["2"]);
+    assert!(ids(Query::equals("place.room", 8, 9).and("name", "chair")).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_document_is_deleted_by_whoever_knows_its_newest_version_and_its_unique_fields_are_free_again() {
+    let (_folder, store) = fresh();
+    store.insert(&THINGS, "1", thing("lamp", 7)).await.unwrap();
+    store.compare_and_set(&THINGS, "1", 1, thing("lamp", 8)).await.unwrap();
+    let lost = store.delete(&THINGS, "1", 1).await;
+    assert_eq!(lost, Err(StoreError::Lost { collection: "things", id: "1".into() }));
+    assert_eq!(store.delete(&THINGS, "1", 2).await, Ok(()));
+    let missing = store.delete(&THINGS, "1", 2).await;
+    assert_eq!(missing, Err(StoreError::NotFound { collection: "things", id: "1".into() }));
+    assert_eq!(store.get(&THINGS, "1").await, Ok(None));
+    assert_eq!(store.insert(&THINGS, "2", thing("lamp", 7)).await.map(|lamp| lamp.version), Ok(1));
+}
+
+#[tokio::test]
 async fn a_question_without_an_index_is_refused_instead_of_slow() {
     let (_folder, store) = fresh();
     let answer = store.find(&THINGS, Query::equals("colour", "red", 1)).await;

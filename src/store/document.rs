@@ -67,10 +67,11 @@ pub enum Order {
     NewestFirst,
 }
 
-/// Documents whose indexed `field` equals a value, or all, in the order of their ids (which are born in order).
+/// Documents whose indexed fields all have the values wanted, in the order of their ids (which are born in order).
 #[derive(Debug, Clone)]
 pub struct Query {
-    pub equals: Option<(&'static str, Value)>,
+    /// Each field must have an index; without any, all documents are meant.
+    pub equals: Vec<(&'static str, Value)>,
     pub order: Order,
     /// The last id of the page before.
     pub after: Option<String>,
@@ -79,11 +80,16 @@ pub struct Query {
 
 impl Query {
     pub fn all(limit: usize) -> Self {
-        Self { equals: None, order: Order::OldestFirst, after: None, limit }
+        Self { equals: Vec::new(), order: Order::OldestFirst, after: None, limit }
     }
 
     pub fn equals(field: &'static str, value: impl Into<Value>, limit: usize) -> Self {
-        Self { equals: Some((field, value.into())), ..Self::all(limit) }
+        Self::all(limit).and(field, value)
+    }
+
+    pub fn and(mut self, field: &'static str, value: impl Into<Value>) -> Self {
+        self.equals.push((field, value.into()));
+        self
     }
 
     pub fn newest_first(self) -> Self {
@@ -92,6 +98,11 @@ impl Query {
 
     pub fn after(self, id: Option<String>) -> Self {
         Self { after: id, ..self }
+    }
+
+    /// How many documents an answer may hold; every back end keeps to it.
+    pub(super) fn page_size(&self) -> usize {
+        self.limit.clamp(1, MAX_PAGE)
     }
 }
 

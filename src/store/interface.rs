@@ -41,6 +41,12 @@ pub enum Write {
         body: Value,
         reply: Reply<Document>,
     },
+    Delete {
+        collection: &'static Collection,
+        id: String,
+        version: u64,
+        reply: Reply<()>,
+    },
 }
 
 /// A handle to the documents; clones share one back end.
@@ -86,13 +92,23 @@ impl Store {
         self.ask(|reply| Command::Write(Write::CompareAndSet { collection, id, version, body, reply })).await
     }
 
+    /// Takes the document out if nobody has changed it since `version`; else `Lost`.
+    pub async fn delete(
+        &self,
+        collection: &'static Collection,
+        id: &str,
+        version: u64,
+    ) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.ask(|reply| Command::Write(Write::Delete { collection, id, version, reply })).await
+    }
+
     pub async fn find(&self, collection: &'static Collection, query: Query) -> Result<Page, StoreError> {
-        match query.equals {
-            Some((field, _)) if !collection.has_index(field) => {
-                Err(StoreError::NotIndexed { collection: collection.name, field })
-            }
-            _ => self.ask(|reply| Command::Read(Read::Find { collection, query, reply })).await,
+        let unindexed = query.equals.iter().find(|(field, _)| !collection.has_index(field));
+        if let Some(&(field, _)) = unindexed {
+            return Err(StoreError::NotIndexed { collection: collection.name, field });
         }
+        self.ask(|reply| Command::Read(Read::Find { collection, query, reply })).await
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {

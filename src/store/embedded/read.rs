@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{column_of, failed};
 use crate::domain::Timestamp;
-use crate::store::{Collection, Document, MAX_PAGE, Order, Page, Query, Read, StoreError};
+use crate::store::{Collection, Document, Order, Page, Query, Read, StoreError};
 
 pub(super) const COLUMNS: &str = "id, version, created_at, updated_at, body";
 
@@ -34,7 +34,7 @@ pub(super) fn get(
 }
 
 fn find(connection: &Connection, collection: &'static Collection, query: &Query) -> Result<Page, StoreError> {
-    let limit = query.limit.clamp(1, MAX_PAGE);
+    let limit = query.page_size();
     let (sql, values) = select(collection, query, limit);
     let mut statement = connection.prepare_cached(&sql).map_err(|error| failed(&error))?;
     let rows = statement.query_map(params_from_iter(values), |row| Ok(document(collection, row)));
@@ -54,7 +54,7 @@ fn select(collection: &Collection, query: &Query, limit: usize) -> (String, Vec<
         Order::NewestFirst => ("<", "DESC"),
     };
     let (mut conditions, mut values) = (Vec::new(), Vec::new());
-    if let Some((field, value)) = &query.equals {
+    for (field, value) in &query.equals {
         conditions.push(format!("{} = ?", column_of(field)));
         values.push(column(value));
     }

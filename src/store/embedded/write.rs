@@ -8,7 +8,11 @@ use super::{MAX_GROUP, column_of, failed, read};
 use crate::domain::Timestamp;
 use crate::store::{Collection, Document, Reply, StoreError, Write};
 
-type Answered = (Reply<Document>, Result<Document, StoreError>);
+/// A write that was done, and the way to tell who asked once it is committed.
+enum Done {
+    Written(Reply<Document>, Result<Document, StoreError>),
+    Deleted(Reply<()>, Result<(), StoreError>),
+}
 
 pub(super) fn run(connection: Connection, mut waiting: mpsc::Receiver<Write>, now: fn() -> Timestamp) {
     let mut writer = Writer { connection, synced: None };
@@ -37,12 +41,10 @@ impl Writer {
             Ok(transaction) => transaction,
             Err(error) => return fail_all(group, &failed(&error)),
         };
-        let answers: Vec<Answered> =
+        let done: Vec<Done> =
             group.into_iter().filter_map(|write| apply_inside(&transaction, write, now)).collect();
         let committed = transaction.commit().map_err(|error| failed(&error));
-        for (reply, result) in answers {
-            answer(reply, committed.clone().and(result));
-        }
+        done.into_iter().for_each(|done| done.answer(committed.clone()));
     }
 
     /// A setting costs SQLite as much as a small write: it is only made when it changes.
@@ -62,7 +64,7 @@ fn fail_all(group: Vec<Write>, error: &StoreError) {
 }
 
 /// A full disk makes SQLite roll back on its own: whatever followed would be written outside the transaction.
-fn apply_inside(transaction: &Transaction<'_>, write: Write, now: Timestamp) -> Option<Answered> {
+fn apply_inside(transaction: &Transaction<'_>, write: Write, now: Timestamp) -> Option<Done> {
     if transaction.is_autocommit() {
         write.fail(StoreError::Failed("an earlier write of the same group was rolled back".into()));
         return None;
@@ -70,13 +72,25 @@ fn apply_inside(transaction: &Transaction<'_>, write: Write, now: Timestamp) -> 
     Some(apply(transaction, write, now))
 }
 
-fn apply(connection: &Connection, write: Write, now: Timestamp) -> Answered {
+fn apply(connection: &Connection, write: Write, now: Timestamp) -> Done {
     match write {
         Write::Insert { collection, id, body, reply } => {
-            (reply, insert(connection, collection, id, body, now))
+            Done::Written(reply, insert(connection, collection, id, body, now))
         }
         Write::CompareAndSet { collection, id, version, body, reply } => {
-            (reply, compare_and_set(connection, collection, &id, version, &body, now))
+            Done::Written(reply, compare_and_set(connection, collection, &id, version, &body, now))
+        }
+        Write::Delete { collection, id, version, reply } => {
+            Done::Deleted(reply, delete(connection, collection, &id, version))
+        }
+    }
+}
+
+impl Done {
+    fn answer(self, committed: Result<(), StoreError>) {
+        match self {
+            Self::Written(reply, result) => answer(reply, committed.and(result)),
+            Self::Deleted(reply, result) => answer(reply, committed.and(result)),
         }
     }
 }
@@ -121,6 +135,18 @@ fn compare_and_set(
     }
 }
 
+fn delete(
+    connection: &Connection,
+    collection: &'static Collection,
+    id: &str,
+    version: u64,
+) -> Result<(), StoreError> {
+    let sql = format!("DELETE FROM {} WHERE id = ?1 AND version = ?2", collection.name);
+    let mut statement = connection.prepare_cached(&sql).map_err(|error| failed(&error))?;
+    let deleted = statement.execute(params![id, version.cast_signed()]).map_err(|error| failed(&error))?;
+    if deleted == 0 { Err(why_not(connection, collection, id)) } else { Ok(()) }
+}
+
 fn why_not(connection: &Connection, collection: &'static Collection, id: &str) -> StoreError {
     match read::get(connection, collection, id) {
         Ok(Some(_)) => StoreError::Lost { collection: collection.name, id: id.to_owned() },
@@ -143,20 +169,23 @@ fn explain(collection: &'static Collection, error: &rusqlite::Error) -> StoreErr
 }
 
 /// Who asked may have gone away: the write stands all the same.
-fn answer(reply: Reply<Document>, result: Result<Document, StoreError>) {
+fn answer<T>(reply: Reply<T>, result: Result<T, StoreError>) {
     drop(reply.send(result));
 }
 
 impl Write {
     fn is_durable(&self) -> bool {
         match self {
-            Self::Insert { collection, .. } | Self::CompareAndSet { collection, .. } => collection.durable,
+            Self::Insert { collection, .. }
+            | Self::CompareAndSet { collection, .. }
+            | Self::Delete { collection, .. } => collection.durable,
         }
     }
 
     pub(super) fn fail(self, error: StoreError) {
         match self {
             Self::Insert { reply, .. } | Self::CompareAndSet { reply, .. } => answer(reply, Err(error)),
+            Self::Delete { reply, .. } => answer(reply, Err(error)),
         }
     }
 }
