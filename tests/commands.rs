@@ -1,7 +1,8 @@
 //! The binary as a person or a script uses it: exit codes, texts, and the demo from end to end.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use clearline::media::wav::Wav;
 use serde_json::Value;
@@ -66,6 +67,77 @@ fn users_who_are_added_at_the_same_moment_get_different_keys_while_there_are_som
     hints.sort();
     hints.dedup();
     assert_eq!(hints.len(), keys.len(), "{hints:?}");
+}
+
+const SEALING_KEY: &str = "LIVEKIT_SECRET_ENCRYPTION_KEY";
+
+fn secret(arguments: &[&str], input: &str, keys: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clearline"));
+    command.arg("secret").args(arguments).envs(keys.iter().copied());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = command.spawn().expect("the binary runs");
+    let mut pipe = running.stdin.take().expect("it is piped");
+    // A command that refuses its arguments does not read.
+    drop(pipe.write_all(input.as_bytes()));
+    drop(pipe);
+    running.wait_with_output().expect("the binary ends")
+}
+
+fn line(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    text(&output.stdout).trim_end().to_owned()
+}
+
+#[test]
+fn a_secret_is_sealed_and_opened_by_its_prefix_and_each_command_refuses_what_is_not_its_own() {
+    let key = line(&secret(&["generate-key"], "", &[]));
+    let keys = [(SEALING_KEY, key.as_str())];
+    let sealed = line(&secret(&["pässwörd"], "", &keys));
+    assert!(sealed.starts_with("dev-s-t-"), "{sealed}");
+    assert_eq!(line(&secret(&[], &format!("{sealed}\n"), &keys)), "pässwörd");
+    assert_eq!(line(&secret(&["encrypt", &sealed], "", &keys)), sealed, "it is sealed already");
+    let refused = |arguments: &[&str], keys: &[(&str, &str)], says: &str| {
+        let output = secret(arguments, "", keys);
+        assert_ne!(output.status.code(), Some(0));
+        assert!(output.stdout.is_empty() && text(&output.stderr).contains(says), "{}", text(&output.stderr));
+    };
+    refused(&["decrypt", "plain"], &keys, "not sealed");
+    refused(&["decrypt"], &keys, "there is no value");
+    refused(&["plain"], &[], "set LIVEKIT_SECRET_ENCRYPTION_KEY");
+    refused(&["decrypt", &sealed], &[], "set LIVEKIT_SECRET_ENCRYPTION_KEY");
+    refused(&["plain"], &[(SEALING_KEY, "too-short")], "32 bytes in URL-safe base64");
+    let other = line(&secret(&["generate-key"], "", &[]));
+    refused(&["decrypt", &sealed], &[(SEALING_KEY, &other)], "no encryption key opens this");
+    let rotated = [(SEALING_KEY, other.as_str()), ("LIVEKIT_SECRET_ENCRYPTION_KEYS_OLD", &key)];
+    assert_eq!(line(&secret(&["decrypt", &sealed], "", &rotated)), "pässwörd");
+}
+
+/// The other side of the wire format: what many CRMs are written with.
+#[test]
+fn python_opens_what_we_seal_and_we_open_what_python_seals() {
+    let python = |program: &str, input: &str| {
+        let mut command = Command::new("python3");
+        command.args(["-c", program, input]).stderr(Stdio::inherit());
+        command.output().ok().filter(|output| output.status.success())
+    };
+    let Some(made) =
+        python("from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())", "")
+    else {
+        println!("skipped: python3 with the package `cryptography` is not there");
+        return;
+    };
+    let key = text(&made.stdout).trim().to_owned();
+    let keys = [(SEALING_KEY, key.as_str())];
+    let fernet =
+        format!("import sys; from cryptography.fernet import Fernet; f = Fernet('{key}'); v = sys.argv[1]");
+    let by_us = line(&secret(&["AIza-schlüssel"], "", &keys));
+    let opened =
+        python(&format!("{fernet}; print(f.decrypt(v[8:]).decode())"), &by_us).expect("Python opens it");
+    assert_eq!(text(&opened.stdout).trim(), "AIza-schlüssel");
+    let by_python =
+        python(&format!("{fernet}; print(f.encrypt(v.encode()).decode())"), "pässwörd").expect("it seals");
+    let by_python = format!("dev-s-t-{}", text(&by_python.stdout).trim());
+    assert_eq!(line(&secret(&[&by_python], "", &keys)), "pässwörd");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod common;
 mod demo;
 mod loadtest;
 mod sandbox;
+mod secret;
 mod serve;
 mod show;
 mod signals;
@@ -42,6 +43,8 @@ enum Command {
     Loadtest(loadtest::Loadtest),
     /// Add and list the users whose calls these are
     User(user::User),
+    /// Seal and open the secrets that the store keeps, and make the key for it
+    Secret(secret::SecretCommand),
     /// Run a local stand-in of a service that Clearline talks to
     Sandbox(sandbox::Sandbox),
 }
@@ -57,6 +60,7 @@ pub fn run() -> ExitCode {
         Command::Call(call) => call.run(),
         Command::Loadtest(loadtest) => loadtest.run(),
         Command::User(user) => user.run(),
+        Command::Secret(secret) => secret.run(),
         Command::Sandbox(sandbox) => sandbox.run(),
     };
     result.unwrap_or_else(|failure| failure.report())

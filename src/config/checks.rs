@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use super::Settings;
+use crate::domain::Sealing;
 
 type Fault = (String, String);
 
@@ -16,6 +17,7 @@ pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
         .or_else(|| ports(settings))
         .or_else(|| model_url(settings))
         .or_else(|| gateways(settings))
+        .or_else(|| sealing_keys(settings))
         .or_else(|| personas(settings))
 }
 
@@ -87,6 +89,19 @@ fn is_host_and_port(address: &str) -> bool {
             && !host.contains(char::is_whitespace)
             && port.parse::<u16>().is_ok_and(|port| port > 0)
     })
+}
+
+fn sealing_keys(settings: &Settings) -> Option<Fault> {
+    let secrets = &settings.secrets;
+    if secrets.encryption_key.is_none() && !secrets.encryption_keys_old.is_empty() {
+        let problem =
+            "is needed beside secrets.encryption_keys_old: old keys open, but only the newest seals";
+        return Some(("secrets.encryption_key".into(), problem.into()));
+    }
+    let old = secrets.encryption_keys_old.iter().enumerate();
+    let named = old.map(|(index, key)| (format!("secrets.encryption_keys_old.{}", index + 1), key));
+    let newest = secrets.encryption_key.iter().map(|key| ("secrets.encryption_key".to_owned(), key));
+    newest.chain(named).find_map(|(path, key)| Some((path, Sealing::new([key]).err()?.to_string())))
 }
 
 fn personas(settings: &Settings) -> Option<Fault> {

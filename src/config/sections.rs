@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{GatewayId, Network, Secret, UserId, VoiceAgent, VoiceAgentId};
+use crate::domain::{GatewayId, Network, Sealing, Secret, UserId, VoiceAgent, VoiceAgentId, WrongSealingKey};
 use crate::keys::{KeyLimits, KeyPool};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,7 @@ pub struct Settings {
     pub media: Media,
     pub voice: Voice,
     pub keys: Keys,
+    pub secrets: Secrets,
     pub calls: Calls,
     pub store: Store,
     pub recording: Recording,
@@ -98,6 +99,23 @@ impl Keys {
             sessions_per_project: self.sessions_per_project,
             reserved_for_holder: self.reserved_for_holder,
         }
+    }
+}
+
+/// What seals the secrets of the store (SPEC L3).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Secrets {
+    /// `None`: secrets are stored as they are.
+    pub encryption_key: Option<Secret>,
+    /// Only open what they sealed once.
+    pub encryption_keys_old: Vec<Secret>,
+}
+
+impl Secrets {
+    pub fn sealing(&self) -> Result<Sealing, WrongSealingKey> {
+        let newest = self.encryption_key.iter();
+        Sealing::new(newest.chain(&self.encryption_keys_old))
     }
 }
 

@@ -8,6 +8,7 @@ mod ids;
 mod network;
 mod outcome;
 mod phone;
+mod sealed;
 mod secret;
 mod timestamp;
 mod user;
@@ -19,6 +20,7 @@ pub use ids::{CallId, GatewayId, LeaseId, ProjectId, TenantId, UserId, VoiceAgen
 pub use network::Network;
 pub use outcome::Outcome;
 pub use phone::{PhoneNumber, mask_number};
+pub use sealed::{CannotOpen, SEALED_PREFIX, Sealing, WrongSealingKey, is_sealed, new_sealing_key};
 pub use secret::Secret;
 pub use timestamp::Timestamp;
 pub use user::{Role, User};
