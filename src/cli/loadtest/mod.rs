@@ -4,7 +4,7 @@
 //! calls be up for a while and gathers what callers ([`crate::sandbox::callers`]) and stand-in noted, what the engine
 //! counted ([`fetch`]) and what each process used ([`usage`]). From there on everything is pure: [`delays`] joins both
 //! ends' notes, [`outcome`] and [`costs`] make figures of them, [`levels`] judges, [`ramp`] chooses the next step,
-//! [`table`], [`document`] and [`chart`] tell. [`probe`] and [`picture`] find out beforehand what would fail at the end.
+//! [`table`], [`document`] and [`chart`] ([`panels`]) tell. [`probe`] and [`picture`] find out beforehand what would fail at the end.
 
 mod chart;
 mod costs;
@@ -14,6 +14,7 @@ mod document;
 mod fetch;
 mod levels;
 mod outcome;
+mod panels;
 mod picture;
 mod probe;
 mod processes;
@@ -35,7 +36,7 @@ use clap::builder::RangedU64ValueParser;
 use super::CommandResult;
 use super::common::{Failure, parse_rate, say};
 use super::signals::Signals;
-use document::{Document, Machine, counted};
+use document::{Document, Machine};
 use outcome::Step;
 use picture::Picture;
 use ramp::Ramp;
@@ -103,15 +104,15 @@ An engine of your own, with its own settings, pointed at a stand-in of the model
 SIPp as an independent generator, against the same engine and stand-in:
   sipp -sn uac -s 100 -i 127.0.0.1 -r 5 -l 50 -m 200 -d 10000 127.0.0.1:5060
 
-What a step measures: frames lost in either direction, the time between two packets to a caller, the delay added each
-way without the jitter buffer's target and the pre-buffer of a turn (both are shown beside it), set-up and first audio
-without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. A level with too few
-samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have more. Neither is a step in
-which callers or stand-in were late themselves: its \"held\" is null in the document, beside true and false. How it goes
+What a step measures: frames lost in either direction, the time between two packets to a caller, the delay added each way \
+without the jitter buffer's target and the pre-buffer of a turn (both are shown beside it), set-up and first audio \
+without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. A level with too few \
+samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have more. Neither is a step in \
+which callers or stand-in were late themselves: its \"held\" is null in the document, beside true and false. How it goes \
 is told on standard error. A test that is interrupted writes the steps it has finished.
 
-Exit codes: 0 a step held every level that could be judged, 1 none did or it did not work, 2 wrong arguments,
-130 interrupted.";
+Exit codes: 0 a step held every level that could be judged, 1 none did or it did not work, 2 wrong arguments, 130 \
+interrupted.";
 
 const CHART: &str = "loadtest.svg";
 /// Each caller has a port of this machine.
@@ -191,10 +192,15 @@ impl Loadtest {
     async fn one_step(&self, number: usize, calls: usize, placed: &Cores) -> Result<Step, Failure> {
         let Self { seconds, per_second, record, .. } = *self;
         let plan = Plan { number, calls, seconds, per_second, record };
-        plan.tell(format_args!("starting what {} need", counted(calls, "call")));
         let mut rig = match self.running() {
-            Some(running) => Rig::join(&running, calls + SPARE_CALLS).await?,
-            None => Rig::build(calls + SPARE_CALLS, record, placed).await?,
+            Some(running) => {
+                plan.tell("starting the callers");
+                Rig::join(&running, calls + SPARE_CALLS).await?
+            }
+            None => {
+                plan.tell("starting engine, stand-in and callers");
+                Rig::build(calls + SPARE_CALLS, record, placed).await?
+            }
         };
         let step = step::run(&mut rig, plan).await?;
         if !self.json {
