@@ -78,7 +78,7 @@ impl Failure {
 
     /// The person, or the system, told the command to stop.
     pub(super) fn interrupted() -> Self {
-        Self { code: INTERRUPTED, text: "stopped before the end".into() }
+        Self { code: INTERRUPTED, text: "interrupted before the end".into() }
     }
 
     pub(super) fn cannot(what: impl fmt::Display, error: impl fmt::Display) -> Self {
@@ -100,6 +100,12 @@ pub(super) fn say(line: impl fmt::Display) {
         }
         Ok(()) | Err(_) => {}
     }
+}
+
+/// How it goes, for the person who waits; it does not mix with a result on standard output.
+pub(super) fn tell(line: impl fmt::Display) {
+    // Nobody listens any more.
+    writeln!(io::stderr(), "{line}").ok();
 }
 
 impl fmt::Display for Failure {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use clearline::config::{NumberRoute, Settings};
-use clearline::domain::{Role, Secret, TenantId, User, UserId, VoiceAgent, VoiceAgentId};
+use clearline::domain::{Secret, VoiceAgent, VoiceAgentId};
 use clearline::engine::Engine;
 use clearline::keys::KeyPool;
 use clearline::sandbox::model::{ModelServer, ModelSettings, SpeechStyle};
@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::caller::{Caller, Heard};
 use crate::far_end::Seen;
+use crate::users::add_user;
 
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const STOP_LIMIT: Duration = Duration::from_millis(1);
@@ -46,7 +47,7 @@ impl Hall {
         let model = ModelServer::start(talkative_model()).await.expect("a stand-in model");
         let engine = Engine::start(settings(&folder, calls, model.address)).expect("an engine");
         for index in 0..calls {
-            engine.users().insert(&user(index)).await.expect("a writable store");
+            add_user(&engine, &name_of(index), Some(&key_of(index))).await;
         }
         let callers = join_all((0..calls).map(Caller::new)).await;
         Self { engine, model, _folder: folder, callers }
@@ -122,17 +123,6 @@ pub(crate) fn key_of(index: u16) -> String {
 
 fn name_of(index: u16) -> String {
     format!("caller-{index}")
-}
-
-fn user(index: u16) -> User {
-    User {
-        id: UserId::new(format!("id-of-{}", name_of(index))),
-        name: name_of(index),
-        role: Role::Admin,
-        tenant_id: Some(TenantId::new(format!("tenant-{index}"))),
-        google_api_key: Some(Secret::new(key_of(index))),
-        enabled: true,
-    }
 }
 
 /// Both directions are full at once: it greets with a long turn and lets nobody interrupt it.

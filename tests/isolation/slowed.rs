@@ -12,6 +12,8 @@ mod far_end;
 mod hall;
 mod judge;
 mod proof;
+#[path = "../loopback/users.rs"]
+mod users;
 #[path = "../loopback/watched.rs"]
 mod watched;
 

@@ -21,6 +21,8 @@ mod news;
 #[path = "../peers/process.rs"]
 #[expect(dead_code, reason = "the tests with other peers need more of it")]
 mod process;
+#[path = "../loopback/users.rs"]
+mod users;
 #[path = "../loopback/watched.rs"]
 mod watched;
 mod world;

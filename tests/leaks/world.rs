@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clearline::actors::EngineSizes;
 use clearline::config::{Gateway, NumberRoute, Settings};
-use clearline::domain::{GatewayId, Role, Secret, TenantId, User, UserId, VoiceAgent};
+use clearline::domain::{GatewayId, VoiceAgent};
 use clearline::engine::Engine;
 use clearline::keys::KeyPool;
 use clearline::sandbox::model::{Fault, FaultRule, Scope};
@@ -20,6 +20,7 @@ use crate::calls::{CALLS_A_ROUND, Lane};
 use crate::far_end::FarEnd;
 use crate::news::News;
 use crate::process::Process;
+use crate::users::add_user;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Rounds that are played at the same time.
@@ -48,8 +49,8 @@ impl World {
         let lanes = join_all((0..LANES).map(Lane::new)).await;
         let engine =
             Engine::start(settings(&folder, &address, &lanes)).unwrap_or_else(|error| panic!("{error}"));
-        add_user(&engine, "ada", ADAS_KEY).await;
-        add_user(&engine, "cara", CARAS_KEY).await;
+        add_user(&engine, "ada", Some(ADAS_KEY)).await;
+        add_user(&engine, "cara", Some(CARAS_KEY)).await;
         let news = News::default();
         let listener = actix::spawn(news.clone().gather(engine.events().listen()));
         Self { engine, news, lanes, listener, model, _folder: folder }
@@ -110,18 +111,6 @@ async fn refuse_cara(side: &str) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-}
-
-async fn add_user(engine: &Engine, name: &str, key: &str) {
-    let user = User {
-        id: UserId::new(format!("id-of-{name}")),
-        name: name.into(),
-        role: Role::Admin,
-        tenant_id: Some(TenantId::new(format!("id-of-{name}"))),
-        google_api_key: Some(Secret::new(key)),
-        enabled: true,
-    };
-    engine.users().insert(&user).await.expect("a writable store");
 }
 
 /// As short as the settings allow.

@@ -1,14 +1,17 @@
 //! A call that goes well, in both directions, ended by either side (SPEC T2, R5, G1, U1).
 
+use std::net::UdpSocket;
+
 use clearline::actors::events::CallEvent;
 use clearline::domain::{Direction, Outcome, Secret, Speaker};
 use clearline::media::wav::Wav;
 
 use crate::far_end::FarEnd;
 use crate::log;
-use crate::world::{ADAS_KEY, ADAS_NUMBER, World, play};
+use crate::world::{ADAS_KEY, ADAS_NUMBER, LOOPBACK, Plan, World, play};
 
 const CALLERS_HZ: f64 = 500.0;
+const PORTS_HELD: u16 = 80;
 
 #[test]
 fn a_caller_is_greeted_is_heard_gets_an_answer_and_hangs_up() {
@@ -36,6 +39,28 @@ fn a_caller_is_greeted_is_heard_gets_an_answer_and_hangs_up() {
         assert!(roles.contains(&Speaker::User) && roles.contains(&Speaker::Assistant), "{record:#?}");
         world.all_given_back().await;
         world.close().await;
+    });
+}
+
+/// Another engine on this machine takes its ports from the same end of the range.
+#[test]
+fn a_caller_is_answered_where_other_programs_hold_many_ports() {
+    play(async {
+        let mut held = Vec::new();
+        let hold = |plan: &mut Plan| {
+            plan.settings.media.threads = 1;
+            let first = plan.settings.media.port_min;
+            let ports = (first..first + 2 * PORTS_HELD).step_by(2);
+            held.extend(
+                ports.map(|port| UdpSocket::bind((LOOPBACK, port)).expect("a port of this test's own")),
+            );
+        };
+        let world = World::planned(hold).await;
+        let caller = FarEnd::usual().await;
+        caller.dial(world.sip(), ADAS_NUMBER).await;
+        caller.connected().await;
+        world.close().await;
+        assert_eq!(held.len(), usize::from(PORTS_HELD));
     });
 }
 

@@ -8,6 +8,7 @@
 mod far_end;
 mod log;
 mod news;
+mod users;
 mod watched;
 mod world;
 

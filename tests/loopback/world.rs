@@ -9,7 +9,7 @@ use std::time::Duration;
 use clearline::actors::EngineSizes;
 use clearline::actors::call_supervisor::PlaceCall;
 use clearline::config::{Gateway, NumberRoute, Settings};
-use clearline::domain::{CallId, CallRecord, GatewayId, Role, Secret, TenantId, User, UserId, VoiceAgent};
+use clearline::domain::{CallId, CallRecord, GatewayId, Secret, VoiceAgent};
 use clearline::engine::Engine;
 use clearline::keys::KeyPool;
 use clearline::sandbox::model::{Marker, ModelServer, ModelSettings, SessionReport, SpeechStyle};
@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::far_end::FarEnd;
 use crate::log;
 use crate::news::{News, gather};
+use crate::users::add_user;
 use crate::watched::{SAFETY_LIMIT, within};
 
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -203,18 +204,6 @@ fn newest(sessions: &[SessionReport], key: &str) -> Option<SessionReport> {
         .filter(|session| session.key_hint == hint)
         .max_by_key(|session| session.connection)
         .cloned()
-}
-
-async fn add_user(engine: &Engine, name: &str, key: Option<&str>) {
-    let user = User {
-        id: UserId::new(format!("id-of-{name}")),
-        name: name.into(),
-        role: Role::Admin,
-        tenant_id: Some(TenantId::new(format!("id-of-{name}"))),
-        google_api_key: key.map(Secret::new),
-        enabled: true,
-    };
-    engine.users().insert(&user).await.expect("a writable store");
 }
 
 fn settings(folder: &TempDir) -> Settings {

@@ -1,6 +1,7 @@
 //! The stand-in model on the engine's side of the bench: what it says, and what it heard.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::f64::consts::TAU;
 use std::path::Path;
 
@@ -29,9 +30,39 @@ pub(crate) struct Session {
     pub(crate) ordering_errors: Vec<String>,
 }
 
+/// What the stand-in of load tests wrote down of one session.
+#[derive(Deserialize)]
+pub(crate) struct Timing {
+    pub(crate) heard_ms: u64,
+    pub(crate) said_ms: u64,
+    notes: Vec<Note>,
+}
+
+#[derive(Deserialize)]
+struct Note {
+    at_us: u64,
+    what: serde_json::Value,
+}
+
+impl Timing {
+    pub(crate) fn moment(&self, what: &str) -> Option<u64> {
+        self.notes.iter().find(|note| note.what == what).map(|note| note.at_us)
+    }
+}
+
 impl<'bench> Model<'bench> {
     pub(crate) fn start(bench: &'bench Bench) -> Self {
-        let arguments = ["sandbox", "model", "--listen", ADDRESS, "--side", SIDE_ADDRESS, "--seed", "1"];
+        Self::start_with(bench, &[])
+    }
+
+    /// As a load test has it: it says long sentences and writes down what happened when.
+    pub(crate) fn start_for_load(bench: &'bench Bench) -> Self {
+        Self::start_with(bench, &["--load"])
+    }
+
+    fn start_with(bench: &'bench Bench, options: &[&str]) -> Self {
+        let usual = ["sandbox", "model", "--listen", ADDRESS, "--side", SIDE_ADDRESS, "--seed", "1"];
+        let arguments = [&usual, options].concat();
         let process = bench.start(Side::Engine, env!("CARGO_BIN_EXE_clearline"), &arguments);
         process.wait_for("listening on");
         Self { bench, _process: process }
@@ -43,9 +74,17 @@ impl<'bench> Model<'bench> {
     }
 
     pub(crate) fn sessions(&self) -> Vec<Session> {
-        let body = self.bench.http_get(SIDE_ADDRESS, "/sessions");
+        self.ask("/sessions")
+    }
+
+    pub(crate) fn timings(&self) -> Vec<Timing> {
+        self.ask("/timing")
+    }
+
+    fn ask<Answer: DeserializeOwned>(&self, path: &str) -> Answer {
+        let body = self.bench.http_get(SIDE_ADDRESS, path);
         let shown = String::from_utf8_lossy(&body);
-        serde_json::from_slice(&body).unwrap_or_else(|error| panic!("/sessions: {error}: {shown}"))
+        serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{path}: {error}: {shown}"))
     }
 
     pub(crate) fn only_session(&self) -> Session {

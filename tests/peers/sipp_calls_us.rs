@@ -1,4 +1,5 @@
-//! SIPp as caller: one call listened to on both sides, then two hundred that leave nothing behind.
+//! SIPp as caller: one call listened to on both sides, two hundred that leave nothing behind, and a load on the stand-in
+//! of load tests, whose own callers share code with the engine.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +13,7 @@ use crate::voices::{self, LISTENS_FIRST_SECONDS, TALK_MS, TONE_HZ, TONE_SECONDS}
 
 const PROGRAMS: [&str; 3] = ["sipp", "dumpcap", "tshark"];
 const CALLS: u32 = 200;
+const LOAD_CALLS: u32 = 20;
 /// Three seconds at 50 packets a second, less what set-up and hang-up may cost.
 const PACKETS_OF_A_CALL: usize = 125;
 
@@ -78,5 +80,32 @@ fn two_hundred_calls_succeed_apart_and_leave_nothing_behind() {
     engine.wait_until_all_is_given_back();
     assert_eq!(engine.figure("clearline_calls_inbound_total"), f64::from(CALLS));
     assert_eq!(engine.figure("clearline_calls_ended_total{outcome=\"completed\"}"), f64::from(CALLS));
+    engine.stop();
+}
+
+#[test]
+fn a_load_of_sipp_s_is_served_and_timed_by_the_stand_in_of_load_tests() {
+    let Some(bench) =
+        Bench::open("a_load_of_sipp_s_is_served_and_timed_by_the_stand_in_of_load_tests", &PROGRAMS)
+    else {
+        return;
+    };
+    let model = Model::start_for_load(&bench);
+    let engine = Engine::serve(&bench);
+    let law = Law::Mu;
+    let audio = voices::tone(&bench, law, 0.0);
+    let talk = Talk { law, audio, talk_ms: 4_000, calls: LOAD_CALLS, calls_per_second: 10 };
+    Sipp::call(&bench, Side::Peer, "100", &talk).finish().expect_all_successful(LOAD_CALLS);
+
+    let timings = model.timings();
+    assert_eq!(timings.len(), LOAD_CALLS as usize, "every call has a session of its own");
+    for timing in &timings {
+        let moments = ["setup_asked", "setup_answered", "turn_begun", "prebuffer_sent"];
+        let moments = moments.map(|what| timing.moment(what).unwrap_or_else(|| panic!("no {what}")));
+        assert!(moments.is_sorted(), "{moments:?}");
+        assert!(timing.heard_ms > 2_000 && timing.said_ms > 0, "{} ms heard", timing.heard_ms);
+    }
+    engine.wait_until_all_is_given_back();
+    assert_eq!(engine.figure("clearline_calls_ended_total{outcome=\"completed\"}"), f64::from(LOAD_CALLS));
     engine.stop();
 }

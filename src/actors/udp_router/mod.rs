@@ -36,8 +36,9 @@ pub use messages::{
     OpenRoute, OpenedRoute, PacketBatch, RouteRefused, RouterSizes, SendDigits,
 };
 
-/// Ports that another program on this machine holds are passed over, so many in a row.
-const TAKEN_PORTS_PASSED_MAX: usize = 64;
+/// Ports that other programs on this machine hold are passed over, so many in a row: another engine with the usual ports
+/// takes them from the same end, two a call. A try costs some microseconds, all of them less than a frame.
+const TAKEN_PORTS_PASSED_MAX: usize = 1_024;
 /// Resting ports are listened to once in a second.
 const STEPS_BETWEEN_REST_CHECKS: u64 = 200;
 
@@ -152,23 +153,32 @@ impl UdpRouter {
     /// A rested port of our range that no other program on this machine has taken.
     fn free_port(&mut self, now: Instant) -> Result<(u16, PortPair), RouteRefused> {
         let range = &self.settings.ports;
-        let refused = RouteRefused::NoPort { first: *range.start(), last: *range.end() };
-        for _ in 0..TAKEN_PORTS_PASSED_MAX {
+        let mut found = Err(RouteRefused::NoPort { first: *range.start(), last: *range.end() });
+        let mut passed = Vec::new();
+        while passed.len() < TAKEN_PORTS_PASSED_MAX {
             let Some(port) = self.table.acquire_port(now) else { break };
             self.resting.retain(|(resting, _)| *resting != port);
             match PortPair::open(self.settings.bind, port) {
-                Ok(sockets) => return Ok((port, sockets)),
+                Ok(sockets) => {
+                    found = Ok((port, sockets));
+                    break;
+                }
                 Err(error) if sockets::is_out_of_descriptors(&error) => {
                     self.table.abandon_port(port, now);
-                    return Err(RouteRefused::NoDescriptors);
+                    found = Err(RouteRefused::NoDescriptors);
+                    break;
                 }
                 Err(error) => {
-                    tracing::warn!(port, %error, "an RTP port cannot be opened; trying the next");
                     self.table.abandon_port(port, now);
+                    passed.push(error);
                 }
             }
         }
-        Err(refused)
+        // Once for all of them: there may be hundreds.
+        if let Some(error) = passed.last() {
+            tracing::warn!(ports = passed.len(), %error, "RTP ports cannot be opened and were passed over");
+        }
+        found
     }
 
     fn least_loaded_phase(&mut self) -> &mut Vec<CallId> {

@@ -3,78 +3,36 @@
 use std::fmt::Write;
 
 use super::document::Document;
-use super::levels::LEVELS;
+use super::levels::{LEVELS, Level};
 use super::outcome::Step;
+use super::panels::{Line, PANELS, Panel};
 
-struct Panel {
-    title: &'static str,
-    unit: &'static str,
-    lines: &'static [Line],
-    /// The level whose limit is drawn.
-    level: Option<&'static str>,
-}
-
-struct Line {
-    name: &'static str,
-    colour: &'static str,
-    value: fn(&Step) -> Option<f64>,
-}
-
-const BLUE: &str = "#1f5fa8";
-const ORANGE: &str = "#d9731a";
-const GREEN: &str = "#3b8a4a";
 const RED: &str = "#b3261e";
-
-const PANELS: [Panel; 4] = [
-    Panel {
-        title: "CPU per call",
-        unit: "% of a core",
-        lines: &[
-            Line { name: "engine", colour: BLUE, value: |step| step.engine.cpu_percent_per_call },
-            Line { name: "stand-in", colour: ORANGE, value: |step| step.harness.model_cpu_percent_per_call },
-            Line { name: "callers", colour: GREEN, value: |step| step.harness.callers_cpu_percent_per_call },
-        ],
-        level: None,
-    },
-    Panel {
-        title: "Delay added, p95",
-        unit: "ms",
-        lines: &[
-            Line { name: "caller to model", colour: BLUE, value: |step| step.uplink_delay_ms.p95 },
-            Line { name: "model to caller", colour: ORANGE, value: |step| step.downlink_delay_ms.p95 },
-        ],
-        level: Some("downlink_delay_p95"),
-    },
-    Panel {
-        title: "Time between packets, p99.9",
-        unit: "ms",
-        lines: &[Line { name: "to a caller", colour: BLUE, value: |step| step.spacing_ms.p999 }],
-        level: Some("spacing_p999"),
-    },
-    Panel {
-        title: "Frames lost by the engine",
-        unit: "%",
-        lines: &[Line { name: "both ways", colour: BLUE, value: |step| Some(step.loss.percent) }],
-        level: Some("loss"),
-    },
-];
-
 const WIDTH: f64 = 960.0;
-const HEADER: f64 = 64.0;
+/// Above the summary's first line, and from one of its lines to the next.
+const SUMMARY_TOP: f64 = 48.0;
+const SUMMARY_LINE: f64 = 16.0;
+/// Of a summary, at seven units a letter.
+const LINE_BYTES_MAX: usize = 130;
 const COLUMNS: usize = 2;
 const CELL_WIDTH: f64 = WIDTH / COLUMNS as f64;
-const CELL_HEIGHT: f64 = 280.0;
+const CELL_HEIGHT: f64 = 260.0;
 /// Room in a cell for its title, its numbers and its legend.
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 48.0;
 const BOTTOM: f64 = 52.0;
 const GRID_LINES: usize = 4;
+const LEGEND: &str = "Along each picture: the number of calls. A hollow point: the step broke, or was not judged. \
+    No point: too few samples, or not measured.";
+const LEGEND_HEIGHT: f64 = 12.0;
 
 pub(super) fn draw(document: &Document) -> String {
     let mut steps: Vec<&Step> = document.steps.iter().collect();
     steps.sort_by_key(|step| step.calls);
-    let height = HEADER + CELL_HEIGHT * PANELS.len().div_ceil(COLUMNS) as f64;
+    let summary: Vec<String> = document.summary().iter().flat_map(|line| wrapped(line)).collect();
+    let header = SUMMARY_TOP + SUMMARY_LINE * summary.len() as f64;
+    let height = header + LEGEND_HEIGHT + CELL_HEIGHT * PANELS.len().div_ceil(COLUMNS) as f64;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
          font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\" fill=\"#333\">\n\
@@ -86,12 +44,13 @@ pub(super) fn draw(document: &Document) -> String {
         "font-size=\"18\" font-weight=\"bold\"",
         "How many AI calls this machine holds",
     );
-    for (line, y) in document.summary().lines().zip([46.0, 61.0]) {
-        text(&mut svg, (24.0, y), "", line);
+    for (number, line) in summary.iter().enumerate() {
+        text(&mut svg, (24.0, SUMMARY_TOP + SUMMARY_LINE * number as f64), "", line);
     }
+    text(&mut svg, (24.0, header), "fill=\"#777\"", LEGEND);
     for (number, panel) in PANELS.iter().enumerate() {
         let x = (number % COLUMNS) as f64 * CELL_WIDTH;
-        let y = HEADER + (number / COLUMNS) as f64 * CELL_HEIGHT;
+        let y = header + LEGEND_HEIGHT + (number / COLUMNS) as f64 * CELL_HEIGHT;
         Plot::new(panel, &steps, (x, y)).draw(panel, &steps, &mut svg);
     }
     svg.push_str("</svg>\n");
@@ -104,31 +63,31 @@ struct Plot {
     y: f64,
     calls_max: f64,
     value_max: f64,
-    limit: Option<f64>,
+    level: Option<&'static Level>,
 }
 
 impl Plot {
     fn new(panel: &Panel, steps: &[&Step], (x, y): (f64, f64)) -> Self {
         let level = LEVELS.iter().find(|level| Some(level.name) == panel.level);
-        let limit = level.map(|level| level.limit);
         let values = steps.iter().flat_map(|step| panel.lines.iter().filter_map(|line| (line.value)(step)));
-        let highest = values.chain(limit).fold(0.0, f64::max);
+        let highest = values.chain(level.map(|level| level.limit)).fold(0.0, f64::max);
         let calls_max = steps.iter().map(|step| step.calls).max().unwrap_or(1).max(1) as f64;
-        Self { x, y, calls_max, value_max: round_above(highest * 1.1), limit }
+        Self { x, y, calls_max, value_max: round_above(highest * 1.1), level }
     }
 
     fn draw(&self, panel: &Panel, steps: &[&Step], svg: &mut String) {
         let title = format!("{} ({})", panel.title, panel.unit);
         text(svg, (self.x + LEFT, self.y + 28.0), "font-size=\"14\" font-weight=\"bold\"", &title);
         self.grid(steps, svg);
-        if let Some(limit) = self.limit {
-            let (from, to, y) = (self.at_calls(0.0), self.at_calls(self.calls_max), self.at_value(limit));
+        if let Some(Level { name, limit, .. }) = self.level {
+            let (from, to, y) = (self.at_calls(0.0), self.at_calls(self.calls_max), self.at_value(*limit));
             writeln!(svg, "<line x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"{RED}\" stroke-dasharray=\"6 4\"/>").expect(INFALLIBLE);
             text(
                 svg,
-                (to, y - 4.0),
-                &format!("text-anchor=\"end\" fill=\"{RED}\""),
-                &format!("limit {limit}"),
+                // At the left end, where no point is.
+                (from + 4.0, y - 4.0),
+                &format!("fill=\"{RED}\""),
+                &format!("limit of {name}: {limit}"),
             );
         }
         for (number, line) in panel.lines.iter().enumerate() {
@@ -186,7 +145,7 @@ impl Plot {
         .expect(INFALLIBLE);
         for (x, y, step) in points {
             // Hollow: the step broke, or could not be judged.
-            let inside = if step.held && !step.harness.limited { line.colour } else { "#fff" };
+            let inside = if step.held == Some(true) { line.colour } else { "#fff" };
             writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{inside}\" stroke=\"{}\" stroke-width=\"2\"/>", line.colour).expect(INFALLIBLE);
         }
     }
@@ -207,6 +166,22 @@ fn text(svg: &mut String, (x, y): (f64, f64), attributes: &str, content: &str) {
     writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" {attributes}>{content}</text>").expect(INFALLIBLE);
 }
 
+/// Lines that the picture's width has room for.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + word.len() < LINE_BYTES_MAX => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(_) | None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// The next of 1, 2, 4, 5, 8 times a power of ten: quarters of it are short numbers.
 fn round_above(value: f64) -> f64 {
     if value <= 0.0 {
@@ -225,7 +200,10 @@ fn readable(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::loadtest::document::Machine;
+    use crate::cli::loadtest::document::{self, tests::step};
+
+    const HELD: (&str, Option<bool>) = ("loss", Some(true));
+    const BROKEN: (&str, Option<bool>) = ("loss", Some(false));
 
     #[test]
     fn axes_end_at_round_numbers() {
@@ -237,14 +215,43 @@ mod tests {
     }
 
     #[test]
+    fn a_long_line_is_wrapped_between_words() {
+        assert_eq!(wrapped("10 calls held every service level"), ["10 calls held every service level"]);
+        let long = ["uplink_delay_p95"; 20].join(", ");
+        let lines = wrapped(&long);
+        assert!(lines.len() == 3 && lines.iter().all(|line| line.len() <= LINE_BYTES_MAX), "{lines:?}");
+        assert_eq!(lines.join(" "), long);
+    }
+
+    #[test]
     fn every_step_has_a_point_in_every_line_that_was_measured() {
-        let step = |calls, held| Step { calls, held, ..Step::default() };
-        let document =
-            Document::new(Machine { cores: 2, pinned: false }, vec![step(10, true), step(20, false)]);
-        let svg = draw(&document);
-        // Loss alone is always known: two points and four legends' worth of circles beside.
-        assert_eq!(svg.matches("stroke-width=\"2\"/>").count(), 2 + 7);
+        let svg = draw(&document::tests::of(vec![step(10, &[HELD]), step(20, &[BROKEN])]));
+        // Calls asked, calls up and loss are always known: three lines of two points, the second hollow, and as many
+        // lines without points as the others are.
+        let lines: usize = PANELS.iter().map(|panel| panel.lines.len()).sum();
+        assert_eq!(svg.matches("<polyline").count(), lines);
+        assert_eq!(svg.matches("stroke-width=\"2\"/>").count(), lines + 6);
+        assert_eq!(svg.matches("r=\"4\" fill=\"#fff\"").count(), 3);
         assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
+    }
+
+    #[test]
+    fn every_figure_that_a_load_test_is_for_has_its_place() {
+        let svg = draw(&document::tests::of(vec![step(10, &[BROKEN])]));
+        for title in [
+            "Calls held",
+            "Delay added, caller to model",
+            "Delay added, model to caller",
+            "CPU per call",
+            "Memory per call",
+            "lateness",
+            "what broke first, at 10 calls: loss",
+        ] {
+            assert!(svg.contains(title), "{title}");
+        }
+        for quantile in ["p50", "p95", "p99"] {
+            assert_eq!(svg.matches(&format!(">{quantile}<")).count(), 2, "one each way: {quantile}");
+        }
     }
 }

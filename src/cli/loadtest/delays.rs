@@ -56,6 +56,11 @@ impl Delays {
         delays
     }
 
+    /// Bursts that a model heard, whoever's they were.
+    pub(super) fn bursts_heard(&self) -> usize {
+        usize::try_from(self.uplink.count()).unwrap_or(usize::MAX).saturating_add(self.crosstalk)
+    }
+
     fn add_session(&mut self, session: &SessionTiming, callers: &Callers<'_>) {
         let signatures = session.notes.iter().filter_map(|note| match note.what {
             Happened::Heard(signature) => Some((signature, note.at_us)),
@@ -92,7 +97,12 @@ impl Delays {
     fn add_beginning(&mut self, session: &SessionTiming, set_up: &SetUp) {
         let first =
             |what: Happened| session.notes.iter().find(|note| note.what == what).map(|note| note.at_us);
-        if let Some(models) = between(first(Happened::SetupAsked), first(Happened::SetupAnswered)) {
+        let asked = first(Happened::SetupAsked);
+        // A stand-in that runs already remembers the calls of earlier steps, whose callers had the same numbers.
+        if !asked.is_some_and(|asked| (set_up.invited_us..=set_up.answered_us).contains(&asked)) {
+            return;
+        }
+        if let Some(models) = between(asked, first(Happened::SetupAnswered)) {
             let whole = set_up.answered_us.saturating_sub(set_up.invited_us);
             self.set_up_engine.note(micros(whole.saturating_sub(models)));
         }
@@ -230,6 +240,18 @@ mod tests {
         assert_eq!(milliseconds(&delays.set_up_engine)[0], 50);
         assert_eq!(milliseconds(&delays.first_audio_engine)[0], 70);
         assert_eq!((delays.set_up.count(), delays.first_audio.count()), (1, 1));
+    }
+
+    #[test]
+    fn a_call_of_an_earlier_step_says_nothing_of_this_one() {
+        let report = Report { set_ups: vec![set_up(4, 9_000, 9_250, 9_800)], ..Report::default() };
+        let earlier = session(&[
+            (20, Happened::SetupAsked),
+            (220, Happened::SetupAnswered),
+            (5_000, Happened::Heard(Signature::new(4, 0))),
+        ]);
+        let delays = Delays::measure(&report, &[earlier]);
+        assert_eq!((delays.set_up.count(), delays.set_up_engine.count(), delays.bursts_heard()), (1, 0, 0));
     }
 
     #[test]

@@ -1,25 +1,31 @@
-//! The result as one JSON document, and as a table for a person.
+//! The result as one JSON document, and in a few lines.
 //!
 //! The document's members keep their names and meanings; new ones may come:
-//! `version` (1) · `machine` {`cores`, `pinned`} · `levels` [{`name`, `what`, `unit`, `limit`}] · `calls_held`, the most
-//! that held every level, null if none did · `broke_first`, the level that broke just above it, null if none ·
-//! `steps` [[`super::outcome::Step`]], in the order they were run. All times are milliseconds, all shares percent (of
-//! one core, where it is CPU); what was not measured is null.
+//! `version` (1) · `machine` {`cores`, `pinned`} · `joined`, the SIP address of an engine that ran already, null for one
+//! of our own · `levels` [{`name`, `what`, `unit`, `limit`}] · `calls_held`, the most that held every level that could be
+//! judged, null if none did · `broke_first`, the level that broke just above it, null if none · `ended_early`, why the
+//! test ended before its last step, null if it did not · `steps` [[`super::outcome::Step`]], in the order they were run.
+//! A step's `held` is true, false (a level broke) or null (not judged: the harness was late itself), and so is `held` of
+//! each of its `verdicts`, which is null too where there were fewer `samples` than are needed. All times are milliseconds,
+//! all shares percent (of one core, where it is CPU); what was not measured is null, and so is a quantile with too few
+//! samples: p95 needs 20, p99 100, p99.9 1,000.
 
-use std::fmt::Write;
+use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::levels::{self, LEVELS, Verdict};
-use super::outcome::{Quantiles, Step};
+use super::levels::{self, LEVELS};
+use super::outcome::Step;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Document {
     version: u32,
     machine: Machine,
+    joined: Option<SocketAddr>,
     levels: Vec<LevelShown>,
     pub(super) calls_held: Option<usize>,
-    pub(super) broke_first: Option<String>,
+    broke_first: Option<String>,
+    ended_early: Option<String>,
     pub(super) steps: Vec<Step>,
 }
 
@@ -41,12 +47,15 @@ struct LevelShown {
 const VERSION: u32 = 1;
 
 impl Document {
-    pub(super) fn new(machine: Machine, steps: Vec<Step>) -> Self {
-        let judged = steps.iter().filter(|step| !step.harness.limited);
-        let calls_held = judged.clone().filter(|step| step.held).map(|step| step.calls).max();
-        let broken = judged.filter(|step| !step.held).min_by_key(|step| step.calls);
-        let broke_first =
-            broken.and_then(|step| levels::worst(&step.verdicts)).map(|worst| worst.level.to_owned());
+    pub(super) fn new(
+        machine: Machine,
+        joined: Option<SocketAddr>,
+        steps: Vec<Step>,
+        ended_early: Option<String>,
+    ) -> Self {
+        let held = steps.iter().filter(|step| step.held == Some(true));
+        let calls_held = held.map(|step| step.calls).max();
+        let worst = first_broken(&steps).and_then(|step| levels::worst(&step.verdicts));
         let shown = |level: &levels::Level| LevelShown {
             name: level.name,
             what: level.what,
@@ -56,98 +65,156 @@ impl Document {
         Self {
             version: VERSION,
             machine,
+            joined,
             levels: LEVELS.iter().map(shown).collect(),
             calls_held,
-            broke_first,
+            broke_first: worst.map(|verdict| verdict.level.to_owned()),
+            ended_early,
             steps,
         }
     }
 
-    pub(super) fn summary(&self) -> String {
-        let mut text = String::new();
-        let held = self.calls_held.map_or("no step held".into(), |calls| format!("{calls} calls held"));
-        write!(text, "{held} every service level").expect(INFALLIBLE);
-        if let Some(level) = &self.broke_first {
-            write!(text, "; what broke first: {level} ({})", levels::what(level)).expect(INFALLIBLE);
+    /// The answer, a line for each part of it.
+    pub(super) fn summary(&self) -> Vec<String> {
+        let lines =
+            [Some(self.what_held()), self.what_broke(), self.what_was_not_judged(), self.why_it_ended()];
+        lines.into_iter().flatten().chain([self.where_it_ran()]).collect()
+    }
+
+    fn what_held(&self) -> String {
+        let held = self.steps.iter().filter(|step| step.held == Some(true));
+        let Some(step) = held.max_by_key(|step| step.calls) else {
+            return "no step held its service levels".into();
+        };
+        let (judged, not_judged): (Vec<_>, Vec<_>) =
+            step.verdicts.iter().partition(|verdict| verdict.held.is_some());
+        let calls = counted(step.calls, "call");
+        if not_judged.is_empty() {
+            return format!("{calls} held every service level");
         }
-        let late = self.steps.iter().filter(|step| step.harness.limited).count();
-        if late > 0 {
-            write!(text, "; not judged, the harness was late itself: {late} of {}", self.steps.len())
-                .expect(INFALLIBLE);
-        }
+        let names: Vec<_> = not_judged.iter().map(|verdict| verdict.level).collect();
+        let judged = counted(judged.len(), "service level");
+        format!("{calls} held the {judged} that could be judged (not judged: {})", names.join(", "))
+    }
+
+    fn what_broke(&self) -> Option<String> {
+        let (step, level) = (first_broken(&self.steps)?, self.broke_first.as_deref()?);
+        let calls = counted(step.calls, "call");
+        Some(format!("what broke first, at {calls}: {level} ({})", levels::what(level)))
+    }
+
+    fn what_was_not_judged(&self) -> Option<String> {
+        let late = self.steps.iter().filter(|step| step.held.is_none());
+        let late: Vec<_> = late.map(|step| counted(step.calls, "call")).collect();
+        (!late.is_empty()).then(|| {
+            format!("not judged, because callers or stand-in were late themselves: {}", late.join(", "))
+        })
+    }
+
+    fn why_it_ended(&self) -> Option<String> {
+        self.ended_early.as_ref().map(|reason| format!("ended early, these are the finished steps: {reason}"))
+    }
+
+    fn where_it_ran(&self) -> String {
         let Machine { cores, pinned } = self.machine;
-        let where_ =
-            if pinned { "each on cores of its own" } else { "all on the same cores, nothing pinned" };
-        write!(text, "\n{cores} cores; engine, stand-in and callers {where_}").expect(INFALLIBLE);
-        text
+        let cores = counted(cores, "core");
+        match self.joined {
+            None if pinned => format!("{cores}; engine, stand-in and callers each on cores of their own"),
+            None => format!("{cores}; engine, stand-in and callers all on the same cores, nothing pinned"),
+            Some(engine) if engine.ip().is_loopback() => format!(
+                "{cores}; callers not pinned; the engine at {engine} runs on this machine too, on which cores is not known"
+            ),
+            Some(engine) => {
+                format!("{cores} for the callers, not pinned; where the engine at {engine} runs is not known")
+            }
+        }
     }
 }
 
-const INFALLIBLE: &str = "a String takes every text";
+/// The step of fewest calls in which a level broke.
+fn first_broken(steps: &[Step]) -> Option<&Step> {
+    steps.iter().filter(|step| step.held == Some(false)).min_by_key(|step| step.calls)
+}
 
-/// One step for a person.
-pub(super) fn describe(step: &Step) -> String {
-    let mut text = String::new();
-    let mut line = |name: &str, value: String| writeln!(text, "  {name:<58}{value}").expect(INFALLIBLE);
-    let Step { engine, harness, beside, loss, .. } = step;
-    line("calls held / asked", format!("{} / {} for {:.0} s", step.calls_held, step.calls, step.seconds));
-    for verdict in &step.verdicts {
-        line(levels::what(verdict.level), shown(verdict));
+/// "1 call", "2 calls".
+pub(super) fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::cli::loadtest::levels::{Samples, Verdict};
+
+    pub(in super::super) fn step(calls: usize, verdicts: &[(&'static str, Option<bool>)]) -> Step {
+        let verdict = |(level, held): &(&'static str, Option<bool>)| Verdict {
+            level,
+            limit: 1.0,
+            unit: "ms",
+            value: held.map(|held| if held { 0.5 } else { 2.0 }),
+            samples: Some(Samples { taken: 3, needed: 20 }),
+            held: *held,
+        };
+        let verdicts: Vec<_> = verdicts.iter().map(verdict).collect();
+        Step { calls, held: levels::all_held(&verdicts), verdicts, ..Step::default() }
     }
-    line("delay caller → model", quantiles(&step.uplink_delay_ms));
-    line("  beside it: jitter buffer's target", optional(beside.jitter_target_ms, "ms"));
-    line("  how long packets wait in it", optional(beside.jitter_depth_ms, "ms"));
-    line("delay model → caller", quantiles(&step.downlink_delay_ms));
-    line("  beside it: pre-buffer of a turn", format!("{} ms", beside.prebuffer_ms));
-    line("answer → first audio, model's too", quantiles(&beside.first_audio_whole_ms));
-    line("INVITE → 200, model's too", quantiles(&beside.set_up_whole_ms));
-    line(
-        "lost frames",
-        format!(
-            "{} of {} (down {} + {} not sent, up {})",
-            loss.downlink_missing + loss.downlink_skipped + loss.uplink_missing,
-            loss.frames,
-            loss.downlink_missing,
-            loss.downlink_skipped,
-            loss.uplink_missing
-        ),
-    );
-    line("engine: CPU per call", optional(engine.cpu_percent_per_call, "% of a core"));
-    line("engine: CPU in all", optional(engine.cpu_percent, "% of a core"));
-    line("engine: memory per call", optional(engine.mib_per_call, "MiB"));
-    line("engine: CPU per set-up", optional(engine.cpu_ms_per_set_up, "ms"));
-    line("harness: callers' CPU per call", optional(harness.callers_cpu_percent_per_call, "% of a core"));
-    line("harness: stand-in's CPU per call", optional(harness.model_cpu_percent_per_call, "% of a core"));
-    line("harness: callers' own lateness", quantiles(&harness.callers_late_ms));
-    line("harness: stand-in's own lateness", quantiles(&harness.model_late_ms));
-    line(
-        "who speaks",
-        format!(
-            "callers {:.0} %, model {:.0} % of the time",
-            beside.callers_speak_percent, beside.model_speaks_percent
-        ),
-    );
-    if harness.limited {
-        line("NOT JUDGED", "callers or stand-in were late themselves".into());
+
+    pub(in super::super) fn of(steps: Vec<Step>) -> Document {
+        Document::new(Machine { cores: 2, pinned: false }, None, steps, None)
     }
-    text
-}
 
-fn shown(verdict: &Verdict) -> String {
-    let mark = match verdict.held {
-        Some(true) => "held",
-        Some(false) => "BROKEN",
-        None => "not judged",
-    };
-    let value = verdict.value.map_or("–".into(), |value| format!("{value:.2}"));
-    format!("{value} (limit {} {}) {mark}", verdict.limit, verdict.unit)
-}
+    const HELD: (&str, Option<bool>) = ("loss", Some(true));
 
-fn optional(value: Option<f64>, unit: &str) -> String {
-    value.map_or("–".into(), |value| format!("{value:.3} {unit}"))
-}
+    #[test]
+    fn what_could_not_be_judged_is_not_called_held() {
+        let all = of(vec![step(10, &[HELD])]).summary();
+        assert_eq!(all[0], "10 calls held every service level");
+        let some = of(vec![step(1, &[HELD, ("barge_in_p99", None), ("set_up_p95", None)])]).summary();
+        let expected =
+            "1 call held the 1 service level that could be judged (not judged: barge_in_p99, set_up_p95)";
+        assert_eq!(some[0], expected);
+    }
 
-fn quantiles(of: &Quantiles) -> String {
-    let one = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.1}"));
-    format!("p50 {}  p95 {}  p99 {}  p99.9 {} ms", one(of.p50), one(of.p95), one(of.p99), one(of.p999))
+    #[test]
+    fn a_step_that_was_not_judged_neither_held_nor_broke() {
+        let document = of(vec![step(10, &[HELD]), step(20, &[("loss", None)])]);
+        assert_eq!((document.calls_held, document.broke_first.as_deref()), (Some(10), None));
+        let told = document.summary().join("\n");
+        assert!(told.contains("late themselves: 20 calls") && !told.contains("broke"), "{told}");
+        let json = serde_json::to_value(&document).unwrap();
+        assert_eq!(
+            (&json["steps"][0]["held"], &json["steps"][1]["held"]),
+            (&true.into(), &serde_json::Value::Null)
+        );
+    }
+
+    #[test]
+    fn the_level_that_broke_is_told_with_the_number_of_calls() {
+        let document =
+            of(vec![step(40, &[("loss", Some(false))]), step(20, &[("spacing_p999", Some(false))])]);
+        assert_eq!((document.calls_held, document.broke_first.as_deref()), (None, Some("spacing_p999")));
+        let told = document.summary();
+        assert_eq!(told[0], "no step held its service levels");
+        assert!(told[1].starts_with("what broke first, at 20 calls: spacing_p999 (time between"), "{told:?}");
+    }
+
+    #[test]
+    fn an_end_before_the_last_step_is_told() {
+        let machine = Machine { cores: 1, pinned: false };
+        let document = Document::new(machine, None, vec![step(10, &[HELD])], Some("interrupted".into()));
+        assert_eq!(document.summary()[1], "ended early, these are the finished steps: interrupted");
+        assert_eq!(serde_json::to_value(&document).unwrap()["ended_early"], "interrupted");
+    }
+
+    #[test]
+    fn of_an_engine_that_ran_already_no_more_is_told_than_is_known() {
+        let place = |joined: &str| {
+            let engine = Some(joined.parse().unwrap());
+            Document::new(Machine { cores: 2, pinned: false }, engine, Vec::new(), None).where_it_ran()
+        };
+        let here = place("127.0.0.1:5060");
+        assert!(here.contains("127.0.0.1:5060 runs on this machine") && here.contains("not known"), "{here}");
+        assert!(place("192.0.2.1:5060").contains("where the engine at 192.0.2.1:5060 runs is not known"));
+        assert!(of(Vec::new()).where_it_ran().contains("all on the same cores"));
+    }
 }

@@ -3,23 +3,29 @@
 //! [`processes`] starts engine, stand-in model and callers as processes of their own ([`rig`]); [`step`] lets so many
 //! calls be up for a while and gathers what callers ([`crate::sandbox::callers`]) and stand-in noted, what the engine
 //! counted ([`fetch`]) and what each process used ([`usage`]). From there on everything is pure: [`delays`] joins both
-//! ends' notes, [`outcome`] makes figures of them, [`levels`] judges, [`ramp`] chooses the next step, [`document`]
-//! and [`chart`] tell.
+//! ends' notes, [`outcome`] and [`costs`] make figures of them, [`levels`] judges, [`ramp`] chooses the next step,
+//! [`table`], [`document`] and [`chart`] ([`panels`]) tell. [`probe`] and [`picture`] find out beforehand what would fail at the end.
 
 mod chart;
+mod costs;
 mod delays;
 mod descriptors;
 mod document;
 mod fetch;
 mod levels;
 mod outcome;
+mod panels;
+mod picture;
+mod probe;
 mod processes;
+mod quantiles;
 mod ramp;
 mod rig;
+mod scratch;
 mod step;
+mod table;
 mod usage;
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,7 +36,9 @@ use clap::builder::RangedU64ValueParser;
 use super::CommandResult;
 use super::common::{Failure, parse_rate, say};
 use super::signals::Signals;
-use document::{Document, Machine, describe};
+use document::{Document, Machine};
+use outcome::Step;
+use picture::Picture;
 use ramp::Ramp;
 use rig::{Cores, Rig, Running};
 use step::Plan;
@@ -96,11 +104,15 @@ An engine of your own, with its own settings, pointed at a stand-in of the model
 SIPp as an independent generator, against the same engine and stand-in:
   sipp -sn uac -s 100 -i 127.0.0.1 -r 5 -l 50 -m 200 -d 10000 127.0.0.1:5060
 
-What a step measures: frames lost in either direction, the time between two packets to a caller, the delay added each
-way without the jitter buffer's target and the pre-buffer of a turn (both are shown beside it), set-up and first audio
-without the model's own time, barge-in, and what engine, callers and stand-in used. A step in which callers or stand-in
-were late themselves is shown and not judged. Exit codes: 0 all levels held or the ramp is complete, 1 a level broke or
-it did not work, 2 wrong arguments, 130 interrupted.";
+What a step measures: frames lost in either direction, the time between two packets to a caller, the delay added each way \
+without the jitter buffer's target and the pre-buffer of a turn (both are shown beside it), set-up and first audio \
+without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. A level with too few \
+samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have more. Neither is a step in \
+which callers or stand-in were late themselves: its \"held\" is null in the document, beside true and false. How it goes \
+is told on standard error. A test that is interrupted writes the steps it has finished.
+
+Exit codes: 0 a step held every level that could be judged, 1 none did or it did not work, 2 wrong arguments, 130 \
+interrupted.";
 
 const CHART: &str = "loadtest.svg";
 /// Each caller has a port of this machine.
@@ -121,61 +133,78 @@ impl Loadtest {
 
     async fn perform(self) -> CommandResult {
         let mut signals = Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
-        tokio::select! {
-            result = self.measure() => result,
-            () = signals.stop() => Err(Failure::interrupted()),
-        }
-    }
-
-    async fn measure(&self) -> CommandResult {
+        let picture = self.picture()?;
+        scratch::remove_left_behind();
         let cores = Cores::of_this_machine();
         let placed = if self.engine.is_some() { Cores::default() } else { Cores::shared_out(cores) };
-        let machine = Machine { cores, pinned: placed.are_pinned() };
-        let steps = match self.calls {
-            Some(calls) => vec![self.one_step(calls, &placed).await?],
-            None => self.ramp(&placed).await?,
+        let mut steps = Vec::new();
+        let end = tokio::select! {
+            biased;
+            () = signals.stop() => Err(Failure::interrupted()),
+            result = self.measure(&placed, &mut steps) => result,
         };
-        let document = Document::new(machine, steps);
-        self.draw(&document)?;
+        if steps.is_empty() {
+            return end.map(|()| ExitCode::FAILURE);
+        }
+        let machine = Machine { cores, pinned: placed.are_pinned() };
+        let ended_early = end.as_ref().err().map(Failure::to_string);
+        let document = Document::new(machine, self.engine, steps, ended_early);
+        self.publish(&document, picture)?;
+        end?;
+        Ok(if document.calls_held.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// A ramp draws one whether it was told to or not.
+    fn picture(&self) -> Result<Option<Picture>, Failure> {
+        let usual = self.calls.is_none().then(|| PathBuf::from(CHART));
+        self.svg.clone().or(usual).map(Picture::open).transpose()
+    }
+
+    fn publish(&self, document: &Document, picture: Option<Picture>) -> Result<(), Failure> {
         if self.json {
-            let text = serde_json::to_string_pretty(&document);
+            let text = serde_json::to_string_pretty(document);
             say(text.map_err(|error| Failure::cannot("write the result", error))?);
         } else {
-            say(document.summary());
+            document.summary().into_iter().for_each(say);
         }
-        let broke = self.calls.is_some() && document.broke_first.is_some();
-        Ok(if broke { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        picture.map_or(Ok(()), |picture| picture.draw(&chart::draw(document)))
     }
 
-    fn draw(&self, document: &Document) -> Result<(), Failure> {
-        let usual = self.calls.is_none().then(|| PathBuf::from(CHART));
-        let Some(path) = self.svg.clone().or(usual) else { return Ok(()) };
-        fs::write(&path, chart::draw(document))
-            .map_err(|error| Failure::cannot(format!("draw {}", path.display()), error))
-    }
-
-    async fn ramp(&self, placed: &Cores) -> Result<Vec<outcome::Step>, Failure> {
+    /// Leaves in `steps` what is finished, however it ends.
+    async fn measure(&self, placed: &Cores, steps: &mut Vec<Step>) -> Result<(), Failure> {
+        if let Some(engine) = self.engine {
+            probe::expect_sip_answer(engine).await?;
+        }
+        if let Some(calls) = self.calls {
+            steps.push(self.one_step(1, calls, placed).await?);
+            return Ok(());
+        }
         let mut ramp = Ramp::new(self.from, self.step, self.max_calls);
-        let mut steps = Vec::new();
         while let Some(calls) = ramp.next() {
-            let step = self.one_step(calls, placed).await?;
-            // More calls than a late harness can make tell nothing more.
-            ramp.note(calls, step.held && !step.harness.limited);
+            let step = self.one_step(steps.len() + 1, calls, placed).await?;
+            ramp.note(calls, step.held);
             steps.push(step);
         }
-        Ok(steps)
+        Ok(())
     }
 
     /// Each step has processes of its own: none inherits another's memory, ports or troubles.
-    async fn one_step(&self, calls: usize, placed: &Cores) -> Result<outcome::Step, Failure> {
-        let plan = Plan { calls, seconds: self.seconds, per_second: self.per_second, record: self.record };
+    async fn one_step(&self, number: usize, calls: usize, placed: &Cores) -> Result<Step, Failure> {
+        let Self { seconds, per_second, record, .. } = *self;
+        let plan = Plan { number, calls, seconds, per_second, record };
         let mut rig = match self.running() {
-            Some(running) => Rig::join(&running, calls + SPARE_CALLS).await?,
-            None => Rig::build(calls + SPARE_CALLS, self.record, placed).await?,
+            Some(running) => {
+                plan.tell("starting the callers");
+                Rig::join(&running, calls + SPARE_CALLS).await?
+            }
+            None => {
+                plan.tell("starting engine, stand-in and callers");
+                Rig::build(calls + SPARE_CALLS, record, placed).await?
+            }
         };
         let step = step::run(&mut rig, plan).await?;
         if !self.json {
-            say(describe(&step));
+            say(table::describe(&step));
         }
         Ok(step)
     }

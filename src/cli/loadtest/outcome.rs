@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::sandbox::callers::{Lost, Report};
-use crate::sandbox::histogram::Histogram;
 use crate::sandbox::model::{PREBUFFER_MS, SessionTiming};
 
+use super::costs::{Engine, Harness, Idle, SetUps};
 use super::delays::Delays;
 use super::fetch::Figures;
 use super::levels::{self, Verdict};
+use super::quantiles::Quantiles;
 use super::usage::Usage;
 
 /// One number of calls, held for a while.
@@ -31,24 +32,16 @@ pub(super) struct Step {
     pub(super) first_audio_ms: Quantiles,
     pub(super) set_up_ms: Quantiles,
     pub(super) barge_in_ms: Quantiles,
-    /// Bursts of one caller that another one's model heard.
-    pub(super) crosstalk: usize,
+    /// Bursts of speech that the callers' models heard of them, and those that another one's model heard; `None` if not
+    /// one was heard.
+    pub(super) bursts_heard: usize,
+    pub(super) crosstalk: Option<usize>,
     pub(super) beside: Beside,
     pub(super) engine: Engine,
     pub(super) harness: Harness,
     pub(super) verdicts: Vec<Verdict>,
-    /// Every level that was judged held.
-    pub(super) held: bool,
-}
-
-/// Milliseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub(super) struct Quantiles {
-    pub(super) p50: Option<f64>,
-    pub(super) p95: Option<f64>,
-    pub(super) p99: Option<f64>,
-    pub(super) p999: Option<f64>,
-    pub(super) count: u64,
+    /// Whether every level that was judged held; `None` if none was, because the harness was late itself.
+    pub(super) held: Option<bool>,
 }
 
 /// Frames of 20 ms.
@@ -89,33 +82,6 @@ pub(super) struct Beside {
     pub(super) model_speaks_percent: f64,
 }
 
-/// What the engine used. `None`: its process cannot be seen.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(super) struct Engine {
-    /// Of one core.
-    pub(super) cpu_percent: Option<f64>,
-    pub(super) cpu_percent_per_call: Option<f64>,
-    pub(super) cpu_ms_per_set_up: Option<f64>,
-    pub(super) idle_cpu_percent: Option<f64>,
-    pub(super) idle_mib: Option<f64>,
-    pub(super) loaded_mib: Option<f64>,
-    pub(super) mib_per_call: Option<f64>,
-    pub(super) descriptors: Option<usize>,
-    pub(super) threads: Option<usize>,
-    pub(super) media_steps_late: u64,
-}
-
-/// What the harness used and how late it was itself.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(super) struct Harness {
-    pub(super) callers_cpu_percent_per_call: Option<f64>,
-    pub(super) model_cpu_percent_per_call: Option<f64>,
-    pub(super) callers_late_ms: Quantiles,
-    pub(super) model_late_ms: Quantiles,
-    /// Too late itself to judge anybody.
-    pub(super) limited: bool,
-}
-
 /// One look at everything, at the beginning or the end of a stretch of time.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Look {
@@ -140,26 +106,7 @@ pub(super) struct Gathered {
     pub(super) set_ups: Option<SetUps>,
 }
 
-/// The engine before its first call.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Idle {
-    pub(super) cpu_share: f64,
-    pub(super) usage: Usage,
-}
-
-/// A burst of calls that were hung up when they were answered.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SetUps {
-    pub(super) calls: usize,
-    pub(super) cpu: Duration,
-    pub(super) took: Duration,
-}
-
-/// A generator later than this sends jitter; a stand-in later than this answers late.
-const CALLERS_LATE_P99_MS_MAX: f64 = 10.0;
-const MODEL_LATE_P99_MS_MAX: f64 = 20.0;
 const FRAME_MS: u64 = 20;
-const MIB: f64 = 1024.0 * 1024.0;
 
 impl Step {
     pub(super) fn of(gathered: &Gathered) -> Self {
@@ -180,7 +127,8 @@ impl Step {
             first_audio_ms: Quantiles::of(&delays.first_audio_engine),
             set_up_ms: Quantiles::of(&delays.set_up_engine),
             barge_in_ms: Quantiles::of(&delays.barge_in),
-            crosstalk: delays.crosstalk,
+            bursts_heard: delays.bursts_heard(),
+            crosstalk: (delays.bursts_heard() > 0).then_some(delays.crosstalk),
             beside: Beside {
                 jitter_target_ms,
                 jitter_depth_ms: jitter_buffer(begin, end, "depth"),
@@ -196,20 +144,8 @@ impl Step {
             ..Self::default()
         };
         step.verdicts = levels::judge(&step);
-        step.held = step.verdicts.iter().all(|verdict| verdict.held != Some(false));
+        step.held = levels::all_held(&step.verdicts);
         step
-    }
-}
-
-impl Quantiles {
-    pub(super) fn of(histogram: &Histogram) -> Self {
-        let at = |share| histogram.quantile(share).map(|value| value.as_secs_f64() * 1_000.0);
-        Self { p50: at(0.5), p95: at(0.95), p99: at(0.99), p999: at(0.999), count: histogram.count() }
-    }
-
-    fn without(self, ms: f64) -> Self {
-        let less = |value: Option<f64>| value.map(|value| (value - ms).max(0.0));
-        Self { p50: less(self.p50), p95: less(self.p95), p99: less(self.p99), p999: less(self.p999), ..self }
     }
 }
 
@@ -251,83 +187,20 @@ fn jitter_buffer(begin: &Look, end: &Look, what: &str) -> Option<f64> {
     (looks > 0.0).then(|| grown(&format!("clearline_jitter_buffer_{what}_ms_total")) / looks)
 }
 
-impl Engine {
-    fn of(gathered: &Gathered) -> Self {
-        let Gathered { begin, end, stretch, report, idle, set_ups, .. } = gathered;
-        let media_steps_late = end.figures.since(&begin.figures, "clearline_media_steps_late_total") as u64;
-        let (Some(first), Some(last)) = (begin.engine, end.engine) else {
-            return Self { media_steps_late, ..Self::default() };
-        };
-        let cpu = share(first, last, *stretch) * 100.0;
-        let loaded = last.resident_bytes as f64 / MIB;
-        let idle_mib = idle.map(|idle| idle.usage.resident_bytes as f64 / MIB);
-        Self {
-            cpu_percent: Some(cpu),
-            cpu_percent_per_call: per_call(cpu, report.calls),
-            cpu_ms_per_set_up: set_ups.and_then(|set_ups| set_ups.cpu_ms_each(idle.as_ref())),
-            idle_cpu_percent: idle.map(|idle| idle.cpu_share * 100.0),
-            idle_mib,
-            loaded_mib: Some(loaded),
-            mib_per_call: idle_mib.and_then(|idle| per_call(loaded - idle, report.calls)),
-            descriptors: Some(last.descriptors),
-            threads: Some(last.threads),
-            media_steps_late,
-        }
-    }
-}
-
-impl SetUps {
-    /// Without what the engine uses when nobody calls.
-    fn cpu_ms_each(&self, idle: Option<&Idle>) -> Option<f64> {
-        let idle = idle.map_or(0.0, |idle| idle.cpu_share) * self.took.as_secs_f64();
-        per_call((self.cpu.as_secs_f64() - idle).max(0.0) * 1_000.0, self.calls)
-    }
-}
-
-impl Harness {
-    fn of(gathered: &Gathered) -> Self {
-        let Gathered { begin, end, stretch, report, .. } = gathered;
-        let cost = |first: Option<Usage>, last: Option<Usage>| {
-            per_call(share(first?, last?, *stretch) * 100.0, report.calls)
-        };
-        let mut model_lateness = Histogram::default();
-        end.sessions.iter().for_each(|session| model_lateness.merge(&session.lateness));
-        let callers_late_ms = Quantiles::of(&report.lateness);
-        let model_late_ms = Quantiles::of(&model_lateness);
-        Self {
-            callers_cpu_percent_per_call: cost(begin.callers, end.callers),
-            model_cpu_percent_per_call: cost(begin.model, end.model),
-            limited: callers_late_ms.p99.is_some_and(|late| late > CALLERS_LATE_P99_MS_MAX)
-                || model_late_ms.p99.is_some_and(|late| late > MODEL_LATE_P99_MS_MAX),
-            callers_late_ms,
-            model_late_ms,
-        }
-    }
-}
-
-/// Of one core.
-pub(super) fn share(first: Usage, last: Usage, stretch: Duration) -> f64 {
-    last.cpu.saturating_sub(first.cpu).as_secs_f64() / stretch.as_secs_f64().max(f64::MIN_POSITIVE)
-}
-
-fn per_call(of_all: f64, calls: usize) -> Option<f64> {
-    (calls > 0).then(|| of_all / calls as f64)
-}
-
 fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 * 100.0 }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn usage(cpu_ms: u64, mib: u64) -> Option<Usage> {
+    pub(in super::super) fn usage(cpu_ms: u64, mib: u64) -> Option<Usage> {
         let resident_bytes = mib * 1024 * 1024;
         Some(Usage { cpu: Duration::from_millis(cpu_ms), resident_bytes, descriptors: 50, threads: 6 })
     }
 
-    fn gathered() -> Gathered {
+    pub(in super::super) fn gathered() -> Gathered {
         let session = |heard_ms| vec![SessionTiming { heard_ms, ..SessionTiming::default() }];
         let report = Report {
             calls: 10,
@@ -351,14 +224,6 @@ mod tests {
     }
 
     #[test]
-    fn a_call_costs_its_part_of_what_all_cost() {
-        let engine = Step::of(&gathered()).engine;
-        let near = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < 1e-9;
-        assert!(near(engine.cpu_percent, 4.0) && near(engine.cpu_percent_per_call, 0.4));
-        assert!(near(engine.mib_per_call, 0.4) && near(engine.cpu_ms_per_set_up, 2.0));
-    }
-
-    #[test]
     fn loss_is_counted_on_both_ways() {
         let step = Step::of(&gathered());
         assert_eq!(
@@ -366,7 +231,7 @@ mod tests {
             (8, 2, 30)
         );
         assert!((step.loss.percent - 0.4).abs() < 1e-9, "{}", step.loss.percent);
-        assert!(!step.held);
+        assert_eq!(step.held, Some(false));
         assert!((step.beside.callers_speak_percent - 20.0).abs() < 1e-9);
     }
 
@@ -384,6 +249,6 @@ mod tests {
             late.report.lateness.note(Duration::from_millis(30));
         }
         let step = Step::of(&late);
-        assert!(step.harness.limited && step.held);
+        assert!(step.harness.limited && step.held.is_none());
     }
 }

@@ -2,6 +2,7 @@
 //! input does, so none is left however this command ends.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -36,6 +37,8 @@ impl Helper {
         let binary = std::env::current_exe().map_err(failed)?;
         let mut command = Command::new(binary);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+        // Ctrl-C in a terminal reaches a whole group; it is ours to end them, in order.
+        command.process_group(0);
         let mut child = command.spawn().map_err(failed)?;
         let (sender, lines) = mpsc::channel(LINES_MAX);
         if let Some(output) = child.stdout.take() {

@@ -1,5 +1,5 @@
-//! Which number of calls is tried next: doubled until a step breaks, then halved between the best that held and the
-//! first that broke. Pure.
+//! Which number of calls is tried next: doubled until a step does not hold, then halved between the best that held and
+//! the first that did not. Pure.
 
 /// Where the ramp stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,7 +9,8 @@ pub(super) struct Ramp {
     step: Option<usize>,
     calls_max: usize,
     held: Option<usize>,
-    broken: Option<usize>,
+    /// The fewest that broke, or could not be judged: more calls than a late harness can make tell nothing more.
+    ceiling: Option<usize>,
 }
 
 /// The answer need not be closer than a twentieth.
@@ -17,30 +18,31 @@ const CLOSE_ENOUGH: usize = 20;
 
 impl Ramp {
     pub(super) fn new(first: usize, step: Option<usize>, calls_max: usize) -> Self {
-        Self { first: first.clamp(1, calls_max.max(1)), step, calls_max, held: None, broken: None }
+        Self { first: first.clamp(1, calls_max.max(1)), step, calls_max, held: None, ceiling: None }
     }
 
     /// `None` when the answer is known well enough.
     pub(super) fn next(&self) -> Option<usize> {
-        match (self.held, self.broken) {
+        match (self.held, self.ceiling) {
             (None, None) => Some(self.first),
             (Some(held), None) => {
                 let more = held + self.step.unwrap_or(held);
                 (held < self.calls_max).then(|| more.min(self.calls_max))
             }
-            (held, Some(broken)) => {
+            (held, Some(ceiling)) => {
                 let held = held.unwrap_or(0);
-                let gap = broken - held;
-                (gap > 1 && gap > broken / CLOSE_ENOUGH).then(|| held + gap / 2)
+                let gap = ceiling - held;
+                (gap > 1 && gap > ceiling / CLOSE_ENOUGH).then(|| held + gap / 2)
             }
         }
     }
 
-    pub(super) fn note(&mut self, calls: usize, held: bool) {
-        if held {
+    /// `None`: the step could not be judged.
+    pub(super) fn note(&mut self, calls: usize, held: Option<bool>) {
+        if held == Some(true) {
             self.held = self.held.max(Some(calls));
         } else {
-            self.broken = Some(self.broken.map_or(calls, |broken| broken.min(calls)));
+            self.ceiling = Some(self.ceiling.map_or(calls, |ceiling| ceiling.min(calls)));
         }
     }
 }
@@ -54,7 +56,7 @@ mod tests {
         let mut steps = Vec::new();
         while let Some(calls) = ramp.next() {
             steps.push(calls);
-            ramp.note(calls, calls <= capacity);
+            ramp.note(calls, Some(calls <= capacity));
             assert!(steps.len() < 50, "{steps:?}");
         }
         (steps, ramp.held)
@@ -71,6 +73,14 @@ mod tests {
     fn it_never_goes_past_the_most_and_ends_there() {
         assert_eq!(taken(Ramp::new(50, None, 120), 9_999), (vec![50, 100, 120], Some(120)));
         assert_eq!(taken(Ramp::new(500, None, 120), 9_999).0, [120]);
+    }
+
+    #[test]
+    fn a_step_that_could_not_be_judged_ends_its_growth() {
+        let mut ramp = Ramp::new(10, None, 1_000);
+        ramp.note(10, Some(true));
+        ramp.note(20, None);
+        assert_eq!((ramp.held, ramp.next()), (Some(10), Some(15)));
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! What a step is measured with: a stand-in model, an engine and the callers, each a process of its own.
 
 use std::fs::{self, File};
-use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use super::super::sandbox::{EngineListening, ModelListening};
 use super::fetch::{self, Figures};
 use super::outcome::Look;
 use super::processes::Helper;
+use super::scratch::Scratch;
 use super::usage::Usage;
 
 /// Dropping it ends every process of it: callers first, so that they can hang up.
@@ -193,27 +193,6 @@ impl Cores {
         }
         let list: Vec<String> = cores.iter().map(usize::to_string).collect();
         vec!["--cores".to_owned(), list.join(",")]
-    }
-}
-
-/// A folder for the engine's files, gone when this is dropped.
-struct Scratch {
-    path: PathBuf,
-}
-
-impl Scratch {
-    fn new() -> io::Result<Self> {
-        let name = format!("clearline-loadtest-{}-{}", std::process::id(), crate::clock::new_id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path)?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed now lies where the system cleans up.
-        fs::remove_dir_all(&self.path).ok();
     }
 }
 

@@ -7,17 +7,28 @@ use tokio::time::sleep;
 use crate::clock;
 use crate::sandbox::callers::{Lost, News, Order, Report};
 
-use super::super::common::Failure;
-use super::outcome::{Gathered, Idle, SetUps, Step, share};
+use super::super::common::{Failure, tell};
+use super::costs::{Idle, SetUps, share};
+use super::document::counted;
+use super::outcome::{Gathered, Step};
 use super::rig::Rig;
 
 /// What is asked of a step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
+    /// Which step it is, from 1.
+    pub(super) number: usize,
     pub(super) calls: usize,
     pub(super) seconds: u64,
     pub(super) per_second: f64,
     pub(super) record: bool,
+}
+
+impl Plan {
+    /// Says what goes on now, for whoever waits.
+    pub(super) fn tell(&self, what: impl std::fmt::Display) {
+        tell(format_args!("step {}: {what}", self.number));
+    }
 }
 
 /// The engine, before anybody calls.
@@ -34,11 +45,15 @@ pub(super) async fn run(rig: &mut Rig, plan: Plan) -> Result<Step, Failure> {
     // Whom we cannot ask is named before anybody dials.
     rig.look()?;
     let idle = watch_idle(rig).await?;
+    plan.tell(format_args!("dialling {}", counted(plan.calls, "call")));
     let refused = dial(rig, plan).await?;
+    plan.tell(format_args!("letting them settle for {} s", SETTLING.as_secs()));
     sleep(SETTLING).await;
     let mut gathered =
         Gathered { calls: plan.calls, recording: plan.record, refused, idle, ..Gathered::default() };
+    plan.tell(format_args!("measuring {} s", plan.seconds));
     measure(rig, plan, &mut gathered).await?;
+    plan.tell("hanging up");
     hang_up(rig).await?;
     gathered.set_ups = set_ups(rig, plan).await?;
     Ok(Step::of(&gathered))
@@ -97,6 +112,7 @@ async fn set_ups(rig: &mut Rig, plan: Plan) -> Result<Option<SetUps>, Failure> {
     let Some(first) = rig.engine.usage()? else { return Ok(None) };
     let began = clock::now();
     let calls = SET_UPS.min(plan.calls.max(1));
+    plan.tell(format_args!("setting up {} to see what one costs", counted(calls, "call")));
     rig.callers.tell(&Order::Touch { calls, per_second: plan.per_second })?;
     until_dialled(rig, plan).await?;
     let took = clock::now() - began;

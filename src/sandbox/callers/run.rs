@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::domain::{CallId, Entropy};
-use crate::sip::endpoint::Event;
+use crate::sip::endpoint::{EndCause, Event};
 
 use super::audio::Payloads;
 use super::caller::{CODEC, Caller, Shared};
@@ -174,7 +174,7 @@ impl Callers {
                 }
                 self.on_answer(call, now);
             }
-            Event::Ended { call, cause } => self.on_end(&call, format!("{cause:?}")),
+            Event::Ended { call, cause } => self.on_end(&call, reason_of(cause)),
             Event::Incoming(_)
             | Event::Ringing { .. }
             | Event::Confirmed { .. }
@@ -231,6 +231,23 @@ impl Callers {
         for call in self.callers.keys() {
             self.switchboard.hang_up(call.clone(), now);
         }
+    }
+}
+
+/// In words that a person can count: all that ended alike end in the same words.
+fn reason_of(cause: EndCause) -> String {
+    match cause {
+        EndCause::RemoteBye => "the engine hung up".into(),
+        EndCause::LocalBye | EndCause::LocalCancel => "the callers hung up".into(),
+        EndCause::RemoteCancel => "the engine cancelled".into(),
+        EndCause::NoAnswer => "nobody answered in time".into(),
+        EndCause::Rejected { status, reason } => format!("{status} {reason}"),
+        EndCause::Unreachable => "no SIP answer".into(),
+        EndCause::AuthenticationFailed => "the engine asks for a password".into(),
+        EndCause::AckNeverCame => "the ACK never came".into(),
+        EndCause::DialogLost => "the session ran out".into(),
+        EndCause::Refused { status } => format!("refused by the callers themselves ({status})"),
+        EndCause::Fault => "a fault of the callers themselves".into(),
     }
 }
 

@@ -1,0 +1,184 @@
+//! What a step cost: what the engine used, and what the harness used beside it and how late it was itself. Pure.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::sandbox::histogram::Histogram;
+use crate::sandbox::model::SessionTiming;
+
+use super::outcome::{Gathered, Look};
+use super::quantiles::Quantiles;
+use super::usage::Usage;
+
+/// What the engine used. `None`: its process cannot be seen.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(super) struct Engine {
+    /// Of one core.
+    pub(super) cpu_percent: Option<f64>,
+    pub(super) cpu_percent_per_call: Option<f64>,
+    pub(super) cpu_ms_per_set_up: Option<f64>,
+    pub(super) idle_cpu_percent: Option<f64>,
+    pub(super) idle_mib: Option<f64>,
+    pub(super) loaded_mib: Option<f64>,
+    pub(super) mib_per_call: Option<f64>,
+    pub(super) descriptors: Option<usize>,
+    pub(super) threads: Option<usize>,
+    pub(super) media_steps_late: u64,
+}
+
+/// What the harness used and how late it was itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(super) struct Harness {
+    pub(super) callers_cpu_percent_per_call: Option<f64>,
+    pub(super) model_cpu_percent_per_call: Option<f64>,
+    /// Resident, at the end.
+    pub(super) callers_mib: Option<f64>,
+    pub(super) model_mib: Option<f64>,
+    pub(super) callers_late_ms: Quantiles,
+    pub(super) model_late_ms: Quantiles,
+    /// Too late itself to judge anybody.
+    pub(super) limited: bool,
+}
+
+/// The engine before its first call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Idle {
+    pub(super) cpu_share: f64,
+    pub(super) usage: Usage,
+}
+
+/// A burst of calls that were hung up when they were answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SetUps {
+    pub(super) calls: usize,
+    pub(super) cpu: Duration,
+    pub(super) took: Duration,
+}
+
+/// A generator later than this sends jitter; a stand-in later than this answers late.
+const CALLERS_LATE_P99_MAX: Duration = Duration::from_millis(10);
+const MODEL_LATE_P99_MAX: Duration = Duration::from_millis(20);
+
+impl Engine {
+    pub(super) fn of(gathered: &Gathered) -> Self {
+        let Gathered { begin, end, stretch, report, idle, set_ups, .. } = gathered;
+        let media_steps_late = end.figures.since(&begin.figures, "clearline_media_steps_late_total") as u64;
+        let (Some(first), Some(last)) = (begin.engine, end.engine) else {
+            return Self { media_steps_late, ..Self::default() };
+        };
+        let cpu = share(first, last, *stretch) * 100.0;
+        let loaded = mib(last.resident_bytes);
+        let idle_mib = idle.map(|idle| mib(idle.usage.resident_bytes));
+        Self {
+            cpu_percent: Some(cpu),
+            cpu_percent_per_call: per_call(cpu, report.calls),
+            cpu_ms_per_set_up: set_ups.and_then(|set_ups| set_ups.cpu_ms_each(idle.as_ref())),
+            idle_cpu_percent: idle.map(|idle| idle.cpu_share * 100.0),
+            idle_mib,
+            loaded_mib: Some(loaded),
+            mib_per_call: idle_mib.and_then(|idle| per_call(loaded - idle, report.calls)),
+            descriptors: Some(last.descriptors),
+            threads: Some(last.threads),
+            media_steps_late,
+        }
+    }
+}
+
+impl SetUps {
+    /// Without what the engine uses when nobody calls.
+    fn cpu_ms_each(&self, idle: Option<&Idle>) -> Option<f64> {
+        let idle = idle.map_or(0.0, |idle| idle.cpu_share) * self.took.as_secs_f64();
+        per_call((self.cpu.as_secs_f64() - idle).max(0.0) * 1_000.0, self.calls)
+    }
+}
+
+impl Harness {
+    pub(super) fn of(gathered: &Gathered) -> Self {
+        let Gathered { begin, end, stretch, report, .. } = gathered;
+        let cost = |first: Option<Usage>, last: Option<Usage>| {
+            per_call(share(first?, last?, *stretch) * 100.0, report.calls)
+        };
+        let mut model_lateness = Histogram::default();
+        sessions_alive(begin, end).for_each(|session| model_lateness.merge(&session.lateness));
+        Self {
+            callers_cpu_percent_per_call: cost(begin.callers, end.callers),
+            model_cpu_percent_per_call: cost(begin.model, end.model),
+            callers_mib: end.callers.map(|usage| mib(usage.resident_bytes)),
+            model_mib: end.model.map(|usage| mib(usage.resident_bytes)),
+            limited: is_late(&report.lateness, CALLERS_LATE_P99_MAX)
+                || is_late(&model_lateness, MODEL_LATE_P99_MAX),
+            callers_late_ms: Quantiles::of(&report.lateness),
+            model_late_ms: Quantiles::of(&model_lateness),
+        }
+    }
+}
+
+/// Of few samples too: who is in doubt does not judge.
+fn is_late(lateness: &Histogram, max: Duration) -> bool {
+    lateness.quantile(0.99).is_some_and(|late| late > max)
+}
+
+/// A stand-in that runs already remembers the sessions of earlier steps, and how late it was then.
+fn sessions_alive<'a>(begin: &'a Look, end: &'a Look) -> impl Iterator<Item = &'a SessionTiming> {
+    let heard_before: HashMap<&str, u64> =
+        begin.sessions.iter().map(|session| (session.session.as_str(), session.heard_ms)).collect();
+    end.sessions.iter().filter(move |session| {
+        heard_before.get(session.session.as_str()).is_none_or(|before| session.heard_ms > *before)
+    })
+}
+
+/// Of one core.
+pub(super) fn share(first: Usage, last: Usage, stretch: Duration) -> f64 {
+    last.cpu.saturating_sub(first.cpu).as_secs_f64() / stretch.as_secs_f64().max(f64::MIN_POSITIVE)
+}
+
+fn per_call(of_all: f64, calls: usize) -> Option<f64> {
+    (calls > 0).then(|| of_all / calls as f64)
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / (1024.0 * 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::loadtest::outcome::tests::{gathered, usage};
+    use crate::sandbox::callers::Report;
+
+    #[test]
+    fn a_call_costs_its_part_of_what_all_cost() {
+        let engine = Engine::of(&gathered());
+        let near = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < 1e-9;
+        assert!(near(engine.cpu_percent, 4.0) && near(engine.cpu_percent_per_call, 0.4));
+        assert!(near(engine.mib_per_call, 0.4) && near(engine.cpu_ms_per_set_up, 2.0));
+    }
+
+    #[test]
+    fn the_harness_tells_what_it_used_itself() {
+        let mut gathered = gathered();
+        (gathered.begin.callers, gathered.end.callers) = (usage(100, 8), usage(300, 9));
+        let harness = Harness::of(&gathered);
+        assert_eq!((harness.callers_cpu_percent_per_call, harness.callers_mib), (Some(0.2), Some(9.0)));
+        assert_eq!((harness.model_cpu_percent_per_call, harness.model_mib), (None, None));
+    }
+
+    fn spoke(session: &str, heard_ms: u64, late_ms: u64) -> SessionTiming {
+        let mut timing = SessionTiming { session: session.into(), heard_ms, ..SessionTiming::default() };
+        timing.lateness.note(Duration::from_millis(late_ms));
+        timing
+    }
+
+    #[test]
+    fn a_stand_in_is_not_late_for_what_it_was_in_an_earlier_step() {
+        let look = |sessions: Vec<SessionTiming>| Look { sessions, ..Look::default() };
+        let limited = |now_late_ms| {
+            let begin = look(vec![spoke("old", 500, 90)]);
+            let end = look(vec![spoke("old", 500, 90), spoke("new", 900, now_late_ms)]);
+            Harness::of(&Gathered { report: Report::default(), begin, end, ..gathered() }).limited
+        };
+        assert!(limited(90) && !limited(1));
+    }
+}

@@ -1,0 +1,17 @@
+//! The people whose calls a test makes.
+
+use clearline::domain::{Role, Secret, TenantId, User, UserId};
+use clearline::engine::Engine;
+
+/// An admin of this name, with the id `id-of-NAME` and a tenant of their own.
+pub(crate) async fn add_user(engine: &Engine, name: &str, key: Option<&str>) {
+    let user = User {
+        id: UserId::new(format!("id-of-{name}")),
+        name: name.into(),
+        role: Role::Admin,
+        tenant_id: Some(TenantId::new(format!("id-of-{name}"))),
+        google_api_key: key.map(Secret::new),
+        enabled: true,
+    };
+    engine.users().insert(&user).await.expect("a writable store");
+}
