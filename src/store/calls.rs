@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::change::change;
 use super::{Collection, Index, Store, StoreError};
 use crate::domain::{CallId, CallRecord};
 
@@ -15,9 +16,6 @@ pub static CALLS: Collection = Collection {
     ],
     durable: false,
 };
-
-/// Who loses the race for one record this often meets a fault, not rivals: one call has one writer.
-const MAX_MERGE_ATTEMPTS: usize = 8;
 
 #[derive(Clone)]
 pub struct Calls {
@@ -59,37 +57,6 @@ impl Calls {
 
     /// Lays `changes` over the record: members replace members, null removes one (RFC 7396).
     pub async fn merge(&self, id: &CallId, changes: &Value) -> Result<(), StoreError> {
-        for _ in 0..MAX_MERGE_ATTEMPTS {
-            match self.merge_once(id, changes).await {
-                Err(StoreError::Lost { .. }) => {}
-                decided => return decided,
-            }
-        }
-        Err(StoreError::Lost { collection: CALLS.name, id: id.to_string() })
-    }
-
-    async fn merge_once(&self, id: &CallId, changes: &Value) -> Result<(), StoreError> {
-        let missing = || StoreError::NotFound { collection: CALLS.name, id: id.to_string() };
-        let mut document = self.store.get(&CALLS, id.as_str()).await?.ok_or_else(missing)?;
-        lay_over(&mut document.body, changes);
-        self.store.compare_and_set(&CALLS, id.as_str(), document.version, document.body).await.map(drop)
-    }
-}
-
-fn lay_over(target: &mut Value, changes: &Value) {
-    let Value::Object(changes) = changes else {
-        *target = changes.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(serde_json::Map::new());
-    }
-    let Value::Object(members) = target else { return };
-    for (name, change) in changes {
-        if change.is_null() {
-            members.remove(name);
-        } else {
-            lay_over(members.entry(name.clone()).or_insert(Value::Null), change);
-        }
+        change(&self.store, &CALLS, id.as_str(), |_| Ok(Some(changes.clone()))).await.map(drop)
     }
 }

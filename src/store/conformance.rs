@@ -223,6 +223,23 @@ async fn a_user_record_with_an_unknown_role_names_itself_and_hurts_nobody_else()
 }
 
 #[tokio::test]
+async fn a_user_is_changed_without_losing_what_only_another_program_knows_and_can_be_removed() {
+    let (_folder, store) = fresh();
+    let body =
+        json!({ "id": "u1", "name": "eve", "role": "agent", "tenant_id": "t", "email": "eve@example.org" });
+    store.insert(&USERS, "u1", body).await.unwrap();
+    let (users, id) = (Users::new(store.clone()), UserId::new("u1"));
+    let disabled = users.change(&id, |user| user.enabled.then(|| json!({ "enabled": false }))).await.unwrap();
+    assert!(!disabled.enabled);
+    let again = users.change(&id, |user| user.enabled.then(|| json!({ "enabled": false }))).await.unwrap();
+    assert_eq!(again, disabled);
+    let kept = store.get(&USERS, "u1").await.unwrap().unwrap();
+    assert_eq!((kept.version, &kept.body["email"]), (2, &json!("eve@example.org")));
+    assert_eq!(users.remove(&id).await, Ok(()));
+    assert_eq!(users.remove(&id).await, Err(StoreError::NotFound { collection: "users", id: "u1".into() }));
+}
+
+#[tokio::test]
 async fn merging_a_call_from_two_sides_keeps_both_changes() {
     let (_folder, store) = fresh();
     let (calls, id) = (Calls::new(store), CallId::new("c1"));

@@ -11,6 +11,7 @@
 //! transactions over several documents, no upserts and no server time: no back end would have to agree on them.
 
 mod calls;
+mod change;
 #[cfg(test)]
 mod conformance;
 mod document;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::change::{change, remove};
 use super::{Collection, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::domain::{User, UserId};
 
@@ -34,6 +35,22 @@ impl Users {
             Some(user) => Ok(Some(user)),
             None => self.get(&UserId::new(name_or_id)).await,
         }
+    }
+
+    /// Lays what `decide` gives over the record as it is at that moment; fields that only other programs know stay.
+    pub async fn change(
+        &self,
+        id: &UserId,
+        mut decide: impl FnMut(&User) -> Option<Value>,
+    ) -> Result<User, StoreError> {
+        let changed =
+            change(&self.store, &USERS, id.as_str(), |found| Ok(decide(&found.parse(&USERS)?))).await?;
+        changed.parse(&USERS)
+    }
+
+    /// Whoever removes a user twice is told `NotFound`.
+    pub async fn remove(&self, id: &UserId) -> Result<(), StoreError> {
+        remove(&self.store, &USERS, id.as_str()).await
     }
 
     /// Everybody, in the order in which they were added.

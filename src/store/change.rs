@@ -1,0 +1,67 @@
+//! One document changed or removed by whoever comes first: read, decide, compare and set, and again if somebody else
+//! was faster.
+
+use serde_json::Value;
+
+use super::{Collection, Document, Store, StoreError};
+
+/// Who loses the race for one document this often meets a fault, not rivals.
+const MAX_ATTEMPTS: usize = 8;
+
+/// `decide` sees the document as it is and gives what is to be laid over it, or `None` to leave it alone. Members that
+/// it does not name stay, also those that only other programs know.
+pub(super) async fn change(
+    store: &Store,
+    collection: &'static Collection,
+    id: &str,
+    mut decide: impl FnMut(&Document) -> Result<Option<Value>, StoreError>,
+) -> Result<Document, StoreError> {
+    for _ in 0..MAX_ATTEMPTS {
+        let missing = || StoreError::NotFound { collection: collection.name, id: id.to_owned() };
+        let found = store.get(collection, id).await?.ok_or_else(missing)?;
+        let Some(changes) = decide(&found)? else { return Ok(found) };
+        let mut body = found.body;
+        lay_over(&mut body, &changes);
+        match store.compare_and_set(collection, id, found.version, body).await {
+            Err(StoreError::Lost { .. }) => {}
+            decided => return decided,
+        }
+    }
+    Err(StoreError::Lost { collection: collection.name, id: id.to_owned() })
+}
+
+/// Takes the document out, whatever others are doing to it.
+pub(super) async fn remove(
+    store: &Store,
+    collection: &'static Collection,
+    id: &str,
+) -> Result<(), StoreError> {
+    for _ in 0..MAX_ATTEMPTS {
+        let missing = || StoreError::NotFound { collection: collection.name, id: id.to_owned() };
+        let found = store.get(collection, id).await?.ok_or_else(missing)?;
+        match store.delete(collection, id, found.version).await {
+            Err(StoreError::Lost { .. }) => {}
+            decided => return decided,
+        }
+    }
+    Err(StoreError::Lost { collection: collection.name, id: id.to_owned() })
+}
+
+/// Members replace members, null removes one (RFC 7396).
+fn lay_over(target: &mut Value, changes: &Value) {
+    let Value::Object(changes) = changes else {
+        *target = changes.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(members) = target else { return };
+    for (name, change) in changes {
+        if change.is_null() {
+            members.remove(name);
+        } else {
+            lay_over(members.entry(name.clone()).or_insert(Value::Null), change);
+        }
+    }
+}
