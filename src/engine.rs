@@ -17,7 +17,7 @@ use crate::actors::{Directory, EngineSizes, EventStream, Readiness};
 use crate::domain::CallId;
 use crate::http::Http;
 use crate::keys::KeyPool;
-use crate::store::{Calls, Users};
+use crate::store::{Calls, Store, Users};
 
 pub use start::StartError;
 
@@ -31,6 +31,7 @@ pub struct Engine {
     sip_address: SocketAddr,
     /// Whom the settings give incoming calls to.
     owners_named: Vec<String>,
+    store: Store,
     users: Users,
     calls: Calls,
 }
@@ -47,6 +48,10 @@ impl Engine {
 
     pub fn events(&self) -> &EventStream {
         &self.events
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     pub fn users(&self) -> &Users {

@@ -8,7 +8,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::config::{self, Log, Settings, Sources};
+use crate::clock;
+use crate::config::{self, Log, Secrets, Settings, Sources};
+use crate::store::{self, KeyAssignment, KeyHolders, Store, StoreError, Users};
 use crate::telemetry;
 
 const DID_NOT_WORK: u8 = 1;
@@ -49,6 +51,25 @@ fn readable_environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// The store that the settings name; other processes may use it at the same time.
+pub(super) fn open_store(settings: &Settings) -> Result<Store, Failure> {
+    let opened = store::embedded::open(&settings.store.path, store::COLLECTIONS, clock::unix_time);
+    opened.map_err(|error| Failure::new(format!("store.path: {error}")))
+}
+
+/// What gives users their keys.
+pub(super) async fn key_assignment(store: &Store, secrets: &Secrets) -> Result<KeyAssignment, Failure> {
+    let sealing = secrets.sealing().map_err(|error| Failure::new(format!("secrets: a key {error}")))?;
+    let mut entropy = clock::entropy().map_err(|error| Failure::cannot("get randomness", error))?;
+    let fingerprints = store::fingerprints(store, &mut entropy).await.map_err(store_failed)?;
+    let (users, holders) = (Users::new(store.clone()), KeyHolders::new(store.clone()));
+    Ok(KeyAssignment { users, holders, fingerprints, sealing, now: clock::unix_time })
+}
+
+pub(super) fn store_failed(error: StoreError) -> Failure {
+    Failure::cannot("use the store", error)
 }
 
 /// A command logs to standard error; its result goes to standard output.

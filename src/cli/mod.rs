@@ -3,6 +3,7 @@
 mod call;
 mod common;
 mod demo;
+mod keys;
 mod loadtest;
 mod sandbox;
 mod secret;
@@ -41,6 +42,8 @@ enum Command {
     Call(call::Call),
     /// Find out how many AI calls this machine holds, and what a call costs
     Loadtest(loadtest::Loadtest),
+    /// See and change which user holds which Google key
+    Keys(keys::Keys),
     /// Add and list the users whose calls these are
     User(user::User),
     /// Seal and open the secrets that the store keeps, and make the key for it
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Call(call) => call.run(),
         Command::Loadtest(loadtest) => loadtest.run(),
+        Command::Keys(keys) => keys.run(),
         Command::User(user) => user.run(),
         Command::Secret(secret) => secret.run(),
         Command::Sandbox(sandbox) => sandbox.run(),

@@ -1,22 +1,17 @@
 //! `clearline user`: the people whose calls these are.
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::clock;
-use crate::config::Settings;
-use crate::domain::{Role, TenantId, User as Record, UserId};
-use crate::keys::{self, KeyPool};
-use crate::store::{self, StoreError, Users};
+use crate::domain::{Role, Sealing, TenantId, User as Record, UserId};
+use crate::keys::KeyPool;
+use crate::store::{KeyAssignment, StoreError, Users};
 
 use super::CommandResult;
-use super::common::{Failure, SettingsArguments, say};
+use super::common::{Failure, SettingsArguments, key_assignment, open_store, say, store_failed};
 
 #[derive(Args)]
 pub(super) struct User {
@@ -85,68 +80,55 @@ impl User {
 impl Add {
     async fn run(self) -> CommandResult {
         let settings = self.settings.load()?;
-        let users = open_users(&settings)?;
-        // Which key is free is read first and taken later; until then no other command may take it.
-        let _only_one = lock_beside(&settings.store.path)
-            .map_err(|error| Failure::cannot("lock the users of store.path", error))?;
+        let assignment = key_assignment(&open_store(&settings)?, &settings.secrets).await?;
+        let users = &assignment.users;
         let tenant = match &self.admin {
-            Some(admin) => Some(find_admin(&users, admin).await?),
+            Some(admin) => Some(find_admin(users, admin).await?),
             None => None,
         };
-        let user = add_user(&users, &settings.google_keys, &self.name, tenant).await?;
+        let user = add_user(&assignment, &settings.google_keys, &self.name, tenant).await?;
         if user.google_api_key.is_none() {
             warn_without_key();
         }
-        show(&[user], self.json)
+        show(&[user], &assignment.sealing, self.json)
     }
 }
 
 impl List {
     async fn run(self) -> CommandResult {
-        let users = open_users(&self.settings.load()?)?;
-        show(&users.all().await.map_err(store_failed)?, self.json)
+        let settings = self.settings.load()?;
+        let assignment = key_assignment(&open_store(&settings)?, &settings.secrets).await?;
+        show(&assignment.users.all().await.map_err(store_failed)?, &assignment.sealing, self.json)
     }
 }
 
 /// An admin, or an agent of the given tenant, with a key of the pool if there is one.
 pub(super) async fn add_user(
-    users: &Users,
+    assignment: &KeyAssignment,
     pool: &KeyPool,
     name: &str,
     tenant: Option<TenantId>,
 ) -> Result<Record, Failure> {
-    let held: Vec<_> =
-        users.all().await.map_err(store_failed)?.into_iter().filter_map(|user| user.google_api_key).collect();
-    let key = keys::assign(pool, &held.iter().collect::<Vec<_>>(), |_| true);
     let id = clock::new_id();
     let user = Record {
         role: if tenant.is_some() { Role::Agent } else { Role::Admin },
         tenant_id: Some(tenant.unwrap_or_else(|| TenantId::new(&id))),
         id: UserId::new(&id),
         name: name.to_owned(),
-        google_api_key: key.map(|entry| entry.key.clone()),
+        google_api_key: None,
+        google_api_key_fingerprint: None,
         enabled: true,
     };
-    users.insert(&user).await.map_err(|error| {
+    assignment.users.insert(&user).await.map_err(|error| {
         if matches!(error, StoreError::Conflict { .. }) {
             return Failure::new(format!("there is a user named {name:?} already; choose another name"));
         }
         store_failed(error)
     })?;
-    Ok(user)
+    let with_key = assignment.assign(pool, &user.id, |_| true).await.map_err(store_failed)?;
+    Ok(with_key.unwrap_or(user))
 }
 
-/// Held until the file is dropped, also by the end of the process. It waits for whoever holds it.
-fn lock_beside(store: &Path) -> io::Result<File> {
-    let mut name = store.as_os_str().to_owned();
-    name.push("-users.lock");
-    let mut options = OpenOptions::new();
-    let file = options.create(true).truncate(false).write(true).mode(LOCK_MODE).open(name)?;
-    file.lock()?;
-    Ok(file)
-}
-
-const LOCK_MODE: u32 = 0o600;
 const NAME_CHARACTERS_MAX: usize = 64;
 
 /// A name must be readable in a line of a list, and typed again as it is shown.
@@ -172,13 +154,8 @@ async fn find_admin(users: &Users, name: &str) -> Result<TenantId, Failure> {
     }
 }
 
-fn open_users(settings: &Settings) -> Result<Users, Failure> {
-    let store = store::embedded::open(&settings.store.path, store::COLLECTIONS, clock::unix_time);
-    store.map(Users::new).map_err(|error| Failure::new(format!("store.path: {error}")))
-}
-
-fn show(users: &[Record], json: bool) -> CommandResult {
-    let shown: Vec<_> = users.iter().map(Shown::from).collect();
+fn show(users: &[Record], sealing: &Sealing, json: bool) -> CommandResult {
+    let shown: Vec<_> = users.iter().map(|user| Shown::of(user, sealing)).collect();
     if json {
         let text = serde_json::to_string_pretty(&shown);
         say(text.map_err(|error| Failure::cannot("write the list", error))?);
@@ -190,14 +167,14 @@ fn show(users: &[Record], json: bool) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-impl From<&Record> for Shown {
-    fn from(user: &Record) -> Self {
+impl Shown {
+    fn of(user: &Record, sealing: &Sealing) -> Self {
         Self {
             id: user.id.to_string(),
             name: user.name.clone(),
             role: user.role,
             enabled: user.enabled,
-            key_hint: user.google_api_key.as_ref().map(|key| key.hint()),
+            key_hint: user.google_api_key.as_ref().map(|key| sealing.hint(key)),
         }
     }
 }
@@ -215,8 +192,4 @@ fn warn_without_key() {
     eprintln!(
         "clearline: the pool has no Google key, so this user has none; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …"
     );
-}
-
-fn store_failed(error: StoreError) -> Failure {
-    Failure::cannot("use the store", error)
 }

@@ -56,6 +56,10 @@ id!(
     VoiceAgentId
 );
 id!(
+    /// What a Google key is called where it must not be seen: in unique fields, in counts and in logs (SPEC K10).
+    KeyFingerprint
+);
+id!(
     /// The Google project that a key's limits are counted on.
     ProjectId
 );

@@ -83,6 +83,11 @@ impl Sealing {
         })
     }
 
+    /// What may be shown of a value, sealed or not.
+    pub fn hint(&self, value: &Secret) -> String {
+        self.open(value).map_or_else(|_| "sealed, no key opens it".to_owned(), |plain| plain.hint())
+    }
+
     /// Sealed with a key that is not the newest, or not sealed at all though it could be.
     pub fn is_behind(&self, value: &Secret) -> bool {
         let Some(newest) = self.keys.first() else { return false };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Secret, TenantId, UserId};
+use super::{KeyFingerprint, Secret, TenantId, UserId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,8 +30,11 @@ pub struct User {
     /// An admin's own id, an agent's admin; a superadmin belongs to no tenant.
     pub tenant_id: Option<TenantId>,
     /// The one key assigned to this user (SPEC K2).
+    /// Sealed where there is a key to seal with (SPEC K10).
     #[serde(default)]
     pub google_api_key: Option<Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub google_api_key_fingerprint: Option<KeyFingerprint>,
     #[serde(default = "enabled_by_default")]
     pub enabled: bool,
 }

@@ -14,7 +14,7 @@ use crate::actors::{
 };
 use crate::clock;
 use crate::config::Settings;
-use crate::domain::Entropy;
+use crate::domain::{Entropy, WrongSealingKey};
 use crate::http::Http;
 use crate::keys::KeyRing;
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
@@ -41,6 +41,8 @@ pub enum StartError {
     NoAddress { setting: &'static str },
     #[error("voice.url: {0}")]
     Model(#[from] EndpointError),
+    #[error("secrets: a key {0}")]
+    Sealing(#[from] WrongSealingKey),
     #[error("store.path: {0}")]
     Store(#[from] OpenError),
     #[error("recording.dir: cannot write recordings to {path}: {error}; choose another folder", path = path.display())]
@@ -78,13 +80,25 @@ impl Engine {
             .map_err(|error| StartError::HttpListen { address: settings.http.listen, error })?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
-        let Ground { users, calls, directory, events, .. } = ground;
-        Ok(Self { directory, events, readiness, arbiters, http, sip_address, owners_named, users, calls })
+        let Ground { store, users, calls, directory, events, .. } = ground;
+        Ok(Self {
+            directory,
+            events,
+            readiness,
+            arbiters,
+            http,
+            sip_address,
+            owners_named,
+            store,
+            users,
+            calls,
+        })
     }
 }
 
 /// What everything else stands on: the store, the recordings, and where the parts find and tell each other.
 struct Ground {
+    store: Store,
     users: Users,
     calls: Calls,
     recordings: Option<Recordings>,
@@ -97,7 +111,8 @@ impl Ground {
         let store = open_store(settings)?;
         Ok(Self {
             users: Users::new(store.clone()),
-            calls: Calls::new(store),
+            calls: Calls::new(store.clone()),
+            store,
             recordings: open_recordings(settings)?,
             directory: Directory::default(),
             events: EventStream::new(),
@@ -116,6 +131,7 @@ impl Ground {
             model: ModelEndpoint::new(&voice.url, &voice.version, voice.allow_insecure_url)?,
             timeouts: derive::timeouts(voice),
             users: self.users.clone(),
+            sealing: settings.secrets.sealing()?,
             recordings: self.recordings.clone(),
             directory: self.directory.clone(),
             events: self.events.clone(),

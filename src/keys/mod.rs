@@ -10,12 +10,14 @@
 //! leases for several nodes, sealing and assignment over the store are the business of the actor above.
 
 mod assign;
+mod fingerprint;
 mod health;
 mod lease;
 mod pool;
 mod ring;
 
 pub use assign::assign;
+pub use fingerprint::Fingerprints;
 pub use health::{Failure, QUOTA_PAUSE_FIRST, QUOTA_PAUSE_LONGEST};
 pub use lease::KeyLimits;
 pub use pool::{DEFAULT_KEY_VARIABLE, KeyPool, PoolError, PoolKey, project_of_key};

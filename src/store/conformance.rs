@@ -194,6 +194,7 @@ fn user(id: &str, name: &str) -> User {
         role: Role::Admin,
         tenant_id: Some(TenantId::new(id)),
         google_api_key: Some(Secret::new("AIza-of-ada")),
+        google_api_key_fingerprint: None,
         enabled: true,
     }
 }

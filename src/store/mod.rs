@@ -14,19 +14,25 @@ mod calls;
 mod change;
 #[cfg(test)]
 mod conformance;
+mod constants;
 mod document;
 pub mod embedded;
 mod error;
 mod interface;
+mod key_assignment;
+mod key_holders;
 mod recordings;
 mod users;
 
 pub use calls::{CALLS, Calls};
+pub use constants::{CONSTANTS, fingerprints};
 pub use document::{Collection, Document, Index, MAX_PAGE, Order, Page, Query};
 pub use error::{OpenError, StoreError};
 pub use interface::{Backend, Command, Read, Reply, Store, Write};
+pub use key_assignment::{KeyAssignment, Sealed};
+pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
 pub use recordings::{RecordingSink, Recordings};
 pub use users::{USERS, Users};
 
 /// Every collection of this version; the back end makes what is missing when it opens.
-pub const COLLECTIONS: &[&Collection] = &[&USERS, &CALLS];
+pub const COLLECTIONS: &[&Collection] = &[&USERS, &CALLS, &CONSTANTS, &KEY_HOLDERS];

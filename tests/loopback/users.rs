@@ -11,6 +11,7 @@ pub(crate) async fn add_user(engine: &Engine, name: &str, key: Option<&str>) {
         role: Role::Admin,
         tenant_id: Some(TenantId::new(format!("id-of-{name}"))),
         google_api_key: key.map(Secret::new),
+        google_api_key_fingerprint: None,
         enabled: true,
     };
     engine.users().insert(&user).await.expect("a writable store");

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use crate::call::registry::{AdmissionRefused, RegistryLimits};
 use crate::call::watch::CallLimits;
 use crate::clock;
-use crate::domain::{CallId, CallRecord, Direction, GatewayId, Outcome, PhoneNumber, User, VoiceAgent};
+use crate::domain::{
+    CallId, CallRecord, Direction, GatewayId, Outcome, PhoneNumber, Sealing, Secret, User, VoiceAgent,
+};
 use crate::keys::{Granted, KeySource};
 use crate::net::voice_ws::ModelEndpoint;
 use crate::store::{Recordings, StoreError, Users};
@@ -32,6 +34,7 @@ pub struct CallSettings {
     pub model: ModelEndpoint,
     pub timeouts: Timeouts,
     pub users: Users,
+    pub sealing: Sealing,
     pub recordings: Option<Recordings>,
     pub directory: Directory,
     pub events: EventStream,
@@ -229,7 +232,7 @@ async fn find_owner(settings: &CallSettings, rule: &OwnerRule) -> Result<User, R
 
 async fn lease_key(settings: &CallSettings, order: &Order, owner: &User) -> Result<Granted, Refused> {
     let keys = settings.directory.keys().ok_or(Refused::PartMissing)?;
-    let ask = LeaseKey { call: order.call.clone(), owner_key: owner.google_api_key.clone() };
+    let ask = LeaseKey { call: order.call.clone(), owner_key: key_of(settings, owner) };
     let grant = keys.send(ask).await.map_err(|_| Refused::PartMissing)?.map_err(Refused::Key)?;
     match &grant.source {
         KeySource::Own => {
@@ -242,6 +245,12 @@ async fn lease_key(settings: &CallSettings, order: &Order, owner: &User) -> Resu
         }
     }
     Ok(grant)
+}
+
+/// A key that cannot be opened is as good as none (SPEC K6).
+fn key_of(settings: &CallSettings, owner: &User) -> Option<Secret> {
+    let opened = settings.sealing.open(owner.google_api_key.as_ref()?);
+    opened.inspect_err(|error| tracing::error!(owner = %owner.id, %error, "the owner's Google key")).ok()
 }
 
 async fn open_route(settings: &CallSettings, order: &Order) -> Result<OpenedRoute, Refused> {

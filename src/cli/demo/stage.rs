@@ -4,14 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{Gateway, NumberRoute, Settings};
+use crate::config::{Gateway, NumberRoute, Secrets, Settings};
 use crate::domain::{GatewayId, VoiceAgent};
 use crate::engine::Engine;
 use crate::keys::KeyPool;
 use crate::sandbox::model::{ModelServer, ModelSettings};
 use crate::sandbox::phone::{Phone, PhoneSettings};
+use crate::store::KeyAssignment;
 
-use super::super::common::Failure;
+use super::super::common::{Failure, key_assignment};
 use super::super::user::add_user;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -47,8 +48,9 @@ impl Stage {
         let settings = settings(folder, &model, &bens_phone)?;
         let pool = settings.google_keys.clone();
         let engine = Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
-        let ada = person(&engine, &pool, "ada", 500.0).await?;
-        let ben = person(&engine, &pool, "ben", 1_100.0).await?;
+        let assignment = key_assignment(engine.store(), &Secrets::default()).await?;
+        let ada = person(&assignment, &pool, "ada", 500.0).await?;
+        let ben = person(&assignment, &pool, "ben", 1_100.0).await?;
         let adas_phone = phone(PhoneSettings { seed: 2, ..PhoneSettings::new("ada", engine.sip_address()) })?;
         Ok(Self { model, engine, ada, ben, adas_phone, bens_phone })
     }
@@ -64,12 +66,12 @@ fn phone(settings: PhoneSettings) -> Result<Phone, Failure> {
 }
 
 async fn person(
-    engine: &Engine,
+    assignment: &KeyAssignment,
     pool: &KeyPool,
     name: &'static str,
     tone_hz: f64,
 ) -> Result<Person, Failure> {
-    let user = add_user(engine.users(), pool, name, None).await?;
+    let user = add_user(assignment, pool, name, None).await?;
     let key_hint = user.google_api_key.map(|key| key.hint()).unwrap_or_default();
     Ok(Person { name, key_hint, tone_hz })
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Settings;
+use crate::config::{Secrets, Settings};
 use crate::domain::UserId;
 use crate::engine;
 use crate::keys::KeyPool;
 
 use super::super::CommandResult;
-use super::super::common::{Failure, start_logging};
+use super::super::common::{Failure, key_assignment, start_logging};
 use super::super::user::add_user;
 use super::attached;
 
@@ -76,7 +76,8 @@ impl Engine {
 async fn serve(settings: Settings) -> CommandResult {
     let pool = settings.google_keys.clone();
     let engine = engine::Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
-    add_user(engine.users(), &pool, OWNER, None).await?;
+    let assignment = key_assignment(engine.store(), &Secrets::default()).await?;
+    add_user(&assignment, &pool, OWNER, None).await?;
     attached::tell(&Listening { sip: engine.sip_address(), http: engine.http_address() });
     // However the input ends, it has ended.
     attached::end_of_input().await.ok();
