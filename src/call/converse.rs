@@ -68,9 +68,7 @@ impl CallMachine {
                 self.negotiation.offer()
             }
         };
-        if let Some(media) = self.negotiation.current().cloned() {
-            self.emit(Output::Media(MediaCommand::Expect(media)));
-        }
+        self.expect_agreed_media();
         self.lifecycle.phase = Phase::Answering;
         self.durable_change = true;
         self.emit(Output::Signal(SignalCommand::Answer { sdp }));

@@ -19,6 +19,15 @@ fn a_call_rebuilt_while_it_rings_is_answered_once_and_greets_with_a_model_that_b
 }
 
 #[test]
+fn a_call_rebuilt_while_it_rings_gets_no_audio_before_it_is_answered() {
+    let mut play = Play::ringing();
+    play.rebuild();
+    assert_eq!(play.expected_ports(), [] as [u16; 0]);
+    play.model(VoiceEvent::Ready);
+    assert_eq!(play.expected_ports(), [16_384]);
+}
+
+#[test]
 fn a_call_rebuilt_after_it_was_answered_is_connected_when_signalling_tells_it_again() {
     let mut inbound = Play::ringing();
     inbound.model(VoiceEvent::Ready);
@@ -143,6 +152,7 @@ fn a_session_that_dies_over_its_answer_is_followed_by_one_that_takes_the_confirm
     offered.signal(Signal::Confirmed { sdp: None });
     offered.model(VoiceEvent::Ready);
     assert_eq!((offered.greetings(), offered.asked_of_signalling().len()), (1, 0));
+    assert_eq!(offered.expected_ports(), [16_384]);
 
     let mut asked_for_an_offer = Play::new(Direction::Inbound);
     asked_for_an_offer.input(Input::Start { offer: None });
