@@ -29,6 +29,7 @@ mod office;
 mod phone;
 mod phones;
 mod plan;
+mod reception;
 mod runner;
 mod sabotage;
 mod sabotage_tests;
