@@ -88,6 +88,21 @@ fn a_model_that_was_speaking_when_the_session_died_is_asked_to_carry_on() {
 }
 
 #[test]
+fn an_answer_that_was_lost_with_its_connection_is_still_owed_when_the_session_dies_too() {
+    let lost = || VoiceEvent::TurnEnded { reason: TurnEnd::Lost };
+    let owes_after = |events: Vec<VoiceEvent>| {
+        let mut play = Play::greeted();
+        events.into_iter().for_each(|event| play.model(event));
+        play.rebuild();
+        play.opened()[0].1
+    };
+    assert!(owes_after(vec![VoiceEvent::TurnStarted, lost()]));
+    assert!(!owes_after(vec![VoiceEvent::TurnStarted, VoiceEvent::Interrupted, lost()]));
+    let said_again = [VoiceEvent::TurnStarted, VoiceEvent::GenerationComplete];
+    assert!(!owes_after([vec![VoiceEvent::TurnStarted, lost()], said_again.to_vec()].concat()));
+}
+
+#[test]
 fn a_handle_is_tried_by_one_rebuild_and_the_next_one_seeds_from_the_transcript() {
     let mut play = Play::greeted();
     play.model(handle());
