@@ -63,7 +63,9 @@ impl CallMachine {
 
     /// A predecessor picked up and died before it could write that down.
     fn learn_that_we_answered(&mut self) {
-        if self.waiting_answer.take().is_none() {
+        if self.waiting_answer.take().is_some() {
+            self.expect_agreed_media();
+        } else {
             // It offered what we would have offered; the answer comes with the confirmation.
             self.negotiation.offer();
             self.offer_open = true;

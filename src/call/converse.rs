@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::domain::Outcome;
-use crate::voice::{Fragment, Speaker, TranscriptItem, VoiceEvent};
+use crate::voice::{Fragment, Speaker, TranscriptItem, TurnEnd, VoiceEvent};
 
 use super::io::{MediaCommand, Note, Output, Prompt, VoiceCommand};
 use super::lifecycle::Phase;
@@ -36,6 +36,10 @@ impl CallMachine {
                 self.talk.turn_started();
                 self.durable_change = true;
                 self.with_watch(|watch| watch.speech_heard(now));
+            }
+            VoiceEvent::TurnEnded { reason: TurnEnd::Lost } => {
+                self.talk.turn_lost();
+                self.turn_over(now);
             }
             VoiceEvent::GenerationComplete | VoiceEvent::TurnEnded { .. } => self.turn_over(now),
             VoiceEvent::Interrupted => {
@@ -68,9 +72,7 @@ impl CallMachine {
                 self.negotiation.offer()
             }
         };
-        if let Some(media) = self.negotiation.current().cloned() {
-            self.emit(Output::Media(MediaCommand::Expect(media)));
-        }
+        self.expect_agreed_media();
         self.lifecycle.phase = Phase::Answering;
         self.durable_change = true;
         self.emit(Output::Signal(SignalCommand::Answer { sdp }));

@@ -217,8 +217,9 @@ impl CallMachine {
             }
             Phase::Over => {}
             Phase::Ringing | Phase::Answering | Phase::Dialing | Phase::Talking => {
-                if let Some(negotiated) = self.negotiation.current().cloned() {
-                    self.emit(Output::Media(MediaCommand::Expect(negotiated)));
+                // While it rings nobody hears us: what is agreed counts from the answer on.
+                if self.lifecycle.phase != Phase::Ringing {
+                    self.expect_agreed_media();
                 }
                 // A seed brings the history itself; a refused handle needs it for the seed that comes instead.
                 let history = match &start {
@@ -253,6 +254,13 @@ impl CallMachine {
     pub(super) fn with_watch(&mut self, change: impl FnOnce(&mut Watch)) {
         if let Some(watch) = &mut self.watch {
             change(watch);
+        }
+    }
+
+    /// Where the far end's audio comes from and goes to.
+    pub(super) fn expect_agreed_media(&mut self) {
+        if let Some(media) = self.negotiation.current().cloned() {
+            self.emit(Output::Media(MediaCommand::Expect(media)));
         }
     }
 

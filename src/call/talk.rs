@@ -37,7 +37,7 @@ pub struct Talk {
     playing: bool,
     /// The model's turn is still being generated.
     generating: bool,
-    /// The caller has spoken and the model has not begun to answer.
+    /// The caller waits for the model to begin: to an answer, or anew to what broke off.
     awaited: bool,
 }
 
@@ -66,6 +66,11 @@ impl Talk {
     pub(super) fn turn_started(&mut self) {
         self.generating = true;
         self.awaited = false;
+    }
+
+    /// The model's connection broke in the middle of it: the next one is asked to carry on.
+    pub(super) fn turn_lost(&mut self) {
+        self.awaited |= self.generating;
     }
 
     /// True when this began the wait for an answer; late words of a question that is being answered do not.

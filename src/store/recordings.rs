@@ -3,12 +3,13 @@
 //! Blocks of a second arrive with their place in the file. What is missing stays a hole of zeros, which is silence. The
 //! header is written anew with every block, so a file that is cut off by a crash can still be read to its last second.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -29,6 +30,18 @@ const FILE_MODE: u32 = 0o600;
 #[derive(Debug, Clone)]
 pub struct Recordings {
     queue: SyncSender<Job>,
+    running: Running,
+}
+
+/// The calls that are being recorded. A session that is not told at once that its call is over (its route was lost) still
+/// records for a moment, and must not open the finished file again.
+#[derive(Debug, Clone, Default)]
+struct Running(Arc<Mutex<HashSet<CallId>>>);
+
+impl Running {
+    fn with<R>(&self, work: impl FnOnce(&mut HashSet<CallId>) -> R) -> R {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// One call's way into the recordings.
@@ -54,12 +67,15 @@ impl Recordings {
     pub fn start(folder: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
         let (queue, jobs) = sync_channel(QUEUE_BLOCKS_MAX);
-        let writer = Writer { folder: folder.to_owned(), files: HashMap::new() };
+        let running = Running::default();
+        let writer = Writer { folder: folder.to_owned(), files: HashMap::new(), running: running.clone() };
         thread::Builder::new().name("recordings".into()).spawn(move || writer.run(&jobs))?;
-        Ok(Self { queue })
+        Ok(Self { queue, running })
     }
 
+    /// From here until its end the call is recorded.
     pub fn sink(&self, call: &CallId) -> RecordingSink {
+        self.running.with(|running| running.insert(call.clone()));
         RecordingSink { call: call.clone(), queue: self.queue.clone() }
     }
 
@@ -89,6 +105,7 @@ impl RecordingSink {
 struct Writer {
     folder: PathBuf,
     files: HashMap<CallId, Open>,
+    running: Running,
 }
 
 struct Open {
@@ -107,7 +124,7 @@ impl Writer {
                     }
                 }
                 Job::Finish { call, reply } => {
-                    let path = self.files.remove(&call).map(|open| open.path.display().to_string());
+                    let path = self.finish(&call);
                     // Nobody waits any more: the file is whole all the same.
                     drop(reply.send(path));
                 }
@@ -118,12 +135,18 @@ impl Writer {
     fn append(&mut self, call: &CallId, block: &RecordingBlock) -> io::Result<()> {
         let open = match self.files.get_mut(call) {
             Some(open) => open,
+            None if !self.running.with(|running| running.contains(call)) => return Ok(()),
             None => {
                 let open = Open::create(&self.folder, call)?;
                 self.files.entry(call.clone()).or_insert(open)
             }
         };
         open.write(block)
+    }
+
+    fn finish(&mut self, call: &CallId) -> Option<String> {
+        self.running.with(|running| running.remove(call));
+        self.files.remove(call).map(|open| open.path.display().to_string())
     }
 }
 
@@ -174,6 +197,20 @@ mod tests {
         let left = wav.channel(0);
         assert_eq!(left.len(), 3 * 8_000);
         assert_eq!((left[7_999], left[8_000], left[16_000]), (1, 0, 3));
+    }
+
+    #[tokio::test]
+    async fn what_comes_after_the_end_of_a_recording_does_not_open_it_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let recordings = Recordings::start(folder.path()).unwrap();
+        let call = CallId::new("call");
+        let sink = recordings.sink(&call);
+        sink.append(block(0, 1)).unwrap();
+        let path = recordings.finish(&call).await.unwrap();
+        let as_reported = fs::read(&path).unwrap();
+        sink.append(block(50, 2)).unwrap();
+        assert_eq!(recordings.finish(&call).await, None, "no file is left open");
+        assert_eq!(fs::read(&path).unwrap(), as_reported);
     }
 
     #[tokio::test]

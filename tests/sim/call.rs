@@ -27,6 +27,8 @@ pub(crate) struct Call {
     pub(crate) id: CallId,
     pub(crate) granted: Granted,
     pub(crate) model: Model,
+    /// Greetings of which the caller was played something.
+    pub(crate) greetings: usize,
     pub(crate) rebuilds: Vec<Rebuild>,
     pub(crate) tally: Tally,
     /// Both sides were connected, as the call's machine sees it.
@@ -82,6 +84,7 @@ impl Call {
             id,
             granted,
             model,
+            greetings: 0,
             rebuilds: Vec::new(),
             tally: Tally::default(),
             connected_at: None,
@@ -151,11 +154,17 @@ impl Call {
                 Mail::HangUp => session.handle(Input::HangUp { reason: "by plan".into() }, now),
             }
         }
-        while let Some(news) = self.model.next_news(now) {
+        // Each is dealt with before the next is heard, as an actor deals with its messages.
+        let mut effects = session.pump(&mut self.model, now);
+        while !session.is_dead()
+            && let Some(news) = self.model.next_news(now)
+        {
+            self.greetings += usize::from(news.begins_greeting && session.listens_to_model());
             session.hear_model(news, now);
+            effects.extend(session.pump(&mut self.model, now));
         }
         session.ring_timers(now);
-        let effects = session.pump(&mut self.model, now);
+        effects.extend(session.pump(&mut self.model, now));
         let is_dead = session.is_dead();
         let mut asks: Vec<Ask> = effects.into_iter().filter_map(|effect| self.ask(effect, now)).collect();
         if is_dead && !asks.iter().any(|ask| matches!(ask, Ask::Finished(_))) {

@@ -145,7 +145,7 @@ impl Engine {
                 Author::Phone(*number),
                 "call {number} takes a packet that is not its phone's"
             );
-            live.media.heard(now);
+            live.media.reception.hear(now);
             live.call.receive(bytes);
         }
     }
@@ -194,7 +194,7 @@ impl Engine {
                 }
             }
             Ask::Media(MediaCommand::Connected) => {
-                live.media.connected(now);
+                live.media.reception.begin(now);
                 if let Some(route) = self.routes.route_mut(&id) {
                     route.answered();
                 }

@@ -29,6 +29,7 @@ mod office;
 mod phone;
 mod phones;
 mod plan;
+mod reception;
 mod runner;
 mod sabotage;
 mod sabotage_tests;
@@ -49,13 +50,19 @@ use tally::{Seen, Tally};
 const SEEDS: u64 = 1_500;
 
 /// Seeds that have shown faults of ours, since mended, each with what it showed.
-const FORMER_FAILURES: [(u64, &str); 6] = [
+const FORMER_FAILURES: [(u64, &str); 9] = [
     (206, "a session died with the end of its dialog in its mailbox, and the next one waited for it"),
     (678, "a session died with the early media that a bare answer referred to"),
     (255, "a session died between its answer and its checkpoint, and the next one took no ACK"),
     (231, "a session died over a refusal, and the call ended under another name"),
     (469, "a session died over a hang-up, and the call ended under another name"),
     (829, "a new stream of a gateway with one address and SSRC was taken for its last one"),
+    (4740, "a connection that was given up went on greeting, and so did the next one"),
+    (9167, "a call that was rebuilt while it rang sent audio before it was answered"),
+    (
+        52_997,
+        "a stream that began anew at numbers just seen was taken for doubled packets, and its caller not heard",
+    ),
 ];
 
 /// Every kind of trouble was really there, in a suite of [`SEEDS`] worlds.

@@ -2,7 +2,7 @@
 //! call's sessions, and how steadily its far end is heard.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clearline::media::codec::FRAME_SAMPLES;
 use clearline::media::playout::{FrameSource, PlayoutReader};
@@ -12,6 +12,7 @@ use clearline::media::sdp::Negotiated;
 
 use crate::engine::media_address;
 use crate::network::{Author, Datagram, Network};
+use crate::reception::Reception;
 
 const FRAMES_BETWEEN_REPORTS: u64 = 10;
 
@@ -24,9 +25,8 @@ pub(crate) struct MediaLine {
     speaking: bool,
     last_sent: Option<(u32, u16)>,
     begins_anew: bool,
-    /// When the far end was heard last, from the answer on.
-    pub(crate) heard_at: Option<Instant>,
-    pub(crate) longest_silence: Duration,
+    /// Of what the far end sends and the route accepts, from the answer on.
+    pub(crate) reception: Reception,
 }
 
 impl MediaLine {
@@ -40,8 +40,7 @@ impl MediaLine {
             speaking: false,
             last_sent: None,
             begins_anew: false,
-            heard_at: None,
-            longest_silence: Duration::ZERO,
+            reception: Reception::default(),
         }
     }
 
@@ -57,16 +56,6 @@ impl MediaLine {
         route.expect(Expectation::new(&media, signalling, false));
         route.set_framing(Framing::new(media.codec, media.payload_type));
         self.media = Some(media);
-    }
-
-    pub(crate) fn connected(&mut self, now: Instant) {
-        self.heard_at.get_or_insert(now);
-    }
-
-    pub(crate) fn heard(&mut self, now: Instant) {
-        if let Some(before) = self.heard_at.replace(now) {
-            self.longest_silence = self.longest_silence.max(now - before);
-        }
     }
 
     /// Exactly one frame: voice from the session's playout, or silence.

@@ -33,6 +33,7 @@ const SILENT_FRAME: [i16; 320] = [0; 320];
 pub(crate) struct News {
     pub(crate) epoch: u32,
     pub(crate) what: What,
+    pub(crate) begins_greeting: bool,
 }
 
 pub(crate) enum What {
@@ -61,8 +62,6 @@ pub(crate) struct Model {
     chunk: Vec<u8>,
     silence: String,
     pub(crate) ear: Ear,
-    /// Greetings of which the session heard something.
-    pub(crate) greetings: usize,
     pub(crate) tally: Tally,
 }
 
@@ -101,7 +100,6 @@ impl Model {
             chunk: chunk_of(Voice::Model(call)),
             silence,
             ear: Ear::new(Voice::Caller(call)),
-            greetings: 0,
             tally: Tally::default(),
         }
     }
@@ -113,11 +111,12 @@ impl Model {
         self.post(now + HANDSHAKE, refusal.map_or(What::Connected, What::Refused), Part::Control);
     }
 
-    /// The session says goodbye; the last it hears of the connection is that it is closed.
+    /// The session says goodbye: the server goes on until it hears of that, and then confirms it.
     pub(crate) fn hang_up(&mut self, now: Instant) {
         if self.epoch.is_some() {
-            self.outgoing.clear();
-            self.post(now + HANDSHAKE, What::Closed { code: Some(1_000), reason: "" }, Part::Control);
+            let closed_at = now + HANDSHAKE;
+            self.outgoing.retain(|(at, _), _| *at < closed_at);
+            self.post(closed_at, What::Closed { code: Some(1_000), reason: "" }, Part::Control);
         }
     }
 
@@ -135,8 +134,7 @@ impl Model {
         if matches!(what, What::Closed { .. } | What::Refused(_)) {
             self.disconnect();
         }
-        self.greetings += usize::from(part == Part::GreetingBegins);
-        Some(News { epoch, what })
+        Some(News { epoch, what, begins_greeting: part == Part::GreetingBegins })
     }
 
     /// It was asked to speak, and not all of that has been sent.

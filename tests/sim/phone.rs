@@ -15,6 +15,7 @@ use crate::climate::Climate;
 use crate::mouth::Mouth;
 use crate::network::{Author, Datagram, Network};
 use crate::plan::{Claim, Plan};
+use crate::reception::Reception;
 use crate::signals::{Ear, Impression, Voice};
 use crate::tally::{Seen, Tally};
 use crate::trouble::Move;
@@ -47,9 +48,10 @@ pub(crate) struct Phone {
     pub(crate) ended_at: Option<Instant>,
     pub(crate) ear: Ear,
     pub(crate) loud_at: Vec<Instant>,
-    /// When the last packet of the engine came, and the longest time without one.
-    pub(crate) packet_at: Option<Instant>,
-    pub(crate) longest_gap: Duration,
+    /// Of the engine's packets.
+    pub(crate) reception: Reception,
+    /// Since when it has spoken from another place, or after a pause under another name.
+    pub(crate) beginnings: Vec<Instant>,
     pub(crate) tally: Tally,
 }
 
@@ -102,8 +104,8 @@ impl Phone {
             ended_at: None,
             ear: Ear::new(Voice::Model(number)),
             loud_at: Vec::new(),
-            packet_at: None,
-            longest_gap: Duration::ZERO,
+            reception: Reception::default(),
+            beginnings: Vec::new(),
             tally,
         }
     }
@@ -164,9 +166,7 @@ impl Phone {
         if classify(&datagram.bytes) != PacketKind::Rtp {
             return;
         }
-        if let Some(before) = self.packet_at.replace(now) {
-            self.longest_gap = self.longest_gap.max(now - before);
-        }
+        self.reception.hear(now);
         let Some(packet) = RtpPacket::parse(&datagram.bytes) else { return };
         self.reporter.on_received(&packet, now);
         if let Some(packet) = CallerPacket::new(&packet, media, now) {
@@ -179,7 +179,10 @@ impl Phone {
             return;
         }
         match what {
-            Move::Rebind => self.rebind(),
+            Move::Rebind => {
+                self.rebind();
+                self.beginnings.push(now);
+            }
             Move::ChangeSsrc => {
                 self.tally.count(Seen::SsrcChanges, 1);
                 self.mouth.begin_anew(self.entropy.next_u32(), &mut self.entropy);
@@ -190,7 +193,9 @@ impl Phone {
             }
             Move::RebindUnderAnotherSsrc => {
                 self.tally.count(Seen::MovesUnderAnotherSsrc, 1);
-                self.silent_until = Some(now + PAUSE_BEFORE_STRANGER);
+                let begins = now + PAUSE_BEFORE_STRANGER;
+                self.silent_until = Some(begins);
+                self.beginnings.push(begins);
                 self.rebind();
                 self.mouth.begin_anew(self.entropy.next_u32(), &mut self.entropy);
             }

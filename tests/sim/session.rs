@@ -143,7 +143,12 @@ impl Session {
         }
     }
 
-    pub(crate) fn hear_model(&mut self, News { epoch, what }: News, now: Instant) {
+    /// Whether what the model says is played: not once the connection has been given up.
+    pub(crate) fn listens_to_model(&self) -> bool {
+        self.connected_epoch.is_some()
+    }
+
+    pub(crate) fn hear_model(&mut self, News { epoch, what, .. }: News, now: Instant) {
         match what {
             What::Connected => {
                 self.connected_epoch = Some(epoch);
@@ -151,6 +156,7 @@ impl Session {
                 self.tell_voice(voice::Input::Connected { epoch }, now);
             }
             What::Refused(failure) => self.tell_voice(voice::Input::ConnectFailed { epoch, failure }, now),
+            What::Message(_) if !self.listens_to_model() => {}
             What::Message(bytes) => self.read(&bytes, epoch, now),
             What::Closed { code, reason } => {
                 self.connected_epoch = None;

@@ -55,6 +55,10 @@ impl Mailbag {
         self.bell.notify_one();
     }
 
+    fn is_hanging_up(&self) -> bool {
+        self.hanging_up.get()
+    }
+
     /// The writer says goodbye once it has sent what waits; the reader then sees the end.
     pub(super) fn hang_up(&self) {
         self.hanging_up.set(true);
@@ -77,7 +81,7 @@ impl Link {
         mailbag: Rc<Mailbag>,
         session: Addr<CallSession>,
     ) -> Self {
-        let reader = actix::spawn(read(epoch, reader, speaker, session.clone()));
+        let reader = actix::spawn(read(epoch, reader, speaker, Rc::clone(&mailbag), session.clone()));
         let writer = actix::spawn(write(epoch, writer, Rc::clone(&mailbag), session));
         Self { reader, writer, mailbag }
     }
@@ -86,7 +90,7 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         self.reader.abort();
-        if !self.mailbag.hanging_up.get() {
+        if !self.mailbag.is_hanging_up() {
             self.writer.abort();
         }
     }
@@ -96,13 +100,14 @@ async fn read(
     epoch: u32,
     mut reader: VoiceReader,
     speaker: Rc<RefCell<Speaker>>,
+    mailbag: Rc<Mailbag>,
     session: Addr<CallSession>,
 ) {
     let mut downlink = Downlink::default();
     let mut in_a_row = 0;
     loop {
         let news = match reader.next().await {
-            ReaderEvent::Frame(bytes) => play(&bytes, &mut downlink, &speaker),
+            ReaderEvent::Frame(bytes) => play(&bytes, &mut downlink, &speaker, &mailbag),
             ReaderEvent::Closed { code, reason } => Some(LinkNews::Closed { code, reason }),
         };
         let closed = matches!(news, Some(LinkNews::Closed { .. }));
@@ -122,8 +127,17 @@ async fn read(
     }
 }
 
-/// Plays what is to be heard; gives back what the session must know.
-fn play(bytes: &[u8], downlink: &mut Downlink, speaker: &RefCell<Speaker>) -> Option<LinkNews> {
+/// Plays what is to be heard; gives back what the session must know. Nothing of a connection that was given up: what it
+/// owes is asked of the next one, and a greeting that began on both would be heard twice.
+fn play(
+    bytes: &[u8],
+    downlink: &mut Downlink,
+    speaker: &RefCell<Speaker>,
+    mailbag: &Mailbag,
+) -> Option<LinkNews> {
+    if mailbag.is_hanging_up() {
+        return None;
+    }
     let Ok(mut message) = parse_server_message(bytes) else {
         count(Counter::ModelGarbage);
         return Some(LinkNews::Garbage);
@@ -146,7 +160,7 @@ async fn write(epoch: u32, mut writer: VoiceWriter, mailbag: Rc<Mailbag>, sessio
     loop {
         let waiting = mailbag.outbox.borrow_mut().pop();
         let Some(message) = waiting else {
-            if mailbag.hanging_up.get() {
+            if mailbag.is_hanging_up() {
                 // A connection that is broken, or takes nothing more, needs no goodbye.
                 timeout(clock::timer_for(GOODBYE_LIMIT), writer.close()).await.ok();
                 return;
@@ -161,5 +175,31 @@ async fn write(epoch: u32, mut writer: VoiceWriter, mailbag: Rc<Mailbag>, sessio
             return;
         }
         mailbag.outbox.borrow_mut().recycle(message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::codec::Codec;
+    use crate::media::playout::playout;
+
+    /// A tenth of a second, and the first of its turn.
+    fn speech() -> Vec<u8> {
+        let data = "AAAA".repeat(1_600);
+        let part = format!(r#"{{"inlineData":{{"mimeType":"audio/pcm;rate=24000","data":"{data}"}}}}"#);
+        format!(r#"{{"serverContent":{{"modelTurn":{{"parts":[{part}]}}}}}}"#).into_bytes()
+    }
+
+    #[test]
+    fn a_connection_that_was_given_up_is_not_heard_while_it_says_goodbye() {
+        let (writer, _reader) = playout(1_000);
+        let speaker = RefCell::new(Speaker::new(Codec::Pcmu, writer));
+        let mailbag = Mailbag::default();
+        let speak = || play(&speech(), &mut Downlink::default(), &speaker, &mailbag).is_some();
+        assert!(speak() && speaker.borrow().is_playing());
+        speaker.borrow_mut().hush();
+        mailbag.hang_up();
+        assert!(!speak() && !speaker.borrow().is_playing());
     }
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::*;
 use crate::domain::{Direction, Outcome};
 use crate::media::sdp::{Codec, LocalMedia, Negotiation};
-use crate::voice::{FailureClass, Fragment, ResumeHandle, Start, VoiceEvent};
+use crate::voice::{FailureClass, Fragment, ResumeHandle, Start, TurnEnd, VoiceEvent};
 
 const SECOND: Duration = Duration::from_secs(1);
 const FRAME: Duration = Duration::from_millis(20);

@@ -19,6 +19,15 @@ fn a_call_rebuilt_while_it_rings_is_answered_once_and_greets_with_a_model_that_b
 }
 
 #[test]
+fn a_call_rebuilt_while_it_rings_gets_no_audio_before_it_is_answered() {
+    let mut play = Play::ringing();
+    play.rebuild();
+    assert_eq!(play.expected_ports(), [] as [u16; 0]);
+    play.model(VoiceEvent::Ready);
+    assert_eq!(play.expected_ports(), [16_384]);
+}
+
+#[test]
 fn a_call_rebuilt_after_it_was_answered_is_connected_when_signalling_tells_it_again() {
     let mut inbound = Play::ringing();
     inbound.model(VoiceEvent::Ready);
@@ -76,6 +85,21 @@ fn a_model_that_was_speaking_when_the_session_died_is_asked_to_carry_on() {
     assert_eq!(greeting.greetings(), 0, "asked once is asked for good");
     greeting.rebuild();
     assert!(owes(&greeting), "the second session died before the model had spoken");
+}
+
+#[test]
+fn an_answer_that_was_lost_with_its_connection_is_still_owed_when_the_session_dies_too() {
+    let lost = || VoiceEvent::TurnEnded { reason: TurnEnd::Lost };
+    let owes_after = |events: Vec<VoiceEvent>| {
+        let mut play = Play::greeted();
+        events.into_iter().for_each(|event| play.model(event));
+        play.rebuild();
+        play.opened()[0].1
+    };
+    assert!(owes_after(vec![VoiceEvent::TurnStarted, lost()]));
+    assert!(!owes_after(vec![VoiceEvent::TurnStarted, VoiceEvent::Interrupted, lost()]));
+    let said_again = [VoiceEvent::TurnStarted, VoiceEvent::GenerationComplete];
+    assert!(!owes_after([vec![VoiceEvent::TurnStarted, lost()], said_again.to_vec()].concat()));
 }
 
 #[test]
@@ -143,6 +167,7 @@ fn a_session_that_dies_over_its_answer_is_followed_by_one_that_takes_the_confirm
     offered.signal(Signal::Confirmed { sdp: None });
     offered.model(VoiceEvent::Ready);
     assert_eq!((offered.greetings(), offered.asked_of_signalling().len()), (1, 0));
+    assert_eq!(offered.expected_ports(), [16_384]);
 
     let mut asked_for_an_offer = Play::new(Direction::Inbound);
     asked_for_an_offer.input(Input::Start { offer: None });

@@ -66,8 +66,8 @@ pub struct JitterCounters {
 pub struct JitterBuffer {
     ring: Box<[Option<i16>; RING_TICKS]>,
     line: Option<TimeLine>,
-    /// A time stamp off the line; a second one that agrees with it moves the line there.
-    suspect: Option<u32>,
+    /// A packet off the line; a second one whose time stamp agrees with its moves the line there.
+    suspect: Option<Suspect>,
     delay: DelayEstimator,
     sequences: SequenceLog,
     counters: JitterCounters,
@@ -81,6 +81,19 @@ struct TimeLine {
     newest: Ticks,
     /// The next tick that goes out.
     cursor: Ticks,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Suspect {
+    sequence: u16,
+    timestamp: u32,
+}
+
+impl Suspect {
+    fn is_confirmed_by(self, other: Self) -> bool {
+        let apart = Ticks::from(other.timestamp.wrapping_sub(self.timestamp) as i32);
+        other.sequence != self.sequence && apart.abs() <= OFF_THE_LINE
+    }
 }
 
 const FRAME: Ticks = FRAME_SAMPLES as Ticks;
@@ -115,11 +128,13 @@ impl Default for JitterBuffer {
 impl JitterBuffer {
     /// Puts a packet's audio in its place; what is late, double or off the time line is counted and dropped.
     pub fn insert(&mut self, packet: Arrived<'_>) {
-        if !self.sequences.note(packet.sequence) {
+        let is_new = self.sequences.note(packet.sequence);
+        // A stream that begins anew may begin at a number that was just seen: its time stamps tell.
+        if !is_new && self.is_on_the_line(packet.timestamp, packet.arrival) {
             return;
         }
         let samples = packet.samples.get(..MAX_PACKET_SAMPLES).unwrap_or(packet.samples);
-        let Some(start) = self.place(packet.timestamp, packet.arrival) else { return };
+        let Some(start) = self.place(&packet) else { return };
         let Some(line) = &mut self.line else { return };
         let end = start + samples.len() as Ticks;
         line.newest = line.newest.max(start);
@@ -202,23 +217,31 @@ impl JitterBuffer {
     }
 
     /// The extended time stamp, once the packet is believed.
-    fn place(&mut self, timestamp: u32, arrival: Instant) -> Option<Ticks> {
+    fn place(&mut self, packet: &Arrived<'_>) -> Option<Ticks> {
+        let &Arrived { sequence, timestamp, arrival, .. } = packet;
         let Some(line) = self.line else {
             return Some(self.begin(timestamp, arrival));
         };
-        let start = line.extend(timestamp);
-        let expected = line.ticks(arrival) - self.delay.quickest().unwrap_or(0);
-        if (start - expected).abs() <= OFF_THE_LINE {
+        if self.is_on_the_line(timestamp, arrival) {
             self.suspect = None;
-            return Some(start);
+            return Some(line.extend(timestamp));
         }
-        let agrees = |suspect: u32| Ticks::from(timestamp.wrapping_sub(suspect) as i32).abs() <= OFF_THE_LINE;
-        if self.suspect.is_some_and(agrees) {
+        let newcomer = Suspect { sequence, timestamp };
+        if self.suspect.is_some_and(|suspect| suspect.is_confirmed_by(newcomer)) {
             self.counters.resynchronised += 1;
+            self.sequences.begin_run(sequence);
             return Some(self.begin(timestamp, arrival));
         }
-        self.suspect = Some(timestamp);
+        self.suspect = Some(newcomer);
         None
+    }
+
+    /// Whether a packet comes about when its time stamp lets it be expected.
+    fn is_on_the_line(&self, timestamp: u32, arrival: Instant) -> bool {
+        self.line.is_some_and(|line| {
+            let expected = line.ticks(arrival) - self.delay.quickest().unwrap_or(0);
+            (line.extend(timestamp) - expected).abs() <= OFF_THE_LINE
+        })
     }
 
     fn begin(&mut self, timestamp: u32, arrival: Instant) -> Ticks {

@@ -48,7 +48,8 @@ impl SequenceLog {
         self.lost_before + self.run.as_ref().map_or(0, Run::lost)
     }
 
-    fn begin_run(&mut self, sequence: u16) {
+    /// What was seen before belongs to another numbering.
+    pub(super) fn begin_run(&mut self, sequence: u16) {
         self.lost_before = self.lost();
         let first = ORIGIN + u64::from(sequence);
         self.run = Some(Run { first, newest: first, received: 1, seen: 1 });
