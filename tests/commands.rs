@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use clearline::media::wav::Wav;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn clearline(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clearline"));
@@ -67,6 +67,49 @@ fn users_who_are_added_at_the_same_moment_get_different_keys_while_there_are_som
     hints.sort();
     hints.dedup();
     assert_eq!(hints.len(), keys.len(), "{hints:?}");
+}
+
+#[test]
+fn keys_are_assigned_reported_moved_and_sealed_and_each_action_can_be_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("clearline.db");
+    let path = format!("store.path={}", store.display());
+    let one = [("GOOGLE_API_KEY", "AIza-a-key-of-the-tests-0001")];
+    let two = [one[0], ("GOOGLE_API_KEY_2", "AIza-a-key-of-the-tests-0002")];
+    let keys = |action: &[&str], environment: &[(&str, &str)]| {
+        clearline(&[&["keys"], action, &["--json", "--set", &path]].concat(), environment)
+    };
+    let document = |output: &Output| -> Value {
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(!text(&output.stdout).contains("AIza-a-key"), "no key is shown whole");
+        serde_json::from_slice(&output.stdout).expect("--json prints one document")
+    };
+    assert!(add_user(&store, "without", &[]).status.success());
+    assert_eq!(document(&keys(&["report"], &one))["without_key"], json!(["without"]));
+    let assigned = document(&keys(&["assign"], &one));
+    assert_eq!(
+        assigned["keys"],
+        json!([{ "key": "AIza-a…0001", "project": assigned["keys"][0]["project"],
+        "users": ["without"], "shares_project": false }])
+    );
+    assert!(add_user(&store, "sharer", &one).status.success());
+    let spread = document(&keys(&["assign", "--spread"], &two));
+    assert_eq!(
+        (&spread["keys"][0]["users"], &spread["keys"][1]["users"]),
+        (&json!(["without"]), &json!(["sharer"]))
+    );
+    assert_eq!(document(&keys(&["assign", "--spread"], &two)), spread, "nothing is left to do");
+    let moved = document(&keys(&["reassign", "sharer"], &two));
+    assert_eq!(moved["keys"][0]["users"], json!(["without", "sharer"]));
+    let key = line(&secret(&["generate-key"], "", &[]));
+    let sealing = [(SEALING_KEY, key.as_str()), two[0], two[1]];
+    assert_eq!(document(&keys(&["seal"], &sealing))["sealed"], 2);
+    assert_eq!(document(&keys(&["seal"], &sealing))["sealed"], 0);
+    assert_eq!(document(&keys(&["report"], &sealing))["keys"], moved["keys"]);
+    let unknown = keys(&["reassign", "nobody"], &two);
+    assert!(!unknown.status.success() && text(&unknown.stderr).contains("clearline user list"));
+    let cannot = keys(&["seal"], &two);
+    assert!(!cannot.status.success() && text(&cannot.stderr).contains("set LIVEKIT_SECRET_ENCRYPTION_KEY"));
 }
 
 const SEALING_KEY: &str = "LIVEKIT_SECRET_ENCRYPTION_KEY";

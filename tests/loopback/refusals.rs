@@ -1,7 +1,7 @@
 //! Callers who cannot be served hear so at once, with the right status, and nothing is left behind (SPEC K5, K6, K8, S4).
 
 use clearline::actors::events::CallEvent;
-use clearline::domain::{Outcome, UserId};
+use clearline::domain::{Outcome, Sealing, Secret, Timestamp, UserId, new_sealing_key};
 use clearline::sandbox::model::{Fault, FaultRule, KeyFailure, KnownKey, KnownKeys, Moment, Scope};
 use clearline::telemetry::{Counter, metrics};
 
@@ -51,6 +51,49 @@ fn a_number_nobody_owns_is_the_default_owners() {
         caller.dial(world.sip(), NOBODYS_NUMBER).await;
         caller.connected().await;
         caller.hears(world.marker(BENS_KEY).await, 0).await;
+        caller.hang_up().await;
+        world.close().await;
+    });
+}
+
+/// Ada's record holds what this key sealed.
+fn with_sealed_key(plan: &mut Plan, sealed_by: &Secret) {
+    let sealing = Sealing::new([sealed_by]).unwrap();
+    let sealed = sealing.seal(&Secret::new(ADAS_KEY), Timestamp::from_millis(0));
+    plan.adas_key = Some(sealed.expose().to_owned());
+}
+
+#[test]
+fn a_sealed_key_is_opened_for_the_call() {
+    play(async {
+        let key = new_sealing_key();
+        let world = World::planned(|plan| {
+            with_sealed_key(plan, &key);
+            plan.settings.secrets.encryption_key = Some(key);
+        })
+        .await;
+        let caller = FarEnd::usual().await;
+        caller.dial(world.sip(), ADAS_NUMBER).await;
+        caller.connected().await;
+        caller.hears(world.marker(ADAS_KEY).await, 0).await;
+        caller.hang_up().await;
+        world.close().await;
+    });
+}
+
+#[test]
+fn a_key_nobody_can_open_counts_as_none_and_the_call_goes_by_the_default_key() {
+    play(async {
+        let world = World::planned(|plan| {
+            with_default_key(plan);
+            with_sealed_key(plan, &new_sealing_key());
+        })
+        .await;
+        let caller = FarEnd::usual().await;
+        caller.dial(world.sip(), ADAS_NUMBER).await;
+        caller.connected().await;
+        caller.hears(world.marker(DEFAULT_KEY).await, 0).await;
+        log::line_with(&["the owner's Google key", "id-of-ada", "LIVEKIT_SECRET_ENCRYPTION_KEY"]).await;
         caller.hang_up().await;
         world.close().await;
     });

@@ -39,7 +39,7 @@ const TONE_TOLERANCE_HZ: f64 = 15.0;
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) model: ModelSettings,
-    pub(crate) adas_key: Option<&'static str>,
+    pub(crate) adas_key: Option<String>,
 }
 
 pub(crate) struct World {
@@ -69,12 +69,13 @@ impl World {
 
     pub(crate) async fn planned(change: impl FnOnce(&mut Plan)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut plan = Plan { settings: settings(&folder), model: quick_model(), adas_key: Some(ADAS_KEY) };
+        let mut plan =
+            Plan { settings: settings(&folder), model: quick_model(), adas_key: Some(ADAS_KEY.into()) };
         change(&mut plan);
         let model = ModelServer::start(plan.model).await.expect("a stand-in model");
         plan.settings.voice.url = format!("ws://{}", model.address);
         let engine = Engine::start(plan.settings).unwrap_or_else(|error| panic!("{error}"));
-        add_user(&engine, "ada", plan.adas_key).await;
+        add_user(&engine, "ada", plan.adas_key.as_deref()).await;
         add_user(&engine, "ben", Some(BENS_KEY)).await;
         let news = News::default();
         let listener = actix::spawn(gather(engine.events().listen(), news.clone()));
