@@ -72,12 +72,16 @@ impl Delays {
         });
         let signatures: Vec<(Signature, u64)> = signatures.collect();
         // A session that heard nobody cannot be told from the others.
-        let Some(caller) = signatures.first().map(|(signature, _)| signature.caller) else { return };
+        let Some(caller) = most_frequent(signatures.iter().map(|(signature, _)| signature.caller)) else {
+            return;
+        };
         for (signature, at_us) in signatures {
-            if signature.caller != caller {
-                self.crosstalk += 1;
-            } else if let Some(sent_us) = callers.sent_before(signature, at_us) {
+            // A burst that the jitter buffer stretched or cut may read as one that nobody sent.
+            let Some(sent_us) = callers.sent_before(signature, at_us) else { continue };
+            if signature.caller == caller {
                 self.uplink.note(micros(at_us - sent_us));
+            } else {
+                self.crosstalk += 1;
             }
         }
         let spans = callers.spans.get(&caller).map(Vec::as_slice).unwrap_or_default();
@@ -139,6 +143,15 @@ impl<'a> Callers<'a> {
         let sent = self.bursts.get(&signature)?.iter().map(|burst| burst.at_us);
         sent.filter(|sent| (*sent..sent + FURTHEST_APART_US).contains(&at_us)).max()
     }
+}
+
+fn most_frequent(callers: impl Iterator<Item = u16>) -> Option<u16> {
+    let mut times: HashMap<u16, usize> = HashMap::new();
+    callers.for_each(|caller| *times.entry(caller).or_default() += 1);
+    times
+        .into_iter()
+        .max_by_key(|(caller, times)| (*times, std::cmp::Reverse(*caller)))
+        .map(|(caller, _)| caller)
 }
 
 fn first_voice_after(spans: &[&VoiceSpan], at_us: u64) -> Option<Duration> {
@@ -255,13 +268,18 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_burst_is_crosstalk_and_an_old_one_is_nothing() {
-        let report = Report { bursts: vec![burst(1, 0, 1_000)], ..Report::default() };
+    fn a_strangers_burst_is_crosstalk_but_neither_an_old_one_nor_one_that_nobody_sent() {
+        let bursts = vec![burst(1, 0, 1_000), burst(1, 1, 4_000), burst(2, 0, 9_450), burst(3, 3, 11_000)];
+        let report = Report { bursts, ..Report::default() };
         let heard = session(&[
+            (700, Happened::Heard(Signature::new(7, 3))),
+            (1_050, Happened::Heard(Signature::new(1, 0))),
+            (4_050, Happened::Heard(Signature::new(1, 1))),
             (9_000, Happened::Heard(Signature::new(1, 0))),
             (9_500, Happened::Heard(Signature::new(2, 0))),
+            (11_050, Happened::Heard(Signature::new(3, 9))),
         ]);
         let delays = Delays::measure(&report, &[heard]);
-        assert_eq!((delays.uplink.count(), delays.crosstalk), (0, 1));
+        assert_eq!((delays.uplink.count(), delays.crosstalk), (2, 1));
     }
 }
