@@ -55,6 +55,8 @@ pub(super) struct SetUps {
     pub(super) calls: usize,
     pub(super) cpu: Duration,
     pub(super) took: Duration,
+    /// What the engine used of a core just before, when nobody called.
+    pub(super) rest_share: f64,
 }
 
 /// A generator later than this sends jitter; a stand-in later than this answers late.
@@ -74,7 +76,7 @@ impl Engine {
         Self {
             cpu_percent: Some(cpu),
             cpu_percent_per_call: per_call(cpu, report.calls),
-            cpu_ms_per_set_up: set_ups.and_then(|set_ups| set_ups.cpu_ms_each(idle.as_ref())),
+            cpu_ms_per_set_up: set_ups.and_then(|set_ups| set_ups.cpu_ms_each()),
             idle_cpu_percent: idle.map(|idle| idle.cpu_share * 100.0),
             idle_mib,
             loaded_mib: Some(loaded),
@@ -88,9 +90,9 @@ impl Engine {
 
 impl SetUps {
     /// Without what the engine uses when nobody calls.
-    fn cpu_ms_each(&self, idle: Option<&Idle>) -> Option<f64> {
-        let idle = idle.map_or(0.0, |idle| idle.cpu_share) * self.took.as_secs_f64();
-        per_call((self.cpu.as_secs_f64() - idle).max(0.0) * 1_000.0, self.calls)
+    fn cpu_ms_each(&self) -> Option<f64> {
+        let at_rest = self.rest_share * self.took.as_secs_f64();
+        per_call((self.cpu.as_secs_f64() - at_rest).max(0.0) * 1_000.0, self.calls)
     }
 }
 

@@ -218,7 +218,12 @@ pub(super) mod tests {
             begin: Look { engine: usage(1_000, 30), sessions: session(1_000), ..Look::default() },
             end: Look { engine: usage(1_400, 32), sessions: session(101_000 - 20 * 40), ..Look::default() },
             idle: Some(Idle { cpu_share: 0.01, usage: usage(900, 28).unwrap() }),
-            set_ups: Some(SetUps { calls: 20, cpu: Duration::from_millis(60), took: Duration::from_secs(2) }),
+            set_ups: Some(SetUps {
+                calls: 20,
+                cpu: Duration::from_millis(60),
+                took: Duration::from_secs(2),
+                rest_share: 0.01,
+            }),
             ..Gathered::default()
         }
     }

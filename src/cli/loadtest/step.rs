@@ -38,6 +38,10 @@ const SETTLING: Duration = Duration::from_secs(3);
 /// A call rings for so long at most before something is wrong.
 const DIAL_PATIENCE: Duration = Duration::from_secs(60);
 const REPORT_PATIENCE: Duration = Duration::from_secs(20);
+/// Of a core, above what it used before the first call.
+const REST_MARGIN: f64 = 0.005;
+/// After that it counts as resting all the same: what it then uses is subtracted.
+const REST_LOOKS_MAX: usize = 15;
 /// Enough set-ups to tell what one costs.
 const SET_UPS: usize = 50;
 
@@ -55,7 +59,7 @@ pub(super) async fn run(rig: &mut Rig, plan: Plan) -> Result<Step, Failure> {
     measure(rig, plan, &mut gathered).await?;
     plan.tell("hanging up");
     hang_up(rig).await?;
-    gathered.set_ups = set_ups(rig, plan).await?;
+    gathered.set_ups = set_ups(rig, plan, idle).await?;
     Ok(Step::of(&gathered))
 }
 
@@ -106,9 +110,22 @@ async fn hang_up(rig: &mut Rig) -> Result<(), Failure> {
     }
 }
 
+/// Waits until the step's calls are wound up, and gives what the engine uses of a core from then on. `None`: nobody can see.
+async fn come_to_rest(rig: &Rig, idle: Option<Idle>) -> Result<Option<f64>, Failure> {
+    let limit = idle.map_or(0.0, |idle| idle.cpu_share) + REST_MARGIN;
+    let mut rest = None;
+    for _ in 0..REST_LOOKS_MAX {
+        rest = watch_idle(rig).await?.map(|now| now.cpu_share);
+        if rest.is_none_or(|share| share <= limit) {
+            break;
+        }
+    }
+    Ok(rest)
+}
+
 /// On an engine that is idle again, so that nothing but set-ups costs anything.
-async fn set_ups(rig: &mut Rig, plan: Plan) -> Result<Option<SetUps>, Failure> {
-    sleep(IDLE_STRETCH).await;
+async fn set_ups(rig: &mut Rig, plan: Plan, idle: Option<Idle>) -> Result<Option<SetUps>, Failure> {
+    let Some(rest_share) = come_to_rest(rig, idle).await? else { return Ok(None) };
     let Some(first) = rig.engine.usage()? else { return Ok(None) };
     let began = clock::now();
     let calls = SET_UPS.min(plan.calls.max(1));
@@ -117,7 +134,7 @@ async fn set_ups(rig: &mut Rig, plan: Plan) -> Result<Option<SetUps>, Failure> {
     until_dialled(rig, plan).await?;
     let took = clock::now() - began;
     let cpu = rig.engine.usage()?.map(|last| last.cpu.saturating_sub(first.cpu));
-    Ok(cpu.map(|cpu| SetUps { calls, cpu, took }))
+    Ok(cpu.map(|cpu| SetUps { calls, cpu, took, rest_share }))
 }
 
 fn unexpected(news: &News) -> Failure {
