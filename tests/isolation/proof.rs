@@ -17,9 +17,6 @@ pub(crate) fn report(line: &str) {
 /// SPEC R6: 2 % loss and 30 ms jitter. Packets are 10 to 70 ms under way, so that many overtake others.
 pub(crate) const BAD_NETWORK: Impairment =
     Impairment { loss: 0.02, delay: Duration::from_millis(40), jitter: Duration::from_millis(30) };
-/// In each direction of each call; less than a tenth of a second of one's own voice is none.
-const WINDOWS_OWN_MIN: u64 = WINDOWS_A_SECOND / 10;
-
 const WINDOWS_A_FRAME: u64 = WINDOWS_A_SECOND / 50;
 
 pub(crate) struct Proof {
@@ -52,8 +49,8 @@ impl Proof {
                 ("model", heard.by_model, callers_voice(index)),
             ] {
                 assert_eq!(tally.foreign, 0, "the {who} of call {index} heard somebody else: {tally:?}");
-                let hears_own = tally.own >= WINDOWS_OWN_MIN;
-                assert!(hears_own, "the {who} of call {index} did not hear its own {own:?}: {tally:?}");
+                let hears_own = tally.own >= self.seconds * WINDOWS_A_SECOND;
+                assert!(hears_own, "the {who} of call {index} did not hear enough of its own {own:?}: {tally:?}");
             }
         }
     }
