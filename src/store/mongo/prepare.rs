@@ -1,0 +1,82 @@
+//! Makes what a database of this version has; safe to repeat, to interrupt, and to run from two engines at once.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use mongodb::IndexModel;
+use mongodb::bson::{Bson, Document as BsonDocument, doc};
+use mongodb::error::Error;
+use mongodb::options::IndexOptions;
+use tokio::time::timeout;
+
+use super::{body, fault, server::Server, unique};
+use crate::store::{Collection, Index, OpenError};
+
+/// An index over millions of documents takes its time; a server that answers but never ends is not waited for.
+const LIMIT: Duration = Duration::from_secs(600);
+
+pub(super) async fn collections(
+    server: &Server,
+    collections: &[&'static Collection],
+) -> Result<(), OpenError> {
+    let detail = || format!("its indexes were not ready within {} s", LIMIT.as_secs());
+    let work = async {
+        for collection in collections {
+            add_indexes(server, collection).await?;
+        }
+        Ok(())
+    };
+    let late = |_| OpenError::Unreachable { server: server.name.clone(), detail: detail() };
+    timeout(LIMIT, work).await.map_err(late)?
+}
+
+async fn add_indexes(server: &Server, collection: &'static Collection) -> Result<(), OpenError> {
+    for index in collection.indexes {
+        let ordered = IndexModel::builder().keys(doc! { index.field: 1, body::ID: 1 }).build();
+        create(server, collection, ordered).await.map_err(|error| fault::open_error(&server.name, &error))?;
+    }
+    for index in unique::unique(collection) {
+        add_keys(server, collection, index).await.map_err(|error| fault::open_error(&server.name, &error))?;
+        let options = IndexOptions::builder().unique(true).build();
+        let alone = IndexModel::builder().keys(doc! { unique::path(index): 1 }).options(options).build();
+        create(server, collection, alone)
+            .await
+            .map_err(|error| refused(server, collection, index, &error))?;
+    }
+    Ok(())
+}
+
+async fn create(server: &Server, collection: &Collection, index: IndexModel) -> Result<(), Error> {
+    server.collection(collection).create_index(index).await.map(drop)
+}
+
+fn refused(server: &Server, collection: &Collection, index: &Index, error: &Error) -> OpenError {
+    if fault::is_duplicate(error) {
+        return OpenError::NotUnique { collection: collection.name, field: index.field };
+    }
+    fault::open_error(&server.name, error)
+}
+
+/// Documents that another program wrote, or that are older than the index, get their value for it. A document that
+/// changes meanwhile brings its own.
+async fn add_keys(server: &Server, collection: &'static Collection, index: &Index) -> Result<(), Error> {
+    let documents = server.collection(collection);
+    let mut without = documents.find(doc! { unique::path(index): Bson::Null }).await?;
+    while let Some(written) = without.try_next().await? {
+        let version = written.get(body::VERSION).cloned().unwrap_or(Bson::Null);
+        let (Some(id), Some(keys)) = (written.get(body::ID).cloned(), keys_of(collection, written)) else {
+            continue;
+        };
+        let same = doc! { body::ID: id, body::VERSION: version };
+        documents.update_one(same, doc! { "$set": { unique::KEYS: keys } }).await?;
+    }
+    Ok(())
+}
+
+/// A document that cannot be read has no field that could be taken.
+fn keys_of(collection: &'static Collection, written: BsonDocument) -> Option<BsonDocument> {
+    let id = body::id_of(&written);
+    let body =
+        body::from_mongo(collection, written).map_or(serde_json::Value::Null, |document| document.body);
+    unique::keys(collection, &id, &body)
+}
