@@ -12,8 +12,9 @@ use serde::Serialize;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{Role, TenantId, User as Record, UserId};
+use crate::engine::{OpenStore, open_store};
 use crate::keys::{self, KeyPool};
-use crate::store::{self, StoreError, Users};
+use crate::store::{StoreError, Users};
 
 use super::CommandResult;
 use super::common::{Failure, SettingsArguments, say};
@@ -85,10 +86,16 @@ impl User {
 impl Add {
     async fn run(self) -> CommandResult {
         let settings = self.settings.load()?;
-        let users = open_users(&settings)?;
-        // Which key is free is read first and taken later; until then no other command may take it.
-        let _only_one = lock_beside(&settings.store.path)
-            .map_err(|error| Failure::cannot("lock the users of store.path", error))?;
+        let open = open(&settings).await?;
+        let users = Users::new(open.store.clone());
+        // Which key is free is read first and taken later; until then no other command may take it. A server's
+        // documents have no file to lock.
+        let _only_one = match settings.store.url {
+            None => Some(lock_beside(&settings.store.path))
+                .transpose()
+                .map_err(|error| Failure::cannot("lock the users of store.path", error))?,
+            Some(_) => None,
+        };
         let tenant = match &self.admin {
             Some(admin) => Some(find_admin(&users, admin).await?),
             None => None,
@@ -103,8 +110,8 @@ impl Add {
 
 impl List {
     async fn run(self) -> CommandResult {
-        let users = open_users(&self.settings.load()?)?;
-        show(&users.all().await.map_err(store_failed)?, self.json)
+        let open = open(&self.settings.load()?).await?;
+        show(&Users::new(open.store.clone()).all().await.map_err(store_failed)?, self.json)
     }
 }
 
@@ -172,9 +179,9 @@ async fn find_admin(users: &Users, name: &str) -> Result<TenantId, Failure> {
     }
 }
 
-fn open_users(settings: &Settings) -> Result<Users, Failure> {
-    let store = store::embedded::open(&settings.store.path, store::COLLECTIONS, clock::unix_time);
-    store.map(Users::new).map_err(|error| Failure::new(format!("store.path: {error}")))
+/// A server that does not answer is not waited for: a person stands before the screen.
+async fn open(settings: &Settings) -> Result<OpenStore, Failure> {
+    open_store(settings).await.map_err(|error| Failure::new(error.to_string()))
 }
 
 fn show(users: &[Record], json: bool) -> CommandResult {

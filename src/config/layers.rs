@@ -142,7 +142,7 @@ impl Layers {
         let path = counted_from_one(&error.path().to_string());
         let problem = error.inner().message().to_owned();
         let origin = self.origin_of(&path);
-        if path.ends_with(".password") {
+        if path.ends_with(".password") || path == "store.url" {
             return ConfigError::Wrong { path, origin, problem: "must be a text in quotes".to_owned() };
         }
         match problem.strip_prefix("unknown field ") {

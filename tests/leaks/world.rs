@@ -46,8 +46,9 @@ impl World {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (model, address) = stand_in().await;
         let lanes = join_all((0..LANES).map(Lane::new)).await;
-        let engine =
-            Engine::start(settings(&folder, &address, &lanes)).unwrap_or_else(|error| panic!("{error}"));
+        let engine = Engine::start(settings(&folder, &address, &lanes))
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
         add_user(&engine, "ada", ADAS_KEY).await;
         add_user(&engine, "cara", CARAS_KEY).await;
         let news = News::default();

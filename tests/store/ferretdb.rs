@@ -32,7 +32,7 @@ impl Bench for FerretDb {
     }
 
     async fn open(&self) -> Store {
-        open(&format!("mongodb://{}/clearline", self.line.address)).await
+        open(&self.url()).await
     }
 
     /// SIGKILL, and a new process on what it left.
@@ -63,6 +63,10 @@ impl Bench for FerretDb {
 }
 
 impl FerretDb {
+    pub(crate) fn url(&self) -> String {
+        format!("mongodb://{}/clearline", self.line.address)
+    }
+
     fn end(&mut self) {
         // An error means that it has ended already, which is what we want.
         drop(self.server.kill());

@@ -13,6 +13,10 @@ mod embedded;
 mod ferretdb;
 mod line;
 mod named_server;
+#[expect(dead_code, reason = "tests/peers has more kinds of programs")]
+#[path = "../peers/process.rs"]
+mod process;
+mod serving;
 mod suite;
 
 use bench::run;

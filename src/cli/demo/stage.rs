@@ -46,7 +46,7 @@ impl Stage {
         let bens_phone = phone(PhoneSettings::new("ben", somewhere_here))?;
         let settings = settings(folder, &model, &bens_phone)?;
         let pool = settings.google_keys.clone();
-        let engine = Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
+        let engine = Engine::start(settings).await.map_err(|error| Failure::new(error.to_string()))?;
         let ada = person(&engine, &pool, "ada", 500.0).await?;
         let ben = person(&engine, &pool, "ben", 1_100.0).await?;
         let adas_phone = phone(PhoneSettings { seed: 2, ..PhoneSettings::new("ada", engine.sip_address()) })?;
