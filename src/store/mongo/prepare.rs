@@ -1,33 +1,33 @@
 //! Makes what a database of this version has; safe to repeat, to interrupt, and to run from two engines at once.
 
-use std::time::Duration;
-
 use futures_util::TryStreamExt;
 use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document as BsonDocument, doc};
 use mongodb::error::Error;
 use mongodb::options::IndexOptions;
-use tokio::time::timeout;
 
-use super::{body, fault, server::Server, unique};
+use super::{body, fault, probe, server::Server, unique};
 use crate::store::{Collection, Index, OpenError};
 
-/// An index over millions of documents takes its time; a server that answers but never ends is not waited for.
-const LIMIT: Duration = Duration::from_secs(600);
-
+/// An index over millions of documents takes its time, but the server answers meanwhile; one that does not is not
+/// waited for.
 pub(super) async fn collections(
     server: &Server,
     collections: &[&'static Collection],
 ) -> Result<(), OpenError> {
-    let detail = || format!("its indexes were not ready within {} s", LIMIT.as_secs());
     let work = async {
         for collection in collections {
             add_indexes(server, collection).await?;
         }
         Ok(())
     };
-    let late = |_| OpenError::Unreachable { server: server.name.clone(), detail: detail() };
-    timeout(LIMIT, work).await.map_err(late)?
+    tokio::select! {
+        done = work => done,
+        () = probe::silence(server) => Err(OpenError::Unreachable {
+            server: server.name.clone(),
+            detail: "it fell silent while indexes were made".into(),
+        }),
+    }
 }
 
 async fn add_indexes(server: &Server, collection: &'static Collection) -> Result<(), OpenError> {

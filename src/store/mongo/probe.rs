@@ -15,8 +15,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Until nobody asks any more.
 pub(super) async fn run(server: Arc<Server>, tell: watch::Sender<bool>) {
     while !tell.is_closed() {
-        let answered = timeout_at(server.deadline(), server.ping()).await;
-        let answers = matches!(answered, Ok(Ok(())));
+        let answers = answers(&server).await;
         if tell.send_replace(answers) != answers {
             log_change(&server.name, answers);
         }
@@ -25,6 +24,17 @@ pub(super) async fn run(server: Arc<Server>, tell: watch::Sender<bool>) {
             () = sleep(clock::timer_for(PAUSE)) => {}
         }
     }
+}
+
+/// Ends when the server does not answer any more.
+pub(super) async fn silence(server: &Server) {
+    while answers(server).await {
+        sleep(clock::timer_for(PAUSE)).await;
+    }
+}
+
+async fn answers(server: &Server) -> bool {
+    matches!(timeout_at(server.deadline(), server.ping()).await, Ok(Ok(())))
 }
 
 fn log_change(server: &str, answers: bool) {
