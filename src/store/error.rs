@@ -54,10 +54,10 @@ pub enum OpenError {
     )]
     Refused { server: String, detail: String },
     #[error(
-        "two documents of {collection} have the same {field}, which must be unique; change or remove one of them, \
-         then start again"
+        "{first} and {second} of {collection} have the same {field}, which must be unique; change or remove one of \
+         them, then start again"
     )]
-    NotUnique { collection: &'static str, field: &'static str },
+    NotUnique { collection: &'static str, field: &'static str, first: String, second: String },
 }
 
 impl OpenError {

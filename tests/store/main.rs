@@ -11,6 +11,7 @@
 mod bench;
 mod embedded;
 mod ferretdb;
+mod foreign;
 mod line;
 mod named_server;
 #[expect(dead_code, reason = "tests/peers has more kinds of programs")]

@@ -39,9 +39,9 @@ async fn add_indexes(server: &Server, collection: &'static Collection) -> Result
         add_keys(server, collection, index).await.map_err(|error| fault::open_error(&server.name, &error))?;
         let options = IndexOptions::builder().unique(true).build();
         let alone = IndexModel::builder().keys(doc! { unique::path(index): 1 }).options(options).build();
-        create(server, collection, alone)
-            .await
-            .map_err(|error| refused(server, collection, index, &error))?;
+        if let Err(error) = create(server, collection, alone).await {
+            return Err(refused(server, collection, index, error).await);
+        }
     }
     Ok(())
 }
@@ -50,11 +50,36 @@ async fn create(server: &Server, collection: &Collection, index: IndexModel) -> 
     server.collection(collection).create_index(index).await.map(drop)
 }
 
-fn refused(server: &Server, collection: &Collection, index: &Index, error: &Error) -> OpenError {
-    if fault::is_duplicate(error) {
-        return OpenError::NotUnique { collection: collection.name, field: index.field };
+/// Not every server says that it was for a duplicate, and none says in which documents.
+async fn refused(server: &Server, collection: &Collection, index: &Index, error: Error) -> OpenError {
+    match twins(server, collection, index).await {
+        Ok(Some((first, second))) => {
+            OpenError::NotUnique { collection: collection.name, field: index.field, first, second }
+        }
+        Ok(None) | Err(_) => fault::open_error(&server.name, &error),
     }
-    fault::open_error(&server.name, error)
+}
+
+/// Two documents with one value: neighbours in the order of the field, which has an index.
+async fn twins(
+    server: &Server,
+    collection: &Collection,
+    index: &Index,
+) -> Result<Option<(String, String)>, Error> {
+    let documents = server.collection(collection);
+    let mut in_order = documents.find(doc! {}).sort(doc! { index.field: 1, body::ID: 1 }).await?;
+    let mut last: Option<BsonDocument> = None;
+    while let Some(next) = in_order.try_next().await? {
+        let same = last.as_ref().filter(|last| {
+            let key = unique::key_in(last, index);
+            key.is_some() && key == unique::key_in(&next, index)
+        });
+        if let Some(last) = same {
+            return Ok(Some((body::id_of(last), body::id_of(&next))));
+        }
+        last = Some(next);
+    }
+    Ok(None)
 }
 
 /// Documents that another program wrote, or that are older than the index, get their value for it. A document that

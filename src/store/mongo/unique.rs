@@ -35,6 +35,11 @@ pub(super) fn path(index: &Index) -> String {
     format!("{KEYS}.{}", name_of(index))
 }
 
+/// What the server's unique index sees of a document.
+pub(super) fn key_in<'a>(written: &'a BsonDocument, index: &Index) -> Option<&'a str> {
+    written.get_document(KEYS).ok()?.get_str(name_of(index)).ok()
+}
+
 fn key(index: &Index, id: &str, body: &Value) -> String {
     match storable::indexed_value(index.field, body).and_then(Value::as_str) {
         Some(text) => format!("={text}"),
