@@ -132,7 +132,7 @@ fn the_address_of_a_mongodb_is_checked_and_never_shown() {
     let wrong = [
         ("mongodb+srv://ada:hunter-two@db.example.net", "host1,host2"),
         ("mongodb://ada:hunter-two@:x@db.example.net", "%40"),
-        ("mongodb://ada:hunter-two@db.example.net/?w=hunter-two", "mongodb://user:password@"),
+        ("mongodb://ada:hunter-two@db.example.net/?maxPoolSize=hunter-two", "mongodb://user:password@"),
         ("postgres://ada:hunter-two@db.example.net", "mongodb://user:password@"),
     ];
     for (url, cure) in wrong {
