@@ -5,6 +5,7 @@ mod owners;
 mod settings;
 mod start;
 mod stop;
+mod store;
 mod threads;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use crate::keys::KeyPool;
 use crate::store::{Calls, Store, Users};
 
 pub use start::StartError;
+pub use store::{OpenStore, StoreStartError, open_store};
 
 /// A running engine. It must be started, and stopped, inside an actix System.
 pub struct Engine {
@@ -34,6 +36,8 @@ pub struct Engine {
     store: Store,
     users: Users,
     calls: Calls,
+    /// Ends last: what has been asked of a MongoDB is on its way until then.
+    _io: Option<store::Io>,
 }
 
 impl Engine {

@@ -2,13 +2,18 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::store::Store;
+
 /// Shared between the engine, which writes it, and HTTP, which shows it.
-#[derive(Clone, Default)]
-pub struct Readiness(Arc<RwLock<Option<&'static str>>>);
+#[derive(Clone)]
+pub struct Readiness {
+    stage: Arc<RwLock<Option<&'static str>>>,
+    store: Store,
+}
 
 impl Readiness {
-    pub fn starting() -> Self {
-        Self(Arc::new(RwLock::new(Some("the engine is starting"))))
+    pub fn starting(store: Store) -> Self {
+        Self { stage: Arc::new(RwLock::new(Some("the engine is starting"))), store }
     }
 
     pub fn set_ready(&self) {
@@ -21,10 +26,11 @@ impl Readiness {
 
     /// `None` when calls are taken.
     pub fn reason_against(&self) -> Option<&'static str> {
-        *self.0.read().unwrap_or_else(PoisonError::into_inner)
+        let stage = *self.stage.read().unwrap_or_else(PoisonError::into_inner);
+        stage.or_else(|| (!self.store.answers()).then_some("the store does not answer"))
     }
 
     fn set(&self, reason: Option<&'static str>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = reason;
+        *self.stage.write().unwrap_or_else(PoisonError::into_inner) = reason;
     }
 }

@@ -97,7 +97,7 @@ impl Call {
 impl Call {
     async fn place_all(self, settings: Settings) -> CommandResult {
         let stop_limit = settings.calls.stop_limit();
-        let engine = start_engine(settings)?;
+        let engine = start_engine(settings).await?;
         let mut news = engine.events().listen();
         let mut progress = Progress::default();
         let mut signals = Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
@@ -201,15 +201,15 @@ impl Call {
 }
 
 /// An engine that serves with the same settings has the SIP port; then any other is as good for calling out.
-fn start_engine(mut settings: Settings) -> Result<Engine, Failure> {
-    let started = match Engine::start(settings.clone()) {
+async fn start_engine(mut settings: Settings) -> Result<Engine, Failure> {
+    let started = match Engine::start(settings.clone()).await {
         Err(StartError::SipListen { address, error }) if error.kind() == io::ErrorKind::AddrInUse => {
             tell_other_port(address);
             settings.sip.listen.set_port(0);
             if let Some(advertise) = &mut settings.sip.advertise {
                 advertise.set_port(0);
             }
-            Engine::start(settings)
+            Engine::start(settings).await
         }
         started => started,
     };

@@ -10,6 +10,7 @@ use clap::Args;
 
 use crate::clock;
 use crate::config::{self, Log, Secrets, Settings, Sources};
+use crate::engine::{self, OpenStore};
 use crate::store::{self, KeyAssignment, KeyHolders, Store, StoreError, Users};
 use crate::telemetry;
 
@@ -54,9 +55,9 @@ fn readable_environment() -> BTreeMap<String, String> {
 }
 
 /// The store that the settings name; other processes may use it at the same time.
-pub(super) fn open_store(settings: &Settings) -> Result<Store, Failure> {
-    let opened = store::embedded::open(&settings.store.path, store::COLLECTIONS, clock::unix_time);
-    opened.map_err(|error| Failure::new(format!("store.path: {error}")))
+/// A server that does not answer is not waited for: a person stands before the screen.
+pub(super) async fn open_store(settings: &Settings) -> Result<OpenStore, Failure> {
+    engine::open_store(settings).await.map_err(|error| Failure::new(error.to_string()))
 }
 
 /// What gives users their keys.

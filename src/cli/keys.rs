@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::domain::{ProjectId, User};
+use crate::engine::OpenStore;
 use crate::keys::KeyPool;
 use crate::store::KeyAssignment;
 
@@ -59,6 +60,8 @@ struct Common {
 
 /// What every action works with.
 struct Desk {
+    /// Its threads end with it.
+    _store: OpenStore,
     assignment: KeyAssignment,
     pool: KeyPool,
     json: bool,
@@ -82,8 +85,9 @@ impl Keys {
 impl Desk {
     async fn open(common: Common) -> Result<Self, Failure> {
         let settings = common.settings.load()?;
-        let assignment = key_assignment(&open_store(&settings)?, &settings.secrets).await?;
-        Ok(Self { assignment, pool: settings.google_keys, json: common.json })
+        let store = open_store(&settings).await?;
+        let assignment = key_assignment(&store.store, &settings.secrets).await?;
+        Ok(Self { _store: store, assignment, pool: settings.google_keys, json: common.json })
     }
 
     async fn assign(&self, spread: bool) -> CommandResult {

@@ -24,7 +24,15 @@ impl Serve {
             let stop_limit = settings.calls.stop_limit();
             let mut signals =
                 Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
-            let engine = Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
+            // The store may be a server that is not up yet; whoever stops us does not have to wait for it.
+            let started = tokio::select! {
+                started = Engine::start(settings) => started,
+                () = signals.stop() => {
+                    tracing::info!("stopped before the engine was ready");
+                    return Ok(ExitCode::SUCCESS);
+                }
+            };
+            let engine = started.map_err(|error| Failure::new(error.to_string()))?;
             engine.warn_about_unknown_owners().await;
             tracing::info!(sip = %engine.sip_address(), http = %engine.http_address(), "ready");
             self.reload_keys_until_told_to_stop(&engine, &mut signals).await;

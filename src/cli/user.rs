@@ -80,7 +80,8 @@ impl User {
 impl Add {
     async fn run(self) -> CommandResult {
         let settings = self.settings.load()?;
-        let assignment = key_assignment(&open_store(&settings)?, &settings.secrets).await?;
+        let open = open_store(&settings).await?;
+        let assignment = key_assignment(&open.store, &settings.secrets).await?;
         let users = &assignment.users;
         let tenant = match &self.admin {
             Some(admin) => Some(find_admin(users, admin).await?),
@@ -97,7 +98,8 @@ impl Add {
 impl List {
     async fn run(self) -> CommandResult {
         let settings = self.settings.load()?;
-        let assignment = key_assignment(&open_store(&settings)?, &settings.secrets).await?;
+        let open = open_store(&settings).await?;
+        let assignment = key_assignment(&open.store, &settings.secrets).await?;
         show(&assignment.users.all().await.map_err(store_failed)?, &assignment.sealing, self.json)
     }
 }

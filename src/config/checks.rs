@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
+use mongodb::options::ConnectionString;
+
 use super::Settings;
 use crate::domain::Sealing;
 
@@ -16,6 +18,7 @@ pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
     ranges(settings)
         .or_else(|| ports(settings))
         .or_else(|| model_url(settings))
+        .or_else(|| store_url(settings))
         .or_else(|| gateways(settings))
         .or_else(|| sealing_keys(settings))
         .or_else(|| personas(settings))
@@ -23,7 +26,7 @@ pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
 
 fn ranges(settings: &Settings) -> Option<Fault> {
     let (sip, media, voice, calls) = (&settings.sip, &settings.media, &settings.voice, &settings.calls);
-    let checks: [(&str, u64, RangeInclusive<u64>); 10] = [
+    let checks: [(&str, u64, RangeInclusive<u64>); 11] = [
         ("sip.ring_timeout_s", sip.ring_timeout_s, 1..=180),
         ("media.port_min", media.port_min.into(), 1_024..=65_534),
         ("media.threads", media.threads as u64, 0..=64),
@@ -34,6 +37,7 @@ fn ranges(settings: &Settings) -> Option<Fault> {
         ("calls.silence_timeout_s", calls.silence_timeout_s, 1..=DAY_S),
         ("calls.max_call_s", calls.max_call_s, 1..=DAY_S),
         ("calls.stop_limit_s", calls.stop_limit_s, 0..=DAY_S),
+        ("store.answer_limit_ms", settings.store.answer_limit_ms, 100..=60_000),
     ];
     let outside = checks.into_iter().find(|(_, value, range)| !range.contains(value))?;
     let (path, value, range) = outside;
@@ -60,6 +64,21 @@ fn is_loopback(authority: &str) -> bool {
     let host = authority.trim_end_matches('/');
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host).trim_matches(['[', ']']);
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The driver would say more, but might quote the password.
+fn store_url(settings: &Settings) -> Option<Fault> {
+    let url = settings.store.url.as_ref()?.expose();
+    let problem = if url.starts_with("mongodb+srv://") {
+        "is looked up in the DNS, which Clearline does not do; write the servers out: \
+         mongodb://user:password@host1,host2/database?replicaSet=name&tls=true"
+    } else if url.starts_with("mongodb://") && ConnectionString::parse(url).is_ok() {
+        return None;
+    } else {
+        "is no address of a MongoDB; write mongodb://user:password@host:27017/database, and signs as : / ? # @ % in \
+         user and password as %3A %2F %3F %23 %40 %25"
+    };
+    Some(("store.url".into(), problem.into()))
 }
 
 fn gateways(settings: &Settings) -> Option<Fault> {

@@ -142,7 +142,8 @@ impl Layers {
         let path = counted_from_one(&error.path().to_string());
         let problem = error.inner().message().to_owned();
         let origin = self.origin_of(&path);
-        if path.ends_with(".password") || path.starts_with("secrets.") {
+        let is_secret = path.ends_with(".password") || path.starts_with("secrets.") || path == "store.url";
+        if is_secret {
             return ConfigError::Wrong { path, origin, problem: "must be a text in quotes".to_owned() };
         }
         match problem.strip_prefix("unknown field ") {

@@ -140,7 +140,11 @@ impl Calls {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Store {
+    /// The embedded store's file.
     pub path: PathBuf,
+    /// A MongoDB instead; a secret, because a password may stand in it.
+    pub url: Option<Secret>,
+    pub answer_limit_ms: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -267,7 +271,7 @@ impl Default for Calls {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { path: "data/clearline.db".into() }
+        Self { path: "data/clearline.db".into(), url: None, answer_limit_ms: 5_000 }
     }
 }
 

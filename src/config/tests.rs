@@ -124,6 +124,30 @@ fn a_password_of_the_wrong_type_is_not_shown() {
 }
 
 #[test]
+fn the_address_of_a_mongodb_is_checked_and_never_shown() {
+    let hidden = "mongodb://ada:hunter-two@db.example.net/clearline?replicaSet=rs0";
+    let settings = bench("").variable("CLEARLINE_STORE_URL", hidden).load().unwrap();
+    assert_eq!(settings.store.url.as_ref().map(|url| url.expose()), Some(hidden));
+    assert!(!format!("{settings:?}").contains("hunter-two"));
+    let wrong = [
+        ("mongodb+srv://ada:hunter-two@db.example.net", "host1,host2"),
+        ("mongodb://ada:hunter-two@:x@db.example.net", "%40"),
+        ("mongodb://ada:hunter-two@db.example.net/?maxPoolSize=hunter-two", "mongodb://user:password@"),
+        ("postgres://ada:hunter-two@db.example.net", "mongodb://user:password@"),
+    ];
+    for (url, cure) in wrong {
+        let error = bench("").variable("CLEARLINE_STORE_URL", url).error();
+        assert!(
+            error.contains("store.url (variable CLEARLINE_STORE_URL)") && error.contains(cure),
+            "{error}"
+        );
+        assert!(!error.contains("hunter-two"), "{error}");
+    }
+    let error = bench("[store]\nurl = 987654321").error();
+    assert!(error.contains("store.url") && !error.contains("987654321"), "{error}");
+}
+
+#[test]
 fn every_key_of_a_gateway_has_a_variable() {
     let toml = "[[sip.gateways]]\nname = \"a\"\naddress = \"b:1\"";
     let gateway = serde_json::to_value(&bench(toml).load().unwrap().sip.gateways[0]).unwrap();

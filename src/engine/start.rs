@@ -19,8 +19,9 @@ use crate::http::Http;
 use crate::keys::KeyRing;
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
-use crate::store::{self, Calls, OpenError, Recordings, Store, Users};
+use crate::store::{Calls, Recordings, Store, Users};
 
+use super::store::{OpenStore, StoreStartError, wait_for_store};
 use super::{Engine, descriptors, settings as derive, threads};
 
 /// Why the engine did not start, and what to do.
@@ -43,8 +44,8 @@ pub enum StartError {
     Model(#[from] EndpointError),
     #[error("secrets: a key {0}")]
     Sealing(#[from] WrongSealingKey),
-    #[error("store.path: {0}")]
-    Store(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreStartError),
     #[error("recording.dir: cannot write recordings to {path}: {error}; choose another folder", path = path.display())]
     Recordings { path: PathBuf, error: io::Error },
     #[error("the operating system gives no randomness: {0}")]
@@ -52,11 +53,13 @@ pub enum StartError {
 }
 
 impl Engine {
-    /// Up; a failure leaves nothing behind but the store's file.
-    pub fn start(settings: Settings) -> Result<Self, StartError> {
+    /// Up, as soon as the store answers; a failure leaves nothing behind but the store's file. It may be given up until
+    /// then: whoever drops the future stops the waiting.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
         descriptors::raise_limit(settings.calls.max_calls);
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
-        let ground = Ground::prepare(&settings)?;
+        let OpenStore { store, io } = wait_for_store(&settings).await?;
+        let ground = Ground::prepare(&settings, store.clone())?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
         check_media_bind(&settings)?;
         let socket = bind_sip(settings.sip.listen)?;
@@ -64,7 +67,7 @@ impl Engine {
         let addresses = derive::advertised(&settings, sip_address, &gateways)?;
         let call_settings = ground.call_settings(&settings, &gateways)?;
 
-        let readiness = Readiness::starting();
+        let readiness = Readiness::starting(store);
         let mut arbiters = ground.start_services(&settings, call_settings, addresses.media, &mut entropy);
         let sip_arbiter = threads::named("sip".into());
         let parts = SipParts {
@@ -92,6 +95,7 @@ impl Engine {
             store,
             users,
             calls,
+            _io: io,
         })
     }
 }
@@ -107,8 +111,7 @@ struct Ground {
 }
 
 impl Ground {
-    fn prepare(settings: &Settings) -> Result<Self, StartError> {
-        let store = open_store(settings)?;
+    fn prepare(settings: &Settings, store: Store) -> Result<Self, StartError> {
         Ok(Self {
             users: Users::new(store.clone()),
             calls: Calls::new(store.clone()),
@@ -175,10 +178,6 @@ fn start_router(settings: RouterSettings, entropy: Entropy, directory: &Director
         Supervisor::start_in_arbiter(&arbiter.handle(), move |_| UdpRouter::new(settings, entropy, registry));
     directory.add_router(router);
     arbiter
-}
-
-fn open_store(settings: &Settings) -> Result<Store, StartError> {
-    Ok(store::embedded::open(&settings.store.path, store::COLLECTIONS, clock::unix_time)?)
 }
 
 fn open_recordings(settings: &Settings) -> Result<Option<Recordings>, StartError> {

@@ -15,7 +15,8 @@ pub struct Collection {
     pub durable: bool,
 }
 
-/// `field` is a path in the document, with dots. Documents without the field are not in the index.
+/// `field` is a path in the document, with dots. It leads to a text, number or truth value, in a unique index to a text.
+/// Documents without the field, or with null, are not in the index.
 #[derive(Debug)]
 pub struct Index {
     pub field: &'static str,

@@ -18,11 +18,15 @@ pub enum StoreError {
     Unreadable { collection: &'static str, id: String, detail: String },
     #[error("{collection} has no index on {field}")]
     NotIndexed { collection: &'static str, field: &'static str },
+    #[error("{collection}.{field} can be compared with texts, numbers and truth values only")]
+    NotComparable { collection: &'static str, field: &'static str },
+    #[error("{collection} {id} cannot be stored: {detail}")]
+    Unstorable { collection: &'static str, id: String, detail: String },
     #[error("the store has too many requests waiting; try again in a moment")]
     Busy,
     #[error("the store is closed")]
     Closed,
-    #[error("the store could not do it: {0}; look at disk space and permissions")]
+    #[error("the store could not do it: {0}")]
     Failed(String),
 }
 
@@ -42,4 +46,23 @@ pub enum OpenError {
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("{} is a database of another program; set store.path to a file of Clearline's own", path.display())]
     Foreign { path: PathBuf },
+    /// May pass: a server that is down, or not yet up.
+    #[error("MongoDB at {server} does not answer ({detail}); start it, or correct store.url")]
+    Unreachable { server: String, detail: String },
+    #[error(
+        "MongoDB at {server} refuses us ({detail}); check user, password, authSource and TLS in store.url"
+    )]
+    Refused { server: String, detail: String },
+    #[error(
+        "{first} and {second} of {collection} have the same {field}, which must be unique; change or remove one of \
+         them, then start again"
+    )]
+    NotUnique { collection: &'static str, field: &'static str, first: String, second: String },
+}
+
+impl OpenError {
+    /// Whether waiting may help.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
 }

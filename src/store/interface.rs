@@ -5,11 +5,16 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{Collection, Document, Page, Query, StoreError};
+use super::{Collection, Document, Page, Query, StoreError, storable};
 
 /// Carries commands to wherever the documents lie. Must not block: what cannot be queued is answered `Busy`.
 pub trait Backend: Send + Sync {
     fn submit(&self, command: Command);
+
+    /// False while the documents are known to be out of reach.
+    fn answers(&self) -> bool {
+        true
+    }
 }
 
 pub type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -49,6 +54,38 @@ pub enum Write {
     },
 }
 
+impl Read {
+    pub(super) fn fail(self, error: StoreError) {
+        match self {
+            Self::Get { reply, .. } => answer(reply, Err(error)),
+            Self::Find { reply, .. } => answer(reply, Err(error)),
+        }
+    }
+}
+
+impl Write {
+    /// What it touches.
+    pub(super) fn document(&self) -> (&'static Collection, &str) {
+        match self {
+            Self::Insert { collection, id, .. }
+            | Self::CompareAndSet { collection, id, .. }
+            | Self::Delete { collection, id, .. } => (collection, id),
+        }
+    }
+
+    pub(super) fn fail(self, error: StoreError) {
+        match self {
+            Self::Insert { reply, .. } | Self::CompareAndSet { reply, .. } => answer(reply, Err(error)),
+            Self::Delete { reply, .. } => answer(reply, Err(error)),
+        }
+    }
+}
+
+/// Who asked may have gone away: what was done stands all the same.
+pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, StoreError>) {
+    drop(reply.send(result));
+}
+
 /// A handle to the documents; clones share one back end.
 #[derive(Clone)]
 pub struct Store {
@@ -67,6 +104,7 @@ impl Store {
         id: &str,
         body: Value,
     ) -> Result<Document, StoreError> {
+        storable::check_body(collection, id, &body)?;
         let id = id.to_owned();
         self.ask(|reply| Command::Write(Write::Insert { collection, id, body, reply })).await
     }
@@ -88,6 +126,7 @@ impl Store {
         version: u64,
         body: Value,
     ) -> Result<Document, StoreError> {
+        storable::check_body(collection, id, &body)?;
         let id = id.to_owned();
         self.ask(|reply| Command::Write(Write::CompareAndSet { collection, id, version, body, reply })).await
     }
@@ -104,11 +143,13 @@ impl Store {
     }
 
     pub async fn find(&self, collection: &'static Collection, query: Query) -> Result<Page, StoreError> {
-        let unindexed = query.equals.iter().find(|(field, _)| !collection.has_index(field));
-        if let Some(&(field, _)) = unindexed {
-            return Err(StoreError::NotIndexed { collection: collection.name, field });
-        }
+        storable::check_query(collection, &query)?;
         self.ask(|reply| Command::Read(Read::Find { collection, query, reply })).await
+    }
+
+    /// Whether the documents can be reached, as far as that is known.
+    pub fn answers(&self) -> bool {
+        self.backend.answers()
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {

@@ -2,9 +2,9 @@
 //!
 //! A [`Store`] inserts with unique keys, gets, compares-and-sets by `version`, and finds by an index, page by page.
 //! Collections are data ([`Collection`]): a name and its indexes. Each request travels as a [`Command`] with a
-//! oneshot for its answer to a [`Backend`], which must never block the thread that sends it. Here that is
-//! [`embedded`], SQLite on threads of its own; a second one for MongoDB has its place beside it, and `conformance`
-//! is written against the interface so that it can prove both.
+//! oneshot for its answer to a [`Backend`], which must never block the thread that sends it. There are two:
+//! [`embedded`], SQLite on threads of its own, and [`mongo`], for engines that share their documents. What one of them
+//! could not hold is refused by both (`storable`), and the suite in `tests/store` is run on both.
 //!
 //! What is special to a collection stands above the interface ([`Users`], [`Calls`]) and knows no back end.
 //! Every claim that must have one winner is won by inserting a document whose id is the claim. There are no
@@ -12,8 +12,6 @@
 
 mod calls;
 mod change;
-#[cfg(test)]
-mod conformance;
 mod constants;
 mod document;
 pub mod embedded;
@@ -21,7 +19,9 @@ mod error;
 mod interface;
 mod key_assignment;
 mod key_holders;
+pub mod mongo;
 mod recordings;
+mod storable;
 mod users;
 
 pub use calls::{CALLS, Calls};

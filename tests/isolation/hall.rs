@@ -45,7 +45,7 @@ impl Hall {
     pub(crate) async fn with(calls: u16) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let model = ModelServer::start(talkative_model()).await.expect("a stand-in model");
-        let engine = Engine::start(settings(&folder, calls, model.address)).expect("an engine");
+        let engine = Engine::start(settings(&folder, calls, model.address)).await.expect("an engine");
         for index in 0..calls {
             add_user(&engine, &name_of(index), Some(&key_of(index))).await;
         }

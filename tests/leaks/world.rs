@@ -47,8 +47,9 @@ impl World {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (model, address) = stand_in().await;
         let lanes = join_all((0..LANES).map(Lane::new)).await;
-        let engine =
-            Engine::start(settings(&folder, &address, &lanes)).unwrap_or_else(|error| panic!("{error}"));
+        let engine = Engine::start(settings(&folder, &address, &lanes))
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
         add_user(&engine, "ada", Some(ADAS_KEY)).await;
         add_user(&engine, "cara", Some(CARAS_KEY)).await;
         let news = News::default();

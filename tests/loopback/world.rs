@@ -74,7 +74,7 @@ impl World {
         change(&mut plan);
         let model = ModelServer::start(plan.model).await.expect("a stand-in model");
         plan.settings.voice.url = format!("ws://{}", model.address);
-        let engine = Engine::start(plan.settings).unwrap_or_else(|error| panic!("{error}"));
+        let engine = Engine::start(plan.settings).await.unwrap_or_else(|error| panic!("{error}"));
         add_user(&engine, "ada", plan.adas_key.as_deref()).await;
         add_user(&engine, "ben", Some(BENS_KEY)).await;
         let news = News::default();

@@ -47,7 +47,7 @@ impl Stage {
         let bens_phone = phone(PhoneSettings::new("ben", somewhere_here))?;
         let settings = settings(folder, &model, &bens_phone)?;
         let pool = settings.google_keys.clone();
-        let engine = Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
+        let engine = Engine::start(settings).await.map_err(|error| Failure::new(error.to_string()))?;
         let assignment = key_assignment(engine.store(), &Secrets::default()).await?;
         let ada = person(&assignment, &pool, "ada", 500.0).await?;
         let ben = person(&assignment, &pool, "ben", 1_100.0).await?;

@@ -75,7 +75,7 @@ impl Engine {
 
 async fn serve(settings: Settings) -> CommandResult {
     let pool = settings.google_keys.clone();
-    let engine = engine::Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
+    let engine = engine::Engine::start(settings).await.map_err(|error| Failure::new(error.to_string()))?;
     let assignment = key_assignment(engine.store(), &Secrets::default()).await?;
     add_user(&assignment, &pool, OWNER, None).await?;
     attached::tell(&Listening { sip: engine.sip_address(), http: engine.http_address() });

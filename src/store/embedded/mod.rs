@@ -76,7 +76,7 @@ fn column_of(field: &str) -> String {
 }
 
 fn failed(error: &rusqlite::Error) -> StoreError {
-    StoreError::Failed(error.to_string())
+    StoreError::Failed(format!("{error}; look at disk space and permissions"))
 }
 
 #[cfg(test)]

@@ -101,12 +101,3 @@ pub(super) fn document(collection: &'static Collection, row: &Row<'_>) -> Result
         body,
     })
 }
-
-impl Read {
-    pub(super) fn fail(self, error: StoreError) {
-        match self {
-            Self::Get { reply, .. } => drop(reply.send(Err(error))),
-            Self::Find { reply, .. } => drop(reply.send(Err(error))),
-        }
-    }
-}

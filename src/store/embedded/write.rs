@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{MAX_GROUP, column_of, failed, read};
 use crate::domain::Timestamp;
+use crate::store::interface::answer;
 use crate::store::{Collection, Document, Reply, StoreError, Write};
 
 /// A write that was done, and the way to tell who asked once it is committed.
@@ -168,24 +169,8 @@ fn explain(collection: &'static Collection, error: &rusqlite::Error) -> StoreErr
     StoreError::Conflict { collection: collection.name, field }
 }
 
-/// Who asked may have gone away: the write stands all the same.
-fn answer<T>(reply: Reply<T>, result: Result<T, StoreError>) {
-    drop(reply.send(result));
-}
-
 impl Write {
     fn is_durable(&self) -> bool {
-        match self {
-            Self::Insert { collection, .. }
-            | Self::CompareAndSet { collection, .. }
-            | Self::Delete { collection, .. } => collection.durable,
-        }
-    }
-
-    pub(super) fn fail(self, error: StoreError) {
-        match self {
-            Self::Insert { reply, .. } | Self::CompareAndSet { reply, .. } => answer(reply, Err(error)),
-            Self::Delete { reply, .. } => answer(reply, Err(error)),
-        }
+        self.document().0.durable
     }
 }

@@ -1,0 +1,77 @@
+//! The store that the settings name, and the runtime `io`, which alone talks to a MongoDB.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::sleep;
+
+use crate::clock;
+use crate::config::Settings;
+use crate::store::{COLLECTIONS, OpenError, Store, embedded, mongo};
+
+/// A server that does not answer at the start is asked again this often.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+const IO_THREADS: usize = 2;
+
+/// A store and the threads it needs, which end with this.
+pub struct OpenStore {
+    pub store: Store,
+    pub(super) io: Option<Io>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreStartError {
+    #[error("store.path: {0}")]
+    Path(OpenError),
+    #[error("store.url: {0}")]
+    Url(OpenError),
+    #[error(
+        "cannot start the threads that talk to MongoDB: {0}; look at the limits of this user and machine"
+    )]
+    Threads(io::Error),
+}
+
+/// As often as it takes for a server that is not there yet; what waiting cannot mend is an error at once.
+pub(super) async fn wait_for_store(settings: &Settings) -> Result<OpenStore, StoreStartError> {
+    loop {
+        match open_store(settings).await {
+            Err(StoreStartError::Url(error)) if error.may_pass() => {
+                tracing::warn!(%error, "the engine waits for its store");
+                sleep(clock::timer_for(RETRY_PAUSE)).await;
+            }
+            decided => return decided,
+        }
+    }
+}
+
+/// One attempt.
+pub async fn open_store(settings: &Settings) -> Result<OpenStore, StoreStartError> {
+    let Some(url) = settings.store.url.clone() else {
+        let opened = embedded::open(&settings.store.path, COLLECTIONS, clock::unix_time);
+        let store = opened.map_err(StoreStartError::Path)?;
+        return Ok(OpenStore { store, io: None });
+    };
+    let runtime = io_runtime().map_err(StoreStartError::Threads)?;
+    let handle = runtime.handle().clone();
+    let io = Some(Io(Some(runtime)));
+    let access = mongo::Access { url, answer_limit: Duration::from_millis(settings.store.answer_limit_ms) };
+    let store = mongo::open(&access, COLLECTIONS, clock::unix_time, &handle).await;
+    Ok(OpenStore { store: store.map_err(StoreStartError::Url)?, io })
+}
+
+fn io_runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(IO_THREADS).thread_name("io").enable_all().build()
+}
+
+/// Waits for nothing when it is dropped, because that happens on a thread that must not wait: whoever wants an answer
+/// has asked for it before.
+pub(super) struct Io(Option<Runtime>);
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Makes what a database of this version has; safe to repeat, to interrupt, and to run from two engines at once.
+
+use futures_util::TryStreamExt;
+use mongodb::IndexModel;
+use mongodb::bson::{Bson, Document as BsonDocument, doc};
+use mongodb::error::Error;
+use mongodb::options::IndexOptions;
+
+use super::{body, fault, probe, server::Server, unique};
+use crate::store::{Collection, Index, OpenError};
+
+/// An index over millions of documents takes its time, but the server answers meanwhile; one that does not is not
+/// waited for.
+pub(super) async fn collections(
+    server: &Server,
+    collections: &[&'static Collection],
+) -> Result<(), OpenError> {
+    let work = async {
+        for collection in collections {
+            add_indexes(server, collection).await?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        done = work => done,
+        () = probe::silence(server) => Err(OpenError::Unreachable {
+            server: server.name.clone(),
+            detail: "it fell silent while indexes were made".into(),
+        }),
+    }
+}
+
+async fn add_indexes(server: &Server, collection: &'static Collection) -> Result<(), OpenError> {
+    for index in collection.indexes {
+        let ordered = IndexModel::builder().keys(doc! { index.field: 1, body::ID: 1 }).build();
+        create(server, collection, ordered).await.map_err(|error| fault::open_error(&server.name, &error))?;
+    }
+    for index in unique::unique(collection) {
+        add_keys(server, collection, index).await.map_err(|error| fault::open_error(&server.name, &error))?;
+        let options = IndexOptions::builder().unique(true).build();
+        let alone = IndexModel::builder().keys(doc! { unique::path(index): 1 }).options(options).build();
+        if let Err(error) = create(server, collection, alone).await {
+            return Err(refused(server, collection, index, error).await);
+        }
+    }
+    Ok(())
+}
+
+async fn create(server: &Server, collection: &Collection, index: IndexModel) -> Result<(), Error> {
+    server.collection(collection).create_index(index).await.map(drop)
+}
+
+/// Not every server says that it was for a duplicate, and none says in which documents.
+async fn refused(server: &Server, collection: &Collection, index: &Index, error: Error) -> OpenError {
+    match twins(server, collection, index).await {
+        Ok(Some((first, second))) => {
+            OpenError::NotUnique { collection: collection.name, field: index.field, first, second }
+        }
+        Ok(None) | Err(_) => fault::open_error(&server.name, &error),
+    }
+}
+
+/// Two documents with one value: neighbours in the order of the field, which has an index.
+async fn twins(
+    server: &Server,
+    collection: &Collection,
+    index: &Index,
+) -> Result<Option<(String, String)>, Error> {
+    let documents = server.collection(collection);
+    let mut in_order = documents.find(doc! {}).sort(doc! { index.field: 1, body::ID: 1 }).await?;
+    let mut last: Option<BsonDocument> = None;
+    while let Some(next) = in_order.try_next().await? {
+        let same = last.as_ref().filter(|last| {
+            let key = unique::key_in(last, index);
+            key.is_some() && key == unique::key_in(&next, index)
+        });
+        if let Some(last) = same {
+            return Ok(Some((body::id_of(last), body::id_of(&next))));
+        }
+        last = Some(next);
+    }
+    Ok(None)
+}
+
+/// Documents that another program wrote, or that are older than the index, get their value for it. A document that
+/// changes meanwhile brings its own.
+async fn add_keys(server: &Server, collection: &'static Collection, index: &Index) -> Result<(), Error> {
+    let documents = server.collection(collection);
+    let mut without = documents.find(doc! { unique::path(index): Bson::Null }).await?;
+    while let Some(written) = without.try_next().await? {
+        let version = written.get(body::VERSION).cloned().unwrap_or(Bson::Null);
+        let (Some(id), Some(keys)) = (written.get(body::ID).cloned(), keys_of(collection, written)) else {
+            continue;
+        };
+        let same = doc! { body::ID: id, body::VERSION: version };
+        documents.update_one(same, doc! { "$set": { unique::KEYS: keys } }).await?;
+    }
+    Ok(())
+}
+
+/// A document that cannot be read has no field that could be taken.
+fn keys_of(collection: &'static Collection, written: BsonDocument) -> Option<BsonDocument> {
+    let id = body::id_of(&written);
+    let body =
+        body::from_mongo(collection, written).map_or(serde_json::Value::Null, |document| document.body);
+    unique::keys(collection, &id, &body)
+}

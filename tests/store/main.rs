@@ -1,0 +1,80 @@
+//! What every back end of the store must do, written once against its interface and run on each of them.
+//!
+//! A case of `suite` gets a [`bench::Bench`]: an empty store of its own, which it may open again as another process
+//! would, let crash, take away and bring back. Benches are the embedded store; FerretDB, a server of the MongoDB
+//! protocol that the test builds from Go modules (skipped, with one line, where there is no Go); and any server that
+//! the variable MONGODB_URI names.
+//!
+//! FerretDB reads, filters and writes in three steps, so it is asked through a [`line::Line`] that lets one request
+//! through at a time. Races of the server's own are proven by the embedded store and by the server of MONGODB_URI.
+
+mod bench;
+mod embedded;
+mod ferretdb;
+mod foreign;
+mod line;
+mod named_server;
+#[expect(dead_code, reason = "tests/peers has more kinds of programs")]
+#[path = "../peers/process.rs"]
+mod process;
+mod serving;
+mod suite;
+
+use bench::run;
+
+/// One test per back end and case.
+macro_rules! on_every_back_end {
+    ($($subject:ident: $($case:ident),+;)+) => {
+        on_back_end!(on_the_embedded_store, crate::embedded::Embedded, $($subject: $($case),+;)+);
+        on_back_end!(on_ferretdb, crate::ferretdb::FerretDb, $($subject: $($case),+;)+);
+        on_back_end!(on_the_server_of_mongodb_uri, crate::named_server::NamedServer, $($subject: $($case),+;)+);
+    };
+}
+
+macro_rules! on_back_end {
+    ($back_end:ident, $bench:ty, $($subject:ident: $($case:ident),+;)+) => {
+        mod $back_end {
+            $($(
+                #[test]
+                fn $case() {
+                    crate::run::<$bench>(crate::suite::$subject::$case);
+                }
+            )+)+
+        }
+    };
+}
+
+on_every_back_end! {
+    documents:
+        a_document_comes_back_as_it_was_inserted_with_version_and_times,
+        names_and_values_come_back_exactly,
+        a_body_that_some_store_would_have_to_change_is_refused_by_all,
+        a_conflict_names_the_field_that_is_taken,
+        documents_without_a_unique_field_do_not_conflict,
+        a_unique_value_that_was_given_up_is_free_again,
+        compare_and_set_moves_version_and_time_and_the_slower_writer_learns_that_it_lost,
+        a_document_is_deleted_by_whoever_knows_its_newest_version_and_its_unique_fields_are_free_again;
+    questions:
+        an_index_is_read_page_by_page_in_both_directions,
+        pages_go_on_behind_the_last_document_whatever_comes_and_goes_meanwhile,
+        a_question_by_two_fields_gives_what_matches_both,
+        a_question_compares_texts_numbers_and_truth_values,
+        a_question_no_index_can_answer_is_refused_instead_of_slow;
+    races:
+        of_many_who_claim_the_same_id_exactly_one_wins,
+        of_many_who_claim_the_same_unique_value_exactly_one_wins,
+        concurrent_writers_lose_no_document_and_readers_are_answered_meanwhile,
+        no_increment_of_a_shared_counter_is_lost,
+        writes_of_one_document_are_done_in_the_order_in_which_they_were_asked_for;
+    outages:
+        what_was_answered_is_there_after_a_crash,
+        a_store_that_is_away_fails_and_works_again_once_it_is_back,
+        a_slow_store_answers_everything_and_mixes_nothing_up,
+        a_store_that_is_asked_too_much_says_so_at_once_and_answers_what_it_took;
+    collections:
+        a_user_is_found_by_id_and_by_name_and_names_are_unique,
+        a_user_record_with_an_unknown_role_names_itself_and_hurts_nobody_else,
+        a_user_is_changed_without_losing_what_only_another_program_knows_and_can_be_removed,
+        merging_a_call_from_two_sides_keeps_both_changes,
+        a_call_that_is_saved_again_keeps_what_somebody_else_wrote_meanwhile;
+}

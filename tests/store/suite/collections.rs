@@ -1,0 +1,97 @@
+//! What stands on the store: users and calls.
+
+use clearline::domain::{
+    CallId, CallRecord, Direction, Outcome, PhoneNumber, Role, Secret, TenantId, User, UserId,
+};
+use clearline::store::{CALLS, Calls, StoreError, USERS, Users};
+use serde_json::json;
+
+use crate::bench::{Bench, ticking};
+
+fn user(id: &str, name: &str) -> User {
+    User {
+        id: UserId::new(id),
+        name: name.into(),
+        role: Role::Admin,
+        tenant_id: Some(TenantId::new(id)),
+        google_api_key: Some(Secret::new("AIza-of-ada")),
+        google_api_key_fingerprint: None,
+        enabled: true,
+    }
+}
+
+pub(crate) async fn a_user_is_found_by_id_and_by_name_and_names_are_unique(bench: &mut impl Bench) {
+    let store = bench.open().await;
+    let users = Users::new(store);
+    users.insert(&user("u1", "ada")).await.unwrap();
+    assert_eq!(users.get(&UserId::new("u1")).await.unwrap(), Some(user("u1", "ada")));
+    assert_eq!(users.by_name("ada").await.unwrap(), Some(user("u1", "ada")));
+    assert_eq!(users.by_name("bob").await.unwrap(), None);
+    let error = users.insert(&user("u2", "ada")).await.unwrap_err();
+    assert!(error.to_string().contains("name"), "{error}");
+}
+
+pub(crate) async fn a_user_record_with_an_unknown_role_names_itself_and_hurts_nobody_else(
+    bench: &mut impl Bench,
+) {
+    let store = bench.open().await;
+    let body = json!({ "id": "u1", "name": "eve", "role": "janitor", "tenant_id": null });
+    store.insert(&USERS, "u1", body).await.unwrap();
+    let users = Users::new(store);
+    users.insert(&user("u2", "ada")).await.unwrap();
+    let error = users.get(&UserId::new("u1")).await.unwrap_err().to_string();
+    assert!(error.contains("u1") && error.contains("janitor"), "{error}");
+    assert!(users.by_name("ada").await.unwrap().is_some());
+}
+
+pub(crate) async fn a_user_is_changed_without_losing_what_only_another_program_knows_and_can_be_removed(
+    bench: &mut impl Bench,
+) {
+    let store = bench.open().await;
+    let body = json!({ "id": "u1", "name": "eve", "role": "agent", "tenant_id": "t", "email": "eve@example.org" });
+    store.insert(&USERS, "u1", body).await.unwrap();
+    let (users, id) = (Users::new(store.clone()), UserId::new("u1"));
+    let disabled = users.change(&id, |user| user.enabled.then(|| json!({ "enabled": false }))).await.unwrap();
+    assert!(!disabled.enabled);
+    let again = users.change(&id, |user| user.enabled.then(|| json!({ "enabled": false }))).await.unwrap();
+    assert_eq!(again, disabled);
+    let kept = store.get(&USERS, "u1").await.unwrap().unwrap();
+    assert_eq!((kept.version, &kept.body["email"]), (2, &json!("eve@example.org")));
+    assert_eq!(users.remove(&id).await, Ok(()));
+    assert_eq!(users.remove(&id).await, Err(StoreError::NotFound { collection: "users", id: "u1".into() }));
+}
+
+pub(crate) async fn merging_a_call_from_two_sides_keeps_both_changes(bench: &mut impl Bench) {
+    let store = bench.open().await;
+    let (calls, id) = (Calls::new(store), CallId::new("c1"));
+    let number = || PhoneNumber::new("+4930123");
+    let record = CallRecord::started(id.clone(), Direction::Inbound, number(), number(), ticking());
+    calls.insert(&record).await.unwrap();
+    let (outcome, usage) =
+        (json!({ "outcome": "completed" }), json!({ "usage": { "total_tokens": 12 }, "end_reason": null }));
+    let (first, second) = tokio::join!(calls.merge(&id, &outcome), calls.merge(&id, &usage));
+    assert_eq!((first, second), (Ok(()), Ok(())));
+    let merged = calls.get(&id).await.unwrap().unwrap();
+    assert_eq!((merged.outcome, merged.usage.unwrap().total_tokens), (Some(Outcome::Completed), 12));
+    let missing = calls.merge(&CallId::new("c2"), &outcome).await;
+    assert_eq!(missing, Err(StoreError::NotFound { collection: "calls", id: "c2".into() }));
+}
+
+pub(crate) async fn a_call_that_is_saved_again_keeps_what_somebody_else_wrote_meanwhile(
+    bench: &mut impl Bench,
+) {
+    let store = bench.open().await;
+    let (calls, id) = (Calls::new(store.clone()), CallId::new("c1"));
+    let number = || PhoneNumber::new("+4930123");
+    let mut record = CallRecord::started(id.clone(), Direction::Inbound, number(), number(), ticking());
+    let first = calls.save(&record, None).await.unwrap();
+    record.end_reason = Some("hung up".into());
+    let second = calls.save(&record, first).await.unwrap();
+    assert_eq!((first, second), (Some(1), Some(2)));
+    calls.merge(&id, &json!({ "marked_by": "ada" })).await.unwrap();
+    record.outcome = Some(Outcome::Completed);
+    assert_eq!(calls.save(&record, second).await, Ok(None), "it is not alone in the record any more");
+    assert_eq!(calls.save(&record, None).await, Ok(None), "the record was there already");
+    let saved = store.get(&CALLS, "c1").await.unwrap().unwrap().body;
+    assert_eq!((&saved["outcome"], &saved["marked_by"]), (&json!("completed"), &json!("ada")));
+}

@@ -1,0 +1,12 @@
+//! The cases, each written against the interface of the store alone.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests, though the attribute that says so stands in `main`"
+)]
+
+pub(crate) mod collections;
+pub(crate) mod documents;
+pub(crate) mod outages;
+pub(crate) mod questions;
+pub(crate) mod races;
