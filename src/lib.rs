@@ -4,6 +4,7 @@
 //! out. Actors own state, mailboxes and lifetimes. The outside world sits behind thin adapters. `ARCHITECTURE.md`
 //! tells the whole story and who may import whom.
 
+pub mod access;
 pub mod actors;
 pub mod call;
 pub mod cli;
