@@ -10,7 +10,9 @@ mod threads;
 use std::net::SocketAddr;
 
 use actix::prelude::*;
+use tokio::task::JoinHandle;
 
+use crate::accounts::Accounts;
 use crate::actors::call_supervisor::{CrashSession, EndCall, PlaceCall, PressDigits, Refused};
 use crate::actors::key_pool::ReplaceKeys;
 use crate::actors::{Directory, EngineSizes, EventStream, Readiness};
@@ -33,6 +35,8 @@ pub struct Engine {
     owners_named: Vec<String>,
     users: Users,
     calls: Calls,
+    accounts: Accounts,
+    tidying: JoinHandle<()>,
 }
 
 impl Engine {
@@ -51,6 +55,10 @@ impl Engine {
 
     pub fn users(&self) -> &Users {
         &self.users
+    }
+
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     pub fn calls(&self) -> &Calls {

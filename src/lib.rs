@@ -5,6 +5,7 @@
 //! tells the whole story and who may import whom.
 
 pub mod access;
+pub mod accounts;
 pub mod actors;
 pub mod call;
 pub mod cli;

@@ -94,19 +94,15 @@ impl Identity {
             (Role::Superadmin, Role::Agent) => {
                 Err(Denied::Forbidden("agents are changed by the admin they belong to"))
             }
-            (_, Role::Superadmin) => Err(Denied::Forbidden(
-                "superadmins are changed on the engine's own machine: clearline user",
-            )),
+            (_, Role::Superadmin) => {
+                Err(Denied::Forbidden("superadmins are changed on the engine's own machine: clearline user"))
+            }
             (Role::Admin | Role::Agent, Role::Admin) | (Role::Agent, Role::Agent) => Err(Denied::Unknown),
         }
     }
 
     pub fn may_make_calls(&self) -> Result<(), Denied> {
-        if self.role.makes_calls() {
-            Ok(())
-        } else {
-            Err(Denied::Forbidden("a superadmin makes no calls"))
-        }
+        if self.role.makes_calls() { Ok(()) } else { Err(Denied::Forbidden("a superadmin makes no calls")) }
     }
 
     /// A call, recording, transcript or lead: an agent's own, an admin's whole tenant, never a superadmin's.

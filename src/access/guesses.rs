@@ -16,17 +16,17 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-pub const FREE_BY_SOURCE: u32 = 10;
-pub const FREE_BY_NAME: u32 = 5;
+const FREE_BY_SOURCE: u32 = 10;
+const FREE_BY_NAME: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-pub const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 const FIRST_DELAY: Duration = Duration::from_millis(500);
-pub const LONGEST_DELAY: Duration = Duration::from_secs(4);
-pub const FORGIVE_EVERY: Duration = Duration::from_secs(300);
+const LONGEST_DELAY: Duration = Duration::from_secs(4);
+const FORGIVE_EVERY: Duration = Duration::from_secs(300);
 /// Past this nobody is slowed more: it bounds how long a spell of guessing is remembered.
 const FAILURES_MAX: u32 = 60;
 /// Names, addresses and pairs of them, some 100 bytes each.
-pub const ENTRIES_MAX: usize = 20_000;
+const ENTRIES_MAX: usize = 20_000;
 /// As much of a typed name as is told apart; a longer one is nobody's.
 const NAME_CHARS_MAX: usize = 64;
 

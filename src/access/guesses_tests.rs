@@ -40,8 +40,8 @@ fn o3_who_guesses_from_one_address_gets_a_handful_of_tries_and_then_one_a_pause(
 #[test]
 fn a_thousand_attempts_at_once_are_not_all_the_first() {
     let (mut guesses, now) = (Guesses::default(), Instant::now());
-    let begun =
-        (0..1_000).filter(|_| guesses.begin("ada", address("192.0.2.1"), now) == Verdict::After(Duration::ZERO));
+    let begun = (0..1_000)
+        .filter(|_| guesses.begin("ada", address("192.0.2.1"), now) == Verdict::After(Duration::ZERO));
     assert_eq!(begun.count() as u32, FREE_BY_NAME);
 }
 

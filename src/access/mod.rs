@@ -14,8 +14,10 @@ mod bearer;
 mod guesses;
 pub mod password;
 mod ticket;
+mod user_name;
 
 pub use authority::{Denied, Identity, Scope};
 pub use bearer::{Bearer, BearerKind};
 pub use guesses::{Guesses, Verdict};
 pub use ticket::{Ticket, TicketLimits};
+pub use user_name::{WrongName, check_name};

@@ -33,6 +33,8 @@ pub enum Unfit {
     TooLong,
     #[error("a password is not the user's name")]
     IsTheName,
+    #[error("the new password is the old one")]
+    IsTheOldOne,
     #[error("a password has no line breaks or other control characters")]
     ControlCharacters,
 }
@@ -72,6 +74,14 @@ pub fn hash(password: &Secret, salt: &[u8; SALT_BYTES]) -> Secret {
     Secret::new(hashed.expect("length and parameters are within Argon2's bounds").to_string())
 }
 
+/// What the password of somebody who has none is checked against, so that it takes as long. Nothing fits it: who finds
+/// a password with this hash has broken Argon2.
+pub fn decoy() -> Secret {
+    const SALT: &str = "Y2xlYXJsaW5lLWRlY295IQ";
+    const NOBODYS: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    Secret::new(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${SALT}${NOBODYS}"))
+}
+
 /// As long as [`hash`], also for a wrong password.
 pub fn check(password: &Secret, stored: &Secret) -> Result<Checked, BadHash> {
     let stored = PasswordHash::new(stored.expose()).map_err(|_| BadHash)?;
@@ -94,7 +104,8 @@ fn is_same_cost(left: &Params, right: &Params) -> bool {
 }
 
 fn todays() -> Params {
-    Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES)).expect("the constants are within Argon2's bounds")
+    Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES))
+        .expect("the constants are within Argon2's bounds")
 }
 
 fn todays_hasher() -> Argon2<'static> {
@@ -123,7 +134,8 @@ mod tests {
     }
 
     /// Made by argon2-cffi 25.1 (Python): `PasswordHasher(time_cost=3, memory_cost=4096, parallelism=2)`.
-    const PYTHONS: &str = "$argon2id$v=19$m=4096,t=3,p=2$wHMXGebK8Nw5hyxxzlWp7g$fCNELmtmWgXCIXlWevYWdppdhcxd39HP/2Gsk+y+CtI";
+    const PYTHONS: &str =
+        "$argon2id$v=19$m=4096,t=3,p=2$wHMXGebK8Nw5hyxxzlWp7g$fCNELmtmWgXCIXlWevYWdppdhcxd39HP/2Gsk+y+CtI";
 
     #[test]
     fn a_hash_of_another_program_with_other_parameters_is_accepted_and_said_to_be_old() {
@@ -144,6 +156,11 @@ mod tests {
         ] {
             assert_eq!(check(&password(), &Secret::new(&*stored)), Err(BadHash), "{stored}");
         }
+    }
+
+    #[test]
+    fn a_decoy_is_computed_like_any_other_hash() {
+        assert_eq!(check(&password(), &decoy()), Ok(Checked::Wrong));
     }
 
     #[test]

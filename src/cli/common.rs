@@ -108,6 +108,12 @@ pub(super) fn tell(line: impl fmt::Display) {
     writeln!(io::stderr(), "{line}").ok();
 }
 
+/// A question: the answer is typed behind it.
+pub(super) fn tell_unfinished(text: impl fmt::Display) {
+    // Nobody listens any more.
+    write!(io::stderr(), "{text}").ok();
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

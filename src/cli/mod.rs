@@ -6,6 +6,7 @@ mod demo;
 mod loadtest;
 mod sandbox;
 mod secret;
+mod secret_input;
 mod serve;
 mod show;
 mod signals;
@@ -41,7 +42,7 @@ enum Command {
     Call(call::Call),
     /// Find out how many AI calls this machine holds, and what a call costs
     Loadtest(loadtest::Loadtest),
-    /// Add and list the users whose calls these are
+    /// Add, list, change and remove the users whose calls these are
     User(user::User),
     /// Seal and open the secrets that the store keeps, and make the key for it
     Secret(secret::SecretCommand),

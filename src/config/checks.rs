@@ -23,7 +23,8 @@ pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
 
 fn ranges(settings: &Settings) -> Option<Fault> {
     let (sip, media, voice, calls) = (&settings.sip, &settings.media, &settings.voice, &settings.calls);
-    let checks: [(&str, u64, RangeInclusive<u64>); 10] = [
+    let sessions = &settings.sessions;
+    let checks: [(&str, u64, RangeInclusive<u64>); 12] = [
         ("sip.ring_timeout_s", sip.ring_timeout_s, 1..=180),
         ("media.port_min", media.port_min.into(), 1_024..=65_534),
         ("media.threads", media.threads as u64, 0..=64),
@@ -34,6 +35,8 @@ fn ranges(settings: &Settings) -> Option<Fault> {
         ("calls.silence_timeout_s", calls.silence_timeout_s, 1..=DAY_S),
         ("calls.max_call_s", calls.max_call_s, 1..=DAY_S),
         ("calls.stop_limit_s", calls.stop_limit_s, 0..=DAY_S),
+        ("sessions.idle_s", sessions.idle_s, 60..=90 * DAY_S),
+        ("sessions.longest_s", sessions.longest_s, 60..=90 * DAY_S),
     ];
     let outside = checks.into_iter().find(|(_, value, range)| !range.contains(value))?;
     let (path, value, range) = outside;

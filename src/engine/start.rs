@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use actix::prelude::*;
 
+use crate::accounts::{Accounts, Times};
 use crate::actors::call_supervisor::CallSettings;
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
@@ -45,6 +46,8 @@ pub enum StartError {
     Store(#[from] OpenError),
     #[error("recording.dir: cannot write recordings to {path}: {error}; choose another folder", path = path.display())]
     Recordings { path: PathBuf, error: io::Error },
+    #[error("no thread can be started to look at passwords: {0}; raise the limit of threads (ulimit -u)")]
+    Passwords(io::Error),
     #[error("the operating system gives no randomness: {0}")]
     Entropy(io::Error),
 }
@@ -78,8 +81,21 @@ impl Engine {
             .map_err(|error| StartError::HttpListen { address: settings.http.listen, error })?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
-        let Ground { users, calls, directory, events, .. } = ground;
-        Ok(Self { directory, events, readiness, arbiters, http, sip_address, owners_named, users, calls })
+        let Ground { users, calls, accounts, directory, events, .. } = ground;
+        let tidying = actix::spawn(accounts.clone().keep_tidy());
+        Ok(Self {
+            directory,
+            events,
+            readiness,
+            arbiters,
+            http,
+            sip_address,
+            owners_named,
+            users,
+            calls,
+            accounts,
+            tidying,
+        })
     }
 }
 
@@ -87,6 +103,7 @@ impl Engine {
 struct Ground {
     users: Users,
     calls: Calls,
+    accounts: Accounts,
     recordings: Option<Recordings>,
     directory: Directory,
     events: EventStream,
@@ -95,7 +112,9 @@ struct Ground {
 impl Ground {
     fn prepare(settings: &Settings) -> Result<Self, StartError> {
         let store = open_store(settings)?;
+        let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
         Ok(Self {
+            accounts: accounts.map_err(StartError::Passwords)?,
             users: Users::new(store.clone()),
             calls: Calls::new(store),
             recordings: open_recordings(settings)?,

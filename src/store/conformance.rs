@@ -23,7 +23,8 @@ fn ticking() -> Timestamp {
 }
 
 fn open(folder: &Path) -> Store {
-    embedded::open(&folder.join("clearline.db"), &[&THINGS, &USERS, &CALLS], ticking).unwrap()
+    let collections = &[&THINGS, &USERS, &CALLS, &LOGINS, &API_TOKENS, &AUDIT_LOG];
+    embedded::open(&folder.join("clearline.db"), collections, ticking).unwrap()
 }
 
 fn fresh() -> (tempfile::TempDir, Store) {
@@ -198,15 +199,31 @@ fn user(id: &str, name: &str) -> User {
     }
 }
 
+/// Users are changed with an entry in the audit log only.
+async fn recorded<T>(
+    store: &Store,
+    act: impl AsyncFnOnce(&Entry) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let subject = Subject::new(&USERS, "u1", "somebody");
+    Audit::new(store.clone())
+        .record(Change::new(By::Engine, "user.test", Effect::Changed, subject), act)
+        .await
+}
+
+async fn add(store: &Store, user: &User) -> Result<(), StoreError> {
+    let users = Users::new(store.clone());
+    recorded(store, async |entry| users.insert(entry, user, &Credential::default()).await).await
+}
+
 #[tokio::test]
 async fn a_user_is_found_by_id_and_by_name_and_names_are_unique() {
     let (_folder, store) = fresh();
-    let users = Users::new(store);
-    users.insert(&user("u1", "ada")).await.unwrap();
+    let users = Users::new(store.clone());
+    add(&store, &user("u1", "ada")).await.unwrap();
     assert_eq!(users.get(&UserId::new("u1")).await.unwrap(), Some(user("u1", "ada")));
     assert_eq!(users.by_name("ada").await.unwrap(), Some(user("u1", "ada")));
     assert_eq!(users.by_name("bob").await.unwrap(), None);
-    let error = users.insert(&user("u2", "ada")).await.unwrap_err();
+    let error = add(&store, &user("u2", "ada")).await.unwrap_err();
     assert!(error.to_string().contains("name"), "{error}");
 }
 
@@ -215,8 +232,8 @@ async fn a_user_record_with_an_unknown_role_names_itself_and_hurts_nobody_else()
     let (_folder, store) = fresh();
     let body = json!({ "id": "u1", "name": "eve", "role": "janitor", "tenant_id": null });
     store.insert(&USERS, "u1", body).await.unwrap();
-    let users = Users::new(store);
-    users.insert(&user("u2", "ada")).await.unwrap();
+    let users = Users::new(store.clone());
+    add(&store, &user("u2", "ada")).await.unwrap();
     let error = users.get(&UserId::new("u1")).await.unwrap_err().to_string();
     assert!(error.contains("u1") && error.contains("janitor"), "{error}");
     assert!(users.by_name("ada").await.unwrap().is_some());
@@ -229,14 +246,20 @@ async fn a_user_is_changed_without_losing_what_only_another_program_knows_and_ca
         json!({ "id": "u1", "name": "eve", "role": "agent", "tenant_id": "t", "email": "eve@example.org" });
     store.insert(&USERS, "u1", body).await.unwrap();
     let (users, id) = (Users::new(store.clone()), UserId::new("u1"));
-    let disabled = users.change(&id, |user| user.enabled.then(|| json!({ "enabled": false }))).await.unwrap();
+    let disable = async |entry: &Entry| {
+        users.change(entry, &id, |user| user.enabled.then(|| json!({ "enabled": false }))).await
+    };
+    let disabled = recorded(&store, &disable).await.unwrap();
     assert!(!disabled.enabled);
-    let again = users.change(&id, |user| user.enabled.then(|| json!({ "enabled": false }))).await.unwrap();
-    assert_eq!(again, disabled);
+    assert_eq!(recorded(&store, &disable).await.unwrap(), disabled);
     let kept = store.get(&USERS, "u1").await.unwrap().unwrap();
     assert_eq!((kept.version, &kept.body["email"]), (2, &json!("eve@example.org")));
-    assert_eq!(users.remove(&id).await, Ok(()));
-    assert_eq!(users.remove(&id).await, Err(StoreError::NotFound { collection: "users", id: "u1".into() }));
+    let remove = async |entry: &Entry| users.remove(entry, &id).await;
+    assert_eq!(recorded(&store, &remove).await, Ok(()));
+    assert_eq!(
+        recorded(&store, &remove).await,
+        Err(StoreError::NotFound { collection: "users", id: "u1".into() })
+    );
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ async fn person(
     name: &'static str,
     tone_hz: f64,
 ) -> Result<Person, Failure> {
-    let user = add_user(engine.users(), pool, name, None).await?;
+    let user = add_user(engine.accounts(), pool, name, None).await?;
     let key_hint = user.google_api_key.map(|key| key.hint()).unwrap_or_default();
     Ok(Person { name, key_hint, tone_hz })
 }

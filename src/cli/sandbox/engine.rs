@@ -76,7 +76,7 @@ impl Engine {
 async fn serve(settings: Settings) -> CommandResult {
     let pool = settings.google_keys.clone();
     let engine = engine::Engine::start(settings).map_err(|error| Failure::new(error.to_string()))?;
-    add_user(engine.users(), &pool, OWNER, None).await?;
+    add_user(engine.accounts(), &pool, OWNER, None).await?;
     attached::tell(&Listening { sip: engine.sip_address(), http: engine.http_address() });
     // However the input ends, it has ended.
     attached::end_of_input().await.ok();
