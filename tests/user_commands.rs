@@ -14,7 +14,7 @@ struct Bench {
 }
 
 fn bench() -> Bench {
-    Bench { folder: tempfile::tempdir().unwrap() }
+    Bench { folder: tempfile::tempdir().expect("a folder") }
 }
 
 impl Bench {
@@ -64,7 +64,8 @@ impl Bench {
         let mut lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
         let mut said = String::new();
         while !said.contains(" ready ") {
-            let line = lines.next().unwrap_or_else(|| panic!("it ended early: {said}")).unwrap();
+            let line = lines.next().unwrap_or_else(|| panic!("it ended early: {said}"));
+            let line = line.expect("it speaks UTF-8");
             said.push_str(&line);
             said.push('\n');
         }
@@ -80,8 +81,8 @@ struct Serving {
 
 impl Serving {
     fn stop(mut self) {
-        kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();
-        assert!(self.process.wait().unwrap().success());
+        kill_process(Pid::from_child(&self.process), Signal::TERM).expect("it runs");
+        assert!(self.process.wait().expect("it ends").success());
     }
 }
 
@@ -90,11 +91,10 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn on_disk(folder: &Path) -> String {
-    let files = std::fs::read_dir(folder.join("data")).unwrap().map(|file| file.unwrap().path());
-    files
-        .filter(|path| path.is_file())
-        .map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned())
-        .collect()
+    let files = std::fs::read_dir(folder.join("data")).expect("the store's folder");
+    let paths = files.map(|file| file.expect("it can be listed").path()).filter(|path| path.is_file());
+    let read = |path| String::from_utf8_lossy(&std::fs::read(path).expect("it is ours")).into_owned();
+    paths.map(read).collect()
 }
 
 #[test]

@@ -61,9 +61,9 @@ impl Accounts {
             None => change,
         };
         let insert = async |entry: &_| self.users.insert(entry, &user, &credential).await;
-        self.audit.record(change, insert).await.map_err(|error| match error {
-            StoreError::Conflict { .. } => AccountError::NameTaken(user.name.clone()),
-            error => error.into(),
+        self.audit.record(change, insert).await.map_err(|error| {
+            let is_taken = matches!(error, StoreError::Conflict { .. });
+            if is_taken { AccountError::NameTaken(user.name.clone()) } else { error.into() }
         })?;
         Ok(Added { user, one_time_password })
     }

@@ -68,7 +68,8 @@ impl Accounts {
         password: Secret,
         source: IpAddr,
     ) -> Result<(User, Credential), LogInError> {
-        match self.guesses().begin(name, source, self.now()) {
+        let verdict = self.guesses().begin(name, source, self.now());
+        match verdict {
             Verdict::Refused(retry_after) => {
                 count(Counter::LogInsSlowed);
                 tracing::warn!(source = %shown(source), ?retry_after, "guessing is slowed: a log-in was not looked at");

@@ -56,6 +56,27 @@ async fn o3_guessing_from_one_address_is_refused_after_a_while_and_a_known_user_
     assert!(bench.try_from("198.51.100.7", "mira", PASSWORD).await.is_ok(), "and from elsewhere");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_is_made_to_wait_keeps_nobody_else_waiting() {
+    let bench = bench();
+    bench.add("mira", Role::Admin).await;
+    bench.add("ben", Role::Admin).await;
+    for host in 1..10 {
+        bench.try_from(&format!("198.51.100.{host}"), "mira", "wrong").await.unwrap_err();
+    }
+    let began = tokio::time::Instant::now();
+    let delayed = async {
+        bench.try_from("192.0.2.1", "mira", PASSWORD).await.unwrap();
+        began.elapsed()
+    };
+    let at_once = async {
+        bench.try_from("192.0.2.2", "ben", PASSWORD).await.unwrap();
+        began.elapsed()
+    };
+    let (delayed, at_once) = tokio::join!(delayed, at_once);
+    assert!(delayed >= Duration::from_secs(4) && at_once <= delayed, "{delayed:?} {at_once:?}");
+}
+
 #[tokio::test]
 async fn a_hash_with_older_parameters_is_renewed_at_log_in_and_the_password_stays() {
     /// By Python's argon2-cffi, of "correct horse".

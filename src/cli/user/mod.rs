@@ -99,10 +99,10 @@ fn name_of_uid(passwd: &str, uid: u32) -> Option<String> {
 }
 
 fn refused(error: AccountError) -> Failure {
-    match error {
-        AccountError::Store(error) => Failure::cannot("use the store", error),
-        error => Failure::new(error.to_string()),
+    if let AccountError::Store(error) = error {
+        return Failure::cannot("use the store", error);
     }
+    Failure::new(error.to_string())
 }
 
 /// Something that the person should know and that is no failure.
