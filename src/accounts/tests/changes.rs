@@ -1,3 +1,4 @@
+use crate::domain::{CallId, CallRecord, Direction, Outcome, PhoneNumber};
 use crate::store::{AUDIT_LOG, AuditState, Change};
 
 use super::*;
@@ -122,4 +123,23 @@ async fn a_system_with_admins_and_no_superadmin_gets_one_unless_its_name_is_take
     other.add("superadmin", Role::Admin).await;
     let text = refused(other.accounts.ensure_superadmin()).await;
     assert!(text.contains("superadmin"), "{text}");
+}
+
+#[tokio::test]
+async fn a_user_s_calls_in_progress_are_counted_for_who_wants_to_remove_it() {
+    let bench = bench();
+    let (mira, ben) = (bench.add("mira", Role::Admin).await, bench.add("ben", Role::Admin).await);
+    let calls = Calls::new(bench.store.clone());
+    let number = || PhoneNumber::new("+4930123");
+    for (id, owner, outcome) in [
+        ("c1", &mira, None),
+        ("c2", &mira, Some(Outcome::Completed)),
+        ("c3", &ben, None),
+        ("c4", &mira, None),
+    ] {
+        let started = CallRecord::started(CallId::new(id), Direction::Inbound, number(), number(), START);
+        let record = CallRecord { owner_id: Some(owner.id.clone()), outcome, ..started };
+        calls.insert(&record).await.unwrap();
+    }
+    assert_eq!(bench.accounts.running_calls_of(&mira).await.unwrap(), 2);
 }
