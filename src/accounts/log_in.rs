@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::sessions::is_good;
 use super::{AccountError, Accounts, LogInError, NewPassword, shown};
-use crate::access::password::{Checked, Unfit};
+use crate::access::password::{Checked, MAX_BYTES, Unfit};
 use crate::access::{Bearer, BearerKind, Identity, Ticket, Verdict};
 use crate::clock;
 use crate::domain::{Secret, User};
@@ -78,7 +78,8 @@ impl Accounts {
             Verdict::After(delay) if delay.is_zero() => {}
             Verdict::After(delay) => sleep(clock::timer_for(delay)).await,
         }
-        let result = self.look_at(name, password).await;
+        let is_too_long = password.expose().len() > MAX_BYTES;
+        let result = if is_too_long { Err(LogInError::Wrong) } else { self.look_at(name, password).await };
         match &result {
             Ok(_) => self.guesses().succeeded(name, source, self.now()),
             Err(LogInError::Wrong) => {

@@ -56,6 +56,17 @@ async fn o3_guessing_from_one_address_is_refused_after_a_while_and_a_known_user_
     assert!(bench.try_from("198.51.100.7", "mira", PASSWORD).await.is_ok(), "and from elsewhere");
 }
 
+/// The store would say who mira is; it is not even asked.
+#[tokio::test]
+async fn an_endless_password_is_wrong_without_any_work() {
+    let bench = bench();
+    bench.store.insert(&crate::store::USERS, "u1", serde_json::json!({ "name": "mira" })).await.unwrap();
+    let unreadable = bench.try_from("192.0.2.1", "mira", "wrong").await;
+    assert!(matches!(unreadable, Err(LogInError::Account(_))), "{unreadable:?}");
+    let endless = bench.try_from("192.0.2.1", "mira", &"x".repeat(1_000_000)).await;
+    assert!(matches!(endless, Err(LogInError::Wrong)), "{endless:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_is_made_to_wait_keeps_nobody_else_waiting() {
     let bench = bench();
