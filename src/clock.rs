@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::domain::{CallId, Entropy, Timestamp};
 
@@ -93,6 +94,13 @@ pub fn entropy() -> io::Result<Entropy> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(Entropy::from_seed(seed))
+}
+
+/// Randomness of the operating system for salts and tokens, wiped when it is dropped.
+pub fn random_bytes<const N: usize>() -> io::Result<Zeroizing<[u8; N]>> {
+    let mut bytes = Zeroizing::new([0; N]);
+    getrandom::fill(&mut *bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ mod threads;
 use std::net::SocketAddr;
 
 use actix::prelude::*;
+use tokio::task::JoinHandle;
 
+use crate::accounts::Accounts;
 use crate::actors::call_supervisor::{CrashSession, EndCall, PlaceCall, PressDigits, Refused};
 use crate::actors::key_pool::ReplaceKeys;
 use crate::actors::{Directory, EngineSizes, EventStream, Readiness};
@@ -36,6 +38,8 @@ pub struct Engine {
     store: Store,
     users: Users,
     calls: Calls,
+    accounts: Accounts,
+    tidying: JoinHandle<()>,
     /// Ends last: what has been asked of a MongoDB is on its way until then.
     _io: Option<store::Io>,
 }
@@ -60,6 +64,10 @@ impl Engine {
 
     pub fn users(&self) -> &Users {
         &self.users
+    }
+
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     pub fn calls(&self) -> &Calls {

@@ -1,9 +1,11 @@
 //! Clearline: an actor-based AI telephony engine.
 //!
-//! Protocol logic is pure (`sip`, `media`, `voice`, `call`, `keys`): bytes, messages and time go in, outputs come
-//! out. Actors own state, mailboxes and lifetimes. The outside world sits behind thin adapters. `ARCHITECTURE.md`
+//! Protocol logic is pure (`sip`, `media`, `voice`, `call`, `keys`, `access`): bytes, messages and time go in, outputs
+//! come out. Actors own state, mailboxes and lifetimes. The outside world sits behind thin adapters. `ARCHITECTURE.md`
 //! tells the whole story and who may import whom.
 
+pub mod access;
+pub mod accounts;
 pub mod actors;
 pub mod call;
 pub mod cli;

@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{fs, iter};
 
-const PURE: [&str; 9] = ["domain", "sip", "media", "voice", "call", "keys", "livekit", "crm", "campaign"];
+const PURE: [&str; 10] =
+    ["domain", "sip", "media", "voice", "call", "keys", "access", "livekit", "crm", "campaign"];
 const SHARED_BY_SHELLS: [&str; 3] = ["clock", "config", "telemetry"];
 const COMPOSITION: [&str; 4] = ["engine", "cli", "main", "lib"];
 const MAX_LINES: usize = 600;
@@ -18,16 +19,17 @@ fn may_import(room: &str) -> Option<Vec<&'static str>> {
     let shell = |others: &[&'static str]| [&PURE[..], &SHARED_BY_SHELLS, others].concat();
     Some(match room {
         "domain" => vec![],
-        "sip" | "media" | "voice" | "campaign" | "keys" | "livekit" | "crm" => vec!["domain"],
+        "sip" | "media" | "voice" | "campaign" | "keys" | "access" | "livekit" | "crm" => vec!["domain"],
         "call" => vec!["media", "voice", "domain"],
         "clock" | "telemetry" => vec!["domain", "config"],
         "config" => PURE.to_vec(),
         "net" | "store" => shell(&[]),
         "actors" => shell(&["net", "store"]),
         "sandbox" => shell(&["net"]),
-        "http" => [&SHARED_BY_SHELLS[..], &["actors", "store", "domain"]].concat(),
+        "accounts" => shell(&["store"]),
+        "http" => [&SHARED_BY_SHELLS[..], &["actors", "accounts", "store", "access", "domain"]].concat(),
         composition if COMPOSITION.contains(&composition) => {
-            shell(&["net", "store", "actors", "http", "sandbox", "engine", "cli"])
+            shell(&["net", "store", "actors", "accounts", "http", "sandbox", "engine", "cli"])
         }
         _ => return None,
     })

@@ -11,7 +11,7 @@ use clap::Args;
 use crate::clock;
 use crate::config::{self, Log, Secrets, Settings, Sources};
 use crate::engine::{self, OpenStore};
-use crate::store::{self, KeyAssignment, KeyHolders, Store, StoreError, Users};
+use crate::store::{self, Audit, By, KeyAssignment, KeyHolders, Store, StoreError, Users};
 use crate::telemetry;
 
 const DID_NOT_WORK: u8 = 1;
@@ -61,12 +61,23 @@ pub(super) async fn open_store(settings: &Settings) -> Result<OpenStore, Failure
 }
 
 /// What gives users their keys.
-pub(super) async fn key_assignment(store: &Store, secrets: &Secrets) -> Result<KeyAssignment, Failure> {
+pub(super) async fn key_assignment(
+    store: &Store,
+    secrets: &Secrets,
+    by: By,
+) -> Result<KeyAssignment, Failure> {
     let sealing = secrets.sealing().map_err(|error| Failure::new(format!("secrets: a key {error}")))?;
     let mut entropy = clock::entropy().map_err(|error| Failure::cannot("get randomness", error))?;
     let fingerprints = store::fingerprints(store, &mut entropy).await.map_err(store_failed)?;
-    let (users, holders) = (Users::new(store.clone()), KeyHolders::new(store.clone()));
-    Ok(KeyAssignment { users, holders, fingerprints, sealing, now: clock::unix_time })
+    Ok(KeyAssignment {
+        users: Users::new(store.clone()),
+        holders: KeyHolders::new(store.clone()),
+        audit: Audit::new(store.clone()),
+        by,
+        fingerprints,
+        sealing,
+        now: clock::unix_time,
+    })
 }
 
 pub(super) fn store_failed(error: StoreError) -> Failure {
@@ -128,6 +139,12 @@ pub(super) fn say(line: impl fmt::Display) {
 pub(super) fn tell(line: impl fmt::Display) {
     // Nobody listens any more.
     writeln!(io::stderr(), "{line}").ok();
+}
+
+/// A question: the answer is typed behind it.
+pub(super) fn tell_unfinished(text: impl fmt::Display) {
+    // Nobody listens any more.
+    write!(io::stderr(), "{text}").ok();
 }
 
 impl fmt::Display for Failure {

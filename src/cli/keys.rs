@@ -13,6 +13,7 @@ use crate::store::KeyAssignment;
 
 use super::CommandResult;
 use super::common::{Failure, SettingsArguments, key_assignment, open_store, say, store_failed};
+use super::user::by_this_person;
 
 #[derive(Args)]
 pub(super) struct Keys {
@@ -86,7 +87,7 @@ impl Desk {
     async fn open(common: Common) -> Result<Self, Failure> {
         let settings = common.settings.load()?;
         let store = open_store(&settings).await?;
-        let assignment = key_assignment(&store.store, &settings.secrets).await?;
+        let assignment = key_assignment(&store.store, &settings.secrets, by_this_person()).await?;
         Ok(Self { _store: store, assignment, pool: settings.google_keys, json: common.json })
     }
 

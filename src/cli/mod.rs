@@ -7,6 +7,7 @@ mod keys;
 mod loadtest;
 mod sandbox;
 mod secret;
+mod secret_input;
 mod serve;
 mod show;
 mod signals;
@@ -44,7 +45,7 @@ enum Command {
     Loadtest(loadtest::Loadtest),
     /// See and change which user holds which Google key
     Keys(keys::Keys),
-    /// Add and list the users whose calls these are
+    /// Add, list, change and remove the users whose calls these are
     User(user::User),
     /// Seal and open the secrets that the store keeps, and make the key for it
     Secret(secret::SecretCommand),

@@ -1,6 +1,6 @@
 //! `clearline secret`: seals and opens single values, as the store keeps them (SPEC L4).
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -10,6 +10,7 @@ use crate::domain::{Sealing, Secret, is_sealed, new_sealing_key};
 
 use super::CommandResult;
 use super::common::{Failure, SettingsArguments, say};
+use super::secret_input::all_of_standard_input;
 
 /// Seals a plain value and opens a sealed one (those begin with dev-s-t-). The key is LIVEKIT_SECRET_ENCRYPTION_KEY.
 #[derive(Args)]
@@ -44,9 +45,6 @@ const EXAMPLES: &str = "Examples:
   echo \"LIVEKIT_SECRET_ENCRYPTION_KEY=$(clearline secret generate-key)\" >> .env
   clearline secret encrypt < trunk-password    for real secrets: nothing is left in the shell's history
   clearline secret dev-s-t-gAAAA…              show what is sealed";
-
-/// Longer than any secret; a whole file piped in by mistake is refused instead of sealed.
-const VALUE_BYTES_MAX: u64 = 65_536;
 
 impl SecretCommand {
     pub(super) fn run(self) -> CommandResult {
@@ -102,18 +100,7 @@ fn from_standard_input() -> Result<Secret, Failure> {
     if io::stdin().is_terminal() {
         prompt();
     }
-    let mut text = String::new();
-    let read = io::stdin().lock().take(VALUE_BYTES_MAX + 1).read_to_string(&mut text);
-    let value = Secret::new(text.trim_end_matches(['\r', '\n']));
-    drop(zeroize::Zeroizing::new(text));
-    match read {
-        Err(error) => Err(Failure::cannot("read the value from standard input", error)),
-        Ok(length) if length as u64 > VALUE_BYTES_MAX => {
-            Err(Failure::new(format!("a secret has at most {VALUE_BYTES_MAX} bytes")))
-        }
-        Ok(_) if value.is_empty() => Err(Failure::new("there is no value: name one, or pipe it in")),
-        Ok(_) => Ok(value),
-    }
+    all_of_standard_input()
 }
 
 #[expect(clippy::print_stderr, reason = "a word to the person at the terminal")]

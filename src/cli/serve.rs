@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::accounts::FirstUser;
 use crate::engine::Engine;
 
 use super::CommandResult;
-use super::common::{Failure, SettingsArguments, start_logging};
+use super::common::{Failure, SettingsArguments, start_logging, tell};
 use super::signals::{Signals, StopOrReload};
 
 #[derive(Args)]
@@ -33,6 +34,7 @@ impl Serve {
                 }
             };
             let engine = started.map_err(|error| Failure::new(error.to_string()))?;
+            show_first_superadmin(&engine).await;
             engine.warn_about_unknown_owners().await;
             tracing::info!(sip = %engine.sip_address(), http = %engine.http_address(), "ready");
             self.reload_keys_until_told_to_stop(&engine, &mut signals).await;
@@ -50,5 +52,19 @@ impl Serve {
                 Err(failure) => tracing::error!(%failure, "the Google keys stay as they were"),
             }
         }
+    }
+}
+
+/// The password goes to the person who has started the engine, not into the log, which is kept and read by others.
+async fn show_first_superadmin(engine: &Engine) {
+    match engine.accounts().ensure_superadmin().await {
+        Ok(None) => {}
+        Ok(Some(FirstUser { name, one_time_password })) => tell(format_args!(
+            "\n  This system has no superadmin yet, so one was made. This is shown once:\n\n    \
+             name      {name}\n    password  {}\n\n  It must be changed at the first log-in. If it is lost: \
+             clearline user passwd {name} --one-time-password\n",
+            one_time_password.expose()
+        )),
+        Err(error) => tracing::warn!(%error, "there is no superadmin, and none could be made"),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::TicketLimits;
 use crate::domain::{GatewayId, Network, Sealing, Secret, UserId, VoiceAgent, VoiceAgentId, WrongSealingKey};
 use crate::keys::{KeyLimits, KeyPool};
 
@@ -23,6 +24,7 @@ pub struct Settings {
     pub recording: Recording,
     pub log: Log,
     pub http: Http,
+    pub sessions: Sessions,
     /// Which user and persona answer a called number; the key is the number as it is dialled.
     pub numbers: BTreeMap<String, NumberRoute>,
     pub voice_agents: Vec<VoiceAgent>,
@@ -184,6 +186,20 @@ pub struct Http {
     pub listen: SocketAddr,
 }
 
+/// How long somebody stays logged in (SPEC O3).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sessions {
+    pub idle_s: u64,
+    pub longest_s: u64,
+}
+
+impl Sessions {
+    pub fn limits(&self) -> TicketLimits {
+        TicketLimits { idle: Duration::from_secs(self.idle_s), longest: Duration::from_secs(self.longest_s) }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NumberRoute {
@@ -290,5 +306,12 @@ impl Default for Log {
 impl Default for Http {
     fn default() -> Self {
         Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+    }
+}
+
+/// A working day without a request, and a week in all.
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { idle_s: 28_800, longest_s: 604_800 }
     }
 }

@@ -21,6 +21,11 @@ impl Timestamp {
         self.0
     }
 
+    pub fn after(self, span: Duration) -> Self {
+        let span_ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        Self::from_millis(self.0.saturating_add(span_ms))
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         let time = humantime::parse_rfc3339(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
         u64::try_from(time.as_millis()).ok().map(Self::from_millis)

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use actix::prelude::*;
 
+use crate::accounts::{Accounts, Times};
 use crate::actors::call_supervisor::CallSettings;
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
@@ -48,6 +49,8 @@ pub enum StartError {
     Store(#[from] StoreStartError),
     #[error("recording.dir: cannot write recordings to {path}: {error}; choose another folder", path = path.display())]
     Recordings { path: PathBuf, error: io::Error },
+    #[error("no thread can be started to look at passwords: {0}; raise the limit of threads (ulimit -u)")]
+    Passwords(io::Error),
     #[error("the operating system gives no randomness: {0}")]
     Entropy(io::Error),
 }
@@ -83,7 +86,8 @@ impl Engine {
             .map_err(|error| StartError::HttpListen { address: settings.http.listen, error })?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
-        let Ground { store, users, calls, directory, events, .. } = ground;
+        let Ground { store, users, calls, accounts, directory, events, .. } = ground;
+        let tidying = actix::spawn(accounts.clone().keep_tidy());
         Ok(Self {
             directory,
             events,
@@ -95,6 +99,8 @@ impl Engine {
             store,
             users,
             calls,
+            accounts,
+            tidying,
             _io: io,
         })
     }
@@ -105,6 +111,7 @@ struct Ground {
     store: Store,
     users: Users,
     calls: Calls,
+    accounts: Accounts,
     recordings: Option<Recordings>,
     directory: Directory,
     events: EventStream,
@@ -112,7 +119,9 @@ struct Ground {
 
 impl Ground {
     fn prepare(settings: &Settings, store: Store) -> Result<Self, StartError> {
+        let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
         Ok(Self {
+            accounts: accounts.map_err(StartError::Passwords)?,
             users: Users::new(store.clone()),
             calls: Calls::new(store.clone()),
             store,

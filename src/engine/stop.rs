@@ -51,6 +51,7 @@ impl Engine {
         if timeout(HTTP_LIMIT, self.http.stop()).await.is_err() {
             tracing::warn!("HTTP connections were still open at the end");
         }
+        self.tidying.abort();
         for arbiter in self.arbiters {
             arbiter.stop();
         }

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::change::change;
-use super::{Collection, Index, Store, StoreError};
-use crate::domain::{CallId, CallRecord};
+use super::{Collection, Index, MAX_PAGE, Query, Store, StoreError};
+use crate::domain::{CallId, CallRecord, UserId};
 
 pub static CALLS: Collection = Collection {
     name: "calls",
@@ -53,6 +53,13 @@ impl Calls {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// How many of this owner's newest calls have no outcome yet.
+    pub async fn running_of(&self, owner: &UserId) -> Result<usize, StoreError> {
+        let query = Query::equals("owner_id", owner.as_str(), MAX_PAGE).newest_first();
+        let newest = self.store.find(&CALLS, query).await?.documents;
+        Ok(newest.iter().filter(|call| call.body.get("outcome").is_none_or(Value::is_null)).count())
     }
 
     /// Lays `changes` over the record: members replace members, null removes one (RFC 7396).

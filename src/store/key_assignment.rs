@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-use super::{KeyHolder, KeyHolders, StoreError, Users};
+use super::{Audit, By, Change, Effect, Entry, KeyHolder, KeyHolders, StoreError, Subject, Users};
 use crate::domain::{KeyFingerprint, Sealing, Secret, Timestamp, User, UserId};
 use crate::keys::{self, Fingerprints, KeyPool, PoolKey};
 
@@ -19,6 +19,9 @@ const MAX_ATTEMPTS: usize = 1_000;
 pub struct KeyAssignment {
     pub users: Users,
     pub holders: KeyHolders,
+    pub audit: Audit,
+    /// On whose behalf.
+    pub by: By,
     pub fingerprints: Fingerprints,
     pub sealing: Sealing,
     pub now: fn() -> Timestamp,
@@ -49,7 +52,7 @@ impl KeyAssignment {
         };
         let entry = self.entry_of(&key.key);
         // A user that got a key by another way meanwhile keeps that one.
-        let entered = self.users.change(user, |found| {
+        let entered = self.change(&found, "key.assign", Some(&key.key), |found| {
             (found.google_api_key.is_none() && found.may_own_calls()).then(|| entry.clone())
         });
         self.settle(entered.await, holder).await
@@ -69,7 +72,9 @@ impl KeyAssignment {
             return Ok(None);
         };
         let entry = self.entry_of(&key.key);
-        let entered = self.users.change(user, |found| found.may_own_calls().then(|| entry.clone()));
+        let entered = self.change(&found, "key.reassign", Some(&key.key), |found| {
+            found.may_own_calls().then(|| entry.clone())
+        });
         self.settle(entered.await, holder).await
     }
 
@@ -94,10 +99,12 @@ impl KeyAssignment {
 
     /// Takes the key out of the record and gives the place back; the user may be gone already.
     pub async fn give_back(&self, user: &UserId) -> Result<(), StoreError> {
-        let without = json!({ "google_api_key": null, "google_api_key_fingerprint": null });
-        match self.users.change(user, |found| found.google_api_key.is_some().then(|| without.clone())).await {
-            Ok(_) | Err(StoreError::NotFound { .. }) => {}
-            Err(error) => return Err(error),
+        if let Some(found) = self.users.get(user).await?.filter(|found| found.google_api_key.is_some()) {
+            let without = json!({ "google_api_key": null, "google_api_key_fingerprint": null });
+            match self.change(&found, "key.give_back", None, |_| Some(without.clone())).await {
+                Ok(_) | Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         for holder in self.holders.of(user).await? {
             self.holders.give_back(&holder).await?;
@@ -109,12 +116,16 @@ impl KeyAssignment {
     pub async fn seal(&self) -> Result<Sealed, StoreError> {
         let mut sealed = Sealed::default();
         for user in self.users.all().await? {
-            let Some(key) = user.google_api_key.filter(|key| self.sealing.is_behind(key)) else { continue };
+            let behind = user.google_api_key.clone().filter(|key| self.sealing.is_behind(key));
+            let Some(key) = behind else { continue };
             match self.sealing.open(&key) {
                 Ok(plain) => {
                     let entry = self.entry_of(&plain);
                     let unchanged = |found: &User| found.google_api_key.as_ref() == Some(&key);
-                    self.users.change(&user.id, |found| unchanged(found).then(|| entry.clone())).await?;
+                    self.change(&user, "key.seal", Some(&plain), |found| {
+                        unchanged(found).then(|| entry.clone())
+                    })
+                    .await?;
                     sealed.changed += 1;
                 }
                 Err(error) => sealed.unreadable.push((user.name, error.to_string())),
@@ -193,6 +204,23 @@ impl KeyAssignment {
             }
         }
         Ok(user.filter(|_| held.is_some()))
+    }
+
+    async fn change(
+        &self,
+        user: &User,
+        action: &'static str,
+        key: Option<&Secret>,
+        mut decide: impl FnMut(&User) -> Option<Value>,
+    ) -> Result<User, StoreError> {
+        let change = Change::new(self.by.clone(), action, Effect::Changed, Subject::user(user))
+            .of_tenant(user.tenant_id.clone());
+        let change = match key {
+            Some(key) => change.with("key", key),
+            None => change,
+        };
+        let act = async |entry: &Entry| self.users.change(entry, &user.id, &mut decide).await;
+        self.audit.record(change, act).await
     }
 
     fn entry_of(&self, plain: &Secret) -> Value {

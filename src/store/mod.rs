@@ -6,10 +6,12 @@
 //! [`embedded`], SQLite on threads of its own, and [`mongo`], for engines that share their documents. What one of them
 //! could not hold is refused by both (`storable`), and the suite in `tests/store` is run on both.
 //!
-//! What is special to a collection stands above the interface ([`Users`], [`Calls`]) and knows no back end.
+//! What is special to a collection stands above the interface ([`Users`], [`Calls`], [`Logins`]) and knows no back end.
+//! What changes users or tokens wants an [`Entry`] of the [`Audit`], so that no change is made without one (SPEC O4).
 //! Every claim that must have one winner is won by inserting a document whose id is the claim. There are no
 //! transactions over several documents, no upserts and no server time: no back end would have to agree on them.
 
+mod audit;
 mod calls;
 mod change;
 mod constants;
@@ -22,8 +24,10 @@ mod key_holders;
 pub mod mongo;
 mod recordings;
 mod storable;
+mod tickets;
 mod users;
 
+pub use audit::{AUDIT_LOG, Audit, AuditState, By, Change, Effect, Entry, Subject};
 pub use calls::{CALLS, Calls};
 pub use constants::{CONSTANTS, fingerprints};
 pub use document::{Collection, Document, Index, MAX_PAGE, Order, Page, Query};
@@ -32,7 +36,9 @@ pub use interface::{Backend, Command, Read, Reply, Store, Write};
 pub use key_assignment::{KeyAssignment, Sealed};
 pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
 pub use recordings::{RecordingSink, Recordings};
-pub use users::{USERS, Users};
+pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
+pub use users::{Credential, USERS, Users};
 
 /// Every collection of this version; the back end makes what is missing when it opens.
-pub const COLLECTIONS: &[&Collection] = &[&USERS, &CALLS, &CONSTANTS, &KEY_HOLDERS];
+pub const COLLECTIONS: &[&Collection] =
+    &[&USERS, &CALLS, &CONSTANTS, &KEY_HOLDERS, &LOGINS, &API_TOKENS, &AUDIT_LOG];

@@ -1,13 +1,34 @@
 //! Users by id and by name.
+//!
+//! What a log-in needs (the password's hash) lies in the user's document too, but not in [`User`]: whoever is given a
+//! user cannot show or log the hash by mistake.
 
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::audit::Entry;
 use super::change::{change, remove};
-use super::{Collection, Index, MAX_PAGE, Query, Store, StoreError};
-use crate::domain::{User, UserId};
+use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
+use crate::domain::{Role, Secret, User, UserId};
 
-pub static USERS: Collection =
-    Collection { name: "users", indexes: &[Index::unique("name"), Index::plain("tenant_id")], durable: true };
+pub static USERS: Collection = Collection {
+    name: "users",
+    indexes: &[Index::unique("name"), Index::plain("tenant_id"), Index::plain("role")],
+    durable: true,
+};
+
+/// What a user logs in with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// `None`: this user cannot log in.
+    #[serde(default)]
+    pub password_hash: Option<Secret>,
+    #[serde(default)]
+    pub must_change_password: bool,
+    /// Raised by whatever ends all sessions and tokens of the user; those of an older generation are no longer good.
+    #[serde(default)]
+    pub generation: u64,
+}
 
 #[derive(Clone)]
 pub struct Users {
@@ -19,8 +40,18 @@ impl Users {
         Self { store }
     }
 
-    pub async fn insert(&self, user: &User) -> Result<(), StoreError> {
-        self.store.insert(&USERS, user.id.as_str(), body_of(user)?).await.map(drop)
+    pub async fn insert(
+        &self,
+        entry: &Entry,
+        user: &User,
+        credential: &Credential,
+    ) -> Result<(), StoreError> {
+        let mut body = body_of(user)?;
+        if let (Value::Object(members), Value::Object(more)) = (&mut body, body_of(credential)?) {
+            members.extend(more);
+        }
+        entry.sign(&mut body);
+        self.store.insert(&USERS, user.id.as_str(), body).await.map(drop)
     }
 
     /// Always from the store and never from a cache: a new key counts from the next call on (SPEC K4).
@@ -40,24 +71,76 @@ impl Users {
     /// Lays what `decide` gives over the record as it is at that moment; fields that only other programs know stay.
     pub async fn change(
         &self,
+        entry: &Entry,
         id: &UserId,
         mut decide: impl FnMut(&User) -> Option<Value>,
     ) -> Result<User, StoreError> {
-        let changed =
-            change(&self.store, &USERS, id.as_str(), |found| Ok(decide(&found.parse(&USERS)?))).await?;
+        let changed = self.change_document(entry, id, |found| Ok(decide(&found.parse(&USERS)?))).await?;
         changed.parse(&USERS)
     }
 
+    /// As [`Users::change`], and every session and token of the user is of an older generation from then on.
+    pub async fn change_and_shut_out(
+        &self,
+        entry: &Entry,
+        id: &UserId,
+        changes: &Value,
+    ) -> Result<User, StoreError> {
+        let changed = self.change_document(entry, id, |found| {
+            let credential: Credential = found.parse(&USERS)?;
+            let mut changes = changes.clone();
+            changes["generation"] = json!(credential.generation + 1);
+            Ok(Some(changes))
+        });
+        changed.await?.parse(&USERS)
+    }
+
+    /// Keeps the same password in a newer form, unless it was changed meanwhile. It says nothing new about the user,
+    /// and so asks for no entry.
+    pub async fn renew_hash(&self, id: &UserId, old: &Secret, new: &Secret) -> Result<(), StoreError> {
+        let renew = |found: &Document| {
+            let credential: Credential = found.parse(&USERS)?;
+            let is_old = credential.password_hash.as_ref() == Some(old);
+            Ok(is_old.then(|| json!({ "password_hash": new })))
+        };
+        change(&self.store, &USERS, id.as_str(), renew).await.map(drop)
+    }
+
     /// Whoever removes a user twice is told `NotFound`.
-    pub async fn remove(&self, id: &UserId) -> Result<(), StoreError> {
+    pub async fn remove(&self, _entry: &Entry, id: &UserId) -> Result<(), StoreError> {
         remove(&self.store, &USERS, id.as_str()).await
     }
 
     /// Everybody, in the order in which they were added.
     pub async fn all(&self) -> Result<Vec<User>, StoreError> {
+        self.all_of(Query::all(MAX_PAGE)).await
+    }
+
+    pub async fn of_role(&self, role: Role) -> Result<Vec<User>, StoreError> {
+        self.all_of(Query::equals("role", body_of(&role)?, MAX_PAGE)).await
+    }
+
+    pub async fn of_tenant(&self, tenant: &str) -> Result<Vec<User>, StoreError> {
+        self.all_of(Query::equals("tenant_id", tenant, MAX_PAGE)).await
+    }
+
+    pub async fn by_name(&self, name: &str) -> Result<Option<User>, StoreError> {
+        Ok(self.for_log_in(name).await?.map(|(user, _)| user))
+    }
+
+    pub async fn for_log_in(&self, name: &str) -> Result<Option<(User, Credential)>, StoreError> {
+        let page = self.store.find(&USERS, Query::equals("name", name, 1)).await?;
+        page.documents.first().map(with_credential).transpose()
+    }
+
+    pub async fn with_credential(&self, id: &UserId) -> Result<Option<(User, Credential)>, StoreError> {
+        self.store.get(&USERS, id.as_str()).await?.as_ref().map(with_credential).transpose()
+    }
+
+    async fn all_of(&self, query: Query) -> Result<Vec<User>, StoreError> {
         let (mut users, mut after) = (Vec::new(), None);
         loop {
-            let page = self.store.find(&USERS, Query::all(MAX_PAGE).after(after)).await?;
+            let page = self.store.find(&USERS, query.clone().after(after)).await?;
             for document in &page.documents {
                 users.push(document.parse(&USERS)?);
             }
@@ -68,12 +151,25 @@ impl Users {
         }
     }
 
-    pub async fn by_name(&self, name: &str) -> Result<Option<User>, StoreError> {
-        let page = self.store.find(&USERS, Query::equals("name", name, 1)).await?;
-        page.documents.first().map(|document| document.parse(&USERS)).transpose()
+    async fn change_document(
+        &self,
+        entry: &Entry,
+        id: &UserId,
+        mut decide: impl FnMut(&Document) -> Result<Option<Value>, StoreError>,
+    ) -> Result<Document, StoreError> {
+        let signed = |found: &Document| {
+            let Some(mut changes) = decide(found)? else { return Ok(None) };
+            entry.sign_over(&found.body, &mut changes);
+            Ok(Some(changes))
+        };
+        change(&self.store, &USERS, id.as_str(), signed).await
     }
 }
 
-fn body_of(user: &User) -> Result<Value, StoreError> {
-    serde_json::to_value(user).map_err(|error| StoreError::Failed(error.to_string()))
+fn with_credential(document: &Document) -> Result<(User, Credential), StoreError> {
+    Ok((document.parse(&USERS)?, document.parse(&USERS)?))
+}
+
+fn body_of(value: &impl Serialize) -> Result<Value, StoreError> {
+    serde_json::to_value(value).map_err(|error| StoreError::Failed(error.to_string()))
 }

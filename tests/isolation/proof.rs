@@ -50,7 +50,10 @@ impl Proof {
             ] {
                 assert_eq!(tally.foreign, 0, "the {who} of call {index} heard somebody else: {tally:?}");
                 let hears_own = tally.own >= self.seconds * WINDOWS_A_SECOND;
-                assert!(hears_own, "the {who} of call {index} did not hear enough of its own {own:?}: {tally:?}");
+                assert!(
+                    hears_own,
+                    "the {who} of call {index} did not hear enough of its own {own:?}: {tally:?}"
+                );
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use clearline::domain::{Role, Secret, TenantId, User, UserId};
 use clearline::engine::Engine;
+use clearline::store::{By, Change, Credential, Effect, Entry, Subject};
 
 /// An admin of this name, with the id `id-of-NAME` and a tenant of their own.
 pub(crate) async fn add_user(engine: &Engine, name: &str, key: Option<&str>) {
@@ -14,5 +15,7 @@ pub(crate) async fn add_user(engine: &Engine, name: &str, key: Option<&str>) {
         google_api_key_fingerprint: None,
         enabled: true,
     };
-    engine.users().insert(&user).await.expect("a writable store");
+    let change = Change::new(By::Engine, "user.add", Effect::Made, Subject::user(&user));
+    let insert = async |entry: &Entry| engine.users().insert(entry, &user, &Credential::default()).await;
+    engine.accounts().audit().record(change, insert).await.expect("a writable store");
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clearline::domain::Timestamp;
-use clearline::store::{CALLS, Collection, Index, Store, USERS};
+use clearline::store::{AUDIT_LOG, CALLS, CONSTANTS, Collection, Index, KEY_HOLDERS, Store, USERS};
 use serde_json::{Value, json};
 
 /// Against hanging for ever; nothing is judged by it.
@@ -16,7 +16,8 @@ pub(crate) static THINGS: Collection = Collection {
     indexes: &[Index::unique("name"), Index::plain("place.room"), Index::plain("colour")],
     durable: true,
 };
-pub(crate) const COLLECTIONS: &[&Collection] = &[&THINGS, &USERS, &CALLS];
+pub(crate) const COLLECTIONS: &[&Collection] =
+    &[&THINGS, &USERS, &CALLS, &AUDIT_LOG, &CONSTANTS, &KEY_HOLDERS];
 
 /// An empty store for one case.
 pub(crate) trait Bench: Sized {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use clearline::domain::Secret;
-use clearline::store::{OpenError, Query, StoreError, Users, mongo};
+use clearline::store::{OpenError, Query, StoreError, mongo};
 use mongodb::bson::{Document, doc, oid::ObjectId};
 use serde_json::json;
 use tokio::runtime::Handle;
 
 use crate::bench::{Bench, COLLECTIONS, THINGS, run, thing, ticking};
 use crate::ferretdb::FerretDb;
+use crate::suite::collections::add;
 
 #[test]
 fn an_older_system_s_documents_are_found_kept_unique_and_changed() {
@@ -33,9 +34,9 @@ fn an_older_system_s_documents_are_found_kept_unique_and_changed() {
 #[test]
 fn a_user_s_key_lies_where_the_crm_reads_it() {
     run::<FerretDb>(async |bench| {
-        let users = Users::new(bench.open().await);
+        let store = bench.open().await;
         let user = json!({ "id": "u1", "name": "ada", "role": "admin", "tenant_id": "u1", "google_api_key": "AIza-1" });
-        users.insert(&serde_json::from_value(user).expect("a user")).await.expect("a writable store");
+        add(&store, &serde_json::from_value(user).expect("a user")).await.expect("a writable store");
         let read = database(bench).await.collection::<Document>("users").find_one(doc! { "_id": "u1" }).await;
         let read = read.expect("an answer").expect("it is there");
         assert_eq!(read.get_str("google_api_key").ok(), Some("AIza-1"));

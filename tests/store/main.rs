@@ -76,5 +76,6 @@ on_every_back_end! {
         a_user_record_with_an_unknown_role_names_itself_and_hurts_nobody_else,
         a_user_is_changed_without_losing_what_only_another_program_knows_and_can_be_removed,
         merging_a_call_from_two_sides_keeps_both_changes,
-        a_call_that_is_saved_again_keeps_what_somebody_else_wrote_meanwhile;
+        a_call_that_is_saved_again_keeps_what_somebody_else_wrote_meanwhile,
+        users_made_at_once_get_different_keys_while_there_are_free_ones;
 }

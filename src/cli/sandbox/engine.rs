@@ -12,6 +12,7 @@ use crate::config::{Secrets, Settings};
 use crate::domain::UserId;
 use crate::engine;
 use crate::keys::KeyPool;
+use crate::store::By;
 
 use super::super::CommandResult;
 use super::super::common::{Failure, key_assignment, start_logging};
@@ -76,8 +77,8 @@ impl Engine {
 async fn serve(settings: Settings) -> CommandResult {
     let pool = settings.google_keys.clone();
     let engine = engine::Engine::start(settings).await.map_err(|error| Failure::new(error.to_string()))?;
-    let assignment = key_assignment(engine.store(), &Secrets::default()).await?;
-    add_user(&assignment, &pool, OWNER, None).await?;
+    let assignment = key_assignment(engine.store(), &Secrets::default(), By::Engine).await?;
+    add_user(engine.accounts(), &assignment, &pool, OWNER, None).await?;
     attached::tell(&Listening { sip: engine.sip_address(), http: engine.http_address() });
     // However the input ends, it has ended.
     attached::end_of_input().await.ok();

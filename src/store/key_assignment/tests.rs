@@ -3,7 +3,7 @@ use std::path::Path;
 
 use super::*;
 use crate::domain::{Entropy, Role, TenantId, new_sealing_key};
-use crate::store::{self, USERS, embedded};
+use crate::store::{self, Credential, USERS, embedded};
 
 fn now() -> Timestamp {
     Timestamp::from_millis(1_764_000_000_000)
@@ -18,8 +18,15 @@ fn pool(keys: usize) -> KeyPool {
 async fn open(folder: &Path, sealing: Sealing) -> KeyAssignment {
     let store = embedded::open(&folder.join("clearline.db"), store::COLLECTIONS, now).unwrap();
     let fingerprints = store::fingerprints(&store, &mut Entropy::from_number(7)).await.unwrap();
-    let (users, holders) = (Users::new(store.clone()), KeyHolders::new(store));
-    KeyAssignment { users, holders, fingerprints, sealing, now }
+    KeyAssignment {
+        users: Users::new(store.clone()),
+        holders: KeyHolders::new(store.clone()),
+        audit: Audit::new(store),
+        by: By::Engine,
+        fingerprints,
+        sealing,
+        now,
+    }
 }
 
 async fn fresh() -> (tempfile::TempDir, KeyAssignment) {
@@ -38,8 +45,15 @@ async fn add(assignment: &KeyAssignment, name: &str) -> UserId {
         google_api_key_fingerprint: None,
         enabled: true,
     };
-    assignment.users.insert(&user).await.unwrap();
+    let added = Change::new(By::Engine, "user.add", Effect::Made, Subject::user(&user));
+    let insert = async |entry: &Entry| assignment.users.insert(entry, &user, &Credential::default()).await;
+    assignment.audit.record(added, insert).await.unwrap();
     user.id
+}
+
+async fn change(assignment: &KeyAssignment, id: &UserId, changes: Value) {
+    let found = assignment.users.get(id).await.unwrap().unwrap();
+    assignment.change(&found, "user.test", None, |_| Some(changes.clone())).await.unwrap();
 }
 
 /// The last digits of each user's key.
@@ -96,7 +110,7 @@ async fn k3_a_key_in_a_record_of_an_older_system_counts_as_held() {
     let (_folder, assignment) = fresh().await;
     let key = json!({ "google_api_key": "AIza-key-number-0001" });
     let old = add(&assignment, "old").await;
-    assignment.users.change(&old, |_| Some(key.clone())).await.unwrap();
+    change(&assignment, &old, key).await;
     assign_to(&assignment, &pool(2), "new").await.unwrap();
     assert_eq!(held(&assignment).await["new"], "0002");
 }
@@ -131,10 +145,29 @@ async fn k2_who_has_a_key_keeps_it_and_who_may_not_call_gets_none() {
         "AIza-key-number-0001"
     );
     let disabled = add(&assignment, "disabled").await;
-    assignment.users.change(&disabled, |_| Some(json!({ "enabled": false }))).await.unwrap();
+    change(&assignment, &disabled, json!({ "enabled": false })).await;
     assert_eq!(assignment.assign(&pool(3), &disabled, |_| true).await, Ok(None));
     assert_eq!(assignment.assign(&pool(3), &UserId::new("nobody"), |_| true).await, Ok(None));
     assert_eq!(assign_to(&assignment, &pool(0), "without").await, None, "the pool is empty");
+}
+
+#[tokio::test]
+async fn o4_who_got_which_key_is_in_the_audit_log_by_its_hint() {
+    let (_folder, assignment) = fresh().await;
+    let ada = assign_to(&assignment, &pool(2), "ada").await.unwrap().id;
+    assignment.reassign(&pool(2), &ada, |_| true).await.unwrap();
+    assignment.give_back(&ada).await.unwrap();
+    let page = assignment.audit.entries(None, None, 9).await.unwrap();
+    let entries: Vec<Change> =
+        page.documents.iter().rev().map(|document| document.parse(&store::AUDIT_LOG).unwrap()).collect();
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.action.as_str(), entry.detail.get("key").map(String::as_str)))
+        .collect();
+    let keys = [Some("AIza-k…0001"), Some("AIza-k…0002")];
+    let expected =
+        [("user.add", None), ("key.assign", keys[0]), ("key.reassign", keys[1]), ("key.give_back", None)];
+    assert_eq!(told, expected);
 }
 
 #[tokio::test]

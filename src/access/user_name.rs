@@ -1,0 +1,43 @@
+//! What a user may be called.
+
+use thiserror::Error;
+
+const CHARS_MAX: usize = 64;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum WrongName {
+    #[error("a name is not empty and has no blanks before or behind it")]
+    Blank,
+    #[error("a name has no line breaks or other control characters")]
+    ControlCharacters,
+    #[error("a name has at most {CHARS_MAX} characters")]
+    TooLong,
+}
+
+/// A name must be readable in a line of a list, and typed again as it is shown.
+pub fn check_name(name: &str) -> Result<(), WrongName> {
+    if name.is_empty() || name.trim() != name {
+        return Err(WrongName::Blank);
+    }
+    if name.chars().any(char::is_control) {
+        return Err(WrongName::ControlCharacters);
+    }
+    if name.chars().count() > CHARS_MAX { Err(WrongName::TooLong) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_can_be_read_in_a_line_and_typed_again() {
+        for good in ["mira", "Ada Lovelace", "j\u{f6}rg@example.org", &"x".repeat(CHARS_MAX)] {
+            assert_eq!(check_name(good), Ok(()), "{good}");
+        }
+        for blank in ["", " ", "mira ", "\tmira"] {
+            assert_eq!(check_name(blank), Err(WrongName::Blank), "{blank:?}");
+        }
+        assert_eq!(check_name("mi\nra"), Err(WrongName::ControlCharacters));
+        assert_eq!(check_name(&"x".repeat(CHARS_MAX + 1)), Err(WrongName::TooLong));
+    }
+}

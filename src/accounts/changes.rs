@@ -1,0 +1,195 @@
+//! Adding, changing and removing users; each leaves its entry in the audit log.
+
+use serde_json::{Value, json};
+
+use super::{AccountError, Accounts};
+use crate::access::{check_name, password};
+use crate::clock;
+use crate::domain::{Role, Secret, TenantId, User, UserId};
+use crate::store::{By, Change, Credential, Effect, StoreError, Subject};
+
+pub struct NewUser {
+    pub name: String,
+    pub role: Role,
+    /// An agent's; an admin founds its own, a superadmin has none.
+    pub tenant_id: Option<TenantId>,
+    pub password: NewPassword,
+}
+
+pub enum NewPassword {
+    /// The user cannot log in until it gets one.
+    None,
+    Chosen(Secret),
+    /// Made by us, told once, and to be changed at the first log-in.
+    OneTime,
+}
+
+#[derive(Debug)]
+pub struct Added {
+    pub user: User,
+    pub one_time_password: Option<Secret>,
+}
+
+/// Five bits each.
+const ONE_TIME_CHARS: usize = 24;
+
+impl Accounts {
+    pub async fn add(&self, by: By, new: NewUser) -> Result<Added, AccountError> {
+        self.add_with_id(by, UserId::new(clock::new_id()), new).await
+    }
+
+    pub(super) async fn add_with_id(&self, by: By, id: UserId, new: NewUser) -> Result<Added, AccountError> {
+        check_name(&new.name)?;
+        let tenant_id = match new.role {
+            Role::Superadmin => None,
+            Role::Admin => Some(TenantId::new(id.as_str())),
+            Role::Agent => Some(self.tenant_with_admin(new.tenant_id.as_ref()).await?),
+        };
+        let user = User {
+            id,
+            name: new.name,
+            role: new.role,
+            tenant_id,
+            google_api_key: None,
+            google_api_key_fingerprint: None,
+            enabled: true,
+        };
+        let (credential, one_time_password) = self.credential(new.password, &user.name).await?;
+        let change = change_of(by, "user.add", Effect::Made, &user).with("role", name_of(user.role));
+        let insert = async |entry: &_| self.users.insert(entry, &user, &credential).await;
+        self.audit.record(change, insert).await.map_err(|error| {
+            let is_taken = matches!(error, StoreError::Conflict { .. });
+            if is_taken { AccountError::NameTaken(user.name.clone()) } else { error.into() }
+        })?;
+        Ok(Added { user, one_time_password })
+    }
+
+    /// Ends all sessions and API tokens of the user. Gives the one-time password, if one was made.
+    pub async fn set_password(
+        &self,
+        by: By,
+        user: &User,
+        password: NewPassword,
+    ) -> Result<Option<Secret>, AccountError> {
+        let (credential, one_time_password) = self.credential(password, &user.name).await?;
+        let changes = json!({
+            "password_hash": credential.password_hash,
+            "must_change_password": credential.must_change_password,
+        });
+        self.shut_out(change_of(by, "user.set_password", Effect::Changed, user), user, changes).await?;
+        Ok(one_time_password)
+    }
+
+    /// False when the user was disabled already. Ends all its sessions and API tokens.
+    pub async fn disable(&self, by: By, user: &User) -> Result<bool, AccountError> {
+        if !user.enabled {
+            return Ok(false);
+        }
+        self.keep_a_superadmin(user).await?;
+        let change = change_of(by, "user.disable", Effect::Changed, user);
+        self.shut_out(change, user, json!({ "enabled": false })).await?;
+        Ok(true)
+    }
+
+    /// False when the user was enabled already. Sessions and tokens from before do not come back.
+    pub async fn enable(&self, by: By, user: &User) -> Result<bool, AccountError> {
+        if user.enabled {
+            return Ok(false);
+        }
+        let change = change_of(by, "user.enable", Effect::Changed, user);
+        let enable =
+            async |entry: &_| self.users.change(entry, &user.id, |_| Some(json!({ "enabled": true }))).await;
+        self.audit.record(change, enable).await?;
+        Ok(true)
+    }
+
+    /// Ends all sessions and API tokens of the user. What it owned stays, under its id.
+    pub async fn remove(&self, by: By, user: &User) -> Result<(), AccountError> {
+        self.keep_a_superadmin(user).await?;
+        let agents = self.agents_of(user).await?;
+        if !agents.is_empty() {
+            let agents = agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(AccountError::HasAgents { name: user.name.clone(), agents });
+        }
+        let change = change_of(by, "user.remove", Effect::Removed, user).with("role", name_of(user.role));
+        let remove = async |entry: &_| {
+            self.users.remove(entry, &user.id).await?;
+            self.logins.end_all_of(&user.id).await?;
+            self.api_tokens.revoke_all_of(entry, &user.id).await
+        };
+        self.audit.record(change, remove).await?;
+        Ok(())
+    }
+
+    /// Calls of this user that have not ended.
+    pub async fn running_calls_of(&self, user: &User) -> Result<usize, AccountError> {
+        Ok(self.calls.running_of(&user.id).await?)
+    }
+
+    pub async fn agents_of(&self, user: &User) -> Result<Vec<User>, AccountError> {
+        let (Role::Admin, Some(tenant)) = (user.role, &user.tenant_id) else { return Ok(Vec::new()) };
+        let tenants = self.users.of_tenant(tenant.as_str()).await?;
+        Ok(tenants.into_iter().filter(|other| other.id != user.id).collect())
+    }
+
+    /// The record first: a log-in at the same moment then finds that it has moved on.
+    async fn shut_out(&self, change: Change, user: &User, changes: Value) -> Result<(), AccountError> {
+        let shut_out = async |entry: &_| {
+            self.users.change_and_shut_out(entry, &user.id, &changes).await?;
+            self.logins.end_all_of(&user.id).await?;
+            self.api_tokens.revoke_all_of(entry, &user.id).await
+        };
+        self.audit.record(change, shut_out).await?;
+        Ok(())
+    }
+
+    async fn credential(
+        &self,
+        password: NewPassword,
+        user_name: &str,
+    ) -> Result<(Credential, Option<Secret>), AccountError> {
+        match password {
+            NewPassword::None => Ok((Credential::default(), None)),
+            NewPassword::Chosen(chosen) => {
+                password::fit(&chosen, user_name)?;
+                let password_hash = Some(self.passwords.hash(chosen).await?);
+                Ok((Credential { password_hash, ..Credential::default() }, None))
+            }
+            NewPassword::OneTime => {
+                let made = Secret::new(clock::entropy()?.token(ONE_TIME_CHARS));
+                let password_hash = Some(self.passwords.hash(made.clone()).await?);
+                let credential = Credential { password_hash, must_change_password: true, generation: 0 };
+                Ok((credential, Some(made)))
+            }
+        }
+    }
+
+    async fn tenant_with_admin(&self, tenant: Option<&TenantId>) -> Result<TenantId, AccountError> {
+        let named = tenant.map_or("", TenantId::as_str);
+        match self.users.get(&UserId::new(named)).await? {
+            Some(User { role: Role::Admin, tenant_id: Some(tenant), .. }) => Ok(tenant),
+            Some(_) | None => Err(AccountError::NoAdmin(named.to_owned())),
+        }
+    }
+
+    async fn keep_a_superadmin(&self, user: &User) -> Result<(), AccountError> {
+        if user.role != Role::Superadmin || !user.enabled {
+            return Ok(());
+        }
+        let others = self.users.of_role(Role::Superadmin).await?;
+        let another = others.iter().any(|other| other.id != user.id && other.enabled);
+        if another { Ok(()) } else { Err(AccountError::LastSuperadmin(user.name.clone())) }
+    }
+}
+
+fn change_of(by: By, action: &'static str, effect: Effect, user: &User) -> Change {
+    Change::new(by, action, effect, Subject::user(user)).of_tenant(user.tenant_id.clone())
+}
+
+fn name_of(role: Role) -> &'static str {
+    match role {
+        Role::Superadmin => "superadmin",
+        Role::Admin => "admin",
+        Role::Agent => "agent",
+    }
+}

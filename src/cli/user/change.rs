@@ -1,0 +1,143 @@
+//! `clearline user passwd`, `disable`, `enable` and `remove`.
+
+use clap::Args;
+
+use crate::accounts::{Accounts, NewPassword};
+use crate::config::Settings;
+use crate::domain::User as Record;
+
+use super::super::CommandResult;
+use super::super::common::{Failure, store_failed};
+use super::super::secret_input;
+use super::list::{Shown, show};
+use super::{Common, by_this_person, find, refused, warn};
+
+pub(super) const PASSWORD_EXAMPLES: &str = "Examples:
+  clearline user passwd mira                        asks twice, without showing it
+  clearline user passwd mira < new-password         the first line of standard input
+  clearline user passwd mira --one-time-password    for somebody else, who changes it at the first log-in";
+
+#[derive(Args)]
+struct Whom {
+    /// Name or id
+    user: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+pub(super) struct Passwd {
+    #[command(flatten)]
+    whom: Whom,
+    /// Make a password, show it once, and have it changed at the first log-in
+    #[arg(long)]
+    one_time_password: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Disable {
+    #[command(flatten)]
+    whom: Whom,
+}
+
+#[derive(Args)]
+pub(super) struct Enable {
+    #[command(flatten)]
+    whom: Whom,
+}
+
+#[derive(Args)]
+pub(super) struct Remove {
+    #[command(flatten)]
+    whom: Whom,
+}
+
+impl Passwd {
+    pub(super) async fn run(self) -> CommandResult {
+        let desk = self.whom.common.open().await?;
+        let (accounts, sealing) = (&desk.accounts, &desk.assignment.sealing);
+        let user = find(accounts, &self.whom.user).await?;
+        let password = if self.one_time_password {
+            NewPassword::OneTime
+        } else {
+            NewPassword::Chosen(secret_input::ask_for_password(&user.name).await?)
+        };
+        let one_time_password =
+            accounts.set_password(by_this_person(), &user, password).await.map_err(refused)?;
+        if !user.enabled {
+            warn(format_args!(
+                "{} is disabled and cannot log in; `clearline user enable` changes that",
+                user.name
+            ));
+        }
+        show(&[Shown::of(&user, sealing).with(one_time_password)], self.whom.common.json)
+    }
+}
+
+impl Disable {
+    pub(super) async fn run(self) -> CommandResult {
+        let desk = self.whom.common.open().await?;
+        let (accounts, sealing) = (&desk.accounts, &desk.assignment.sealing);
+        let user = find(accounts, &self.whom.user).await?;
+        if !accounts.disable(by_this_person(), &user).await.map_err(refused)? {
+            warn(format_args!("{} was disabled already", user.name));
+        }
+        desk.assignment.give_back(&user.id).await.map_err(store_failed)?;
+        warn_of_what_it_leaves(accounts, &desk.settings, &user).await?;
+        show(&[Shown::of(&without_key(user, false), sealing)], self.whom.common.json)
+    }
+}
+
+impl Enable {
+    pub(super) async fn run(self) -> CommandResult {
+        let desk = self.whom.common.open().await?;
+        let (accounts, sealing) = (&desk.accounts, &desk.assignment.sealing);
+        let user = find(accounts, &self.whom.user).await?;
+        if !accounts.enable(by_this_person(), &user).await.map_err(refused)? {
+            warn(format_args!("{} was enabled already", user.name));
+        }
+        let pool = &desk.settings.google_keys;
+        let with_key = desk.assignment.assign(pool, &user.id, |_| true).await.map_err(store_failed)?;
+        let user = with_key.unwrap_or(Record { enabled: true, ..user });
+        show(&[Shown::of(&user, sealing)], self.whom.common.json)
+    }
+}
+
+impl Remove {
+    pub(super) async fn run(self) -> CommandResult {
+        let desk = self.whom.common.open().await?;
+        let (accounts, sealing) = (&desk.accounts, &desk.assignment.sealing);
+        let user = find(accounts, &self.whom.user).await?;
+        accounts.remove(by_this_person(), &user).await.map_err(refused)?;
+        desk.assignment.give_back(&user.id).await.map_err(store_failed)?;
+        warn_of_what_it_leaves(accounts, &desk.settings, &user).await?;
+        show(&[Shown::of(&user, sealing)], self.whom.common.json)
+    }
+}
+
+fn without_key(user: Record, enabled: bool) -> Record {
+    Record { enabled, google_api_key: None, google_api_key_fingerprint: None, ..user }
+}
+
+/// What goes on without the user, or does not go on any more.
+async fn warn_of_what_it_leaves(
+    accounts: &Accounts,
+    settings: &Settings,
+    user: &Record,
+) -> Result<(), Failure> {
+    let running = accounts.running_calls_of(user).await.map_err(refused)?;
+    if running > 0 {
+        warn(format_args!("{} calls of {} are in progress and go on to their end", running, user.name));
+    }
+    let is_user = |named: &str| named == user.name || named == user.id.as_str();
+    if settings.calls.default_owner_id.as_ref().is_some_and(|owner| is_user(owner.as_str())) {
+        warn(format_args!(
+            "{} is calls.default_owner_id: incoming calls to numbers without an owner are refused from now on",
+            user.name
+        ));
+    }
+    for (number, _) in settings.numbers.iter().filter(|(_, route)| is_user(&route.owner)) {
+        warn(format_args!("{} owns {number}: calls to it are refused from now on", user.name));
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! `clearline user list`, and users as the other commands print them.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::{Serialize, Serializer};
+
+use crate::domain::{Role, Sealing, Secret, User as Record};
+
+use super::super::CommandResult;
+use super::super::common::{Failure, say};
+use super::{Common, refused};
+
+#[derive(Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Serialize)]
+pub(super) struct Shown {
+    id: String,
+    name: String,
+    role: Role,
+    tenant_id: Option<String>,
+    enabled: bool,
+    key_hint: Option<String>,
+    /// Only by the command that has made it.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "exposed")]
+    one_time_password: Option<Secret>,
+}
+
+impl List {
+    pub(super) async fn run(self) -> CommandResult {
+        let desk = self.common.open().await?;
+        let everybody = desk.accounts.users().all().await.map_err(|error| refused(error.into()))?;
+        if everybody.is_empty() && !self.common.json {
+            say("no users yet; add one with `clearline user add NAME`");
+        }
+        show(
+            &everybody.iter().map(|user| Shown::of(user, &desk.assignment.sealing)).collect::<Vec<_>>(),
+            self.common.json,
+        )
+    }
+}
+
+impl Shown {
+    pub(super) fn with(self, one_time_password: Option<Secret>) -> Self {
+        Self { one_time_password, ..self }
+    }
+}
+
+pub(super) fn show(users: &[Shown], json: bool) -> CommandResult {
+    if json {
+        let text = serde_json::to_string_pretty(users);
+        say(text.map_err(|error| Failure::cannot("write the list", error))?);
+    } else {
+        users.iter().for_each(say);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Shown {
+    pub(super) fn of(user: &Record, sealing: &Sealing) -> Self {
+        Self {
+            id: user.id.to_string(),
+            name: user.name.clone(),
+            role: user.role,
+            tenant_id: user.tenant_id.as_ref().map(ToString::to_string),
+            enabled: user.enabled,
+            key_hint: user.google_api_key.as_ref().map(|key| sealing.hint(key)),
+            one_time_password: None,
+        }
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let role = format!("{:?}", self.role).to_lowercase();
+        let key = self.key_hint.as_deref().unwrap_or("none");
+        write!(f, "{:<20} {role:<10} key {key:<14} {}", self.name, self.id)?;
+        if !self.enabled {
+            f.write_str("  disabled")?;
+        }
+        match &self.one_time_password {
+            Some(password) => {
+                write!(f, "\none-time password, to be changed at the first log-in: {}", password.expose())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn exposed<S: Serializer>(password: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+    password.as_ref().map(Secret::expose).serialize(serializer)
+}

@@ -1,0 +1,170 @@
+//! `clearline user` and the first start of `clearline serve`, as an operator uses them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+const PASSWORD: &str = "correct horse battery";
+
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+fn bench() -> Bench {
+    Bench { folder: tempfile::tempdir().expect("a folder") }
+}
+
+impl Bench {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clearline"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("GOOGLE_API_KEY", "AIza-key-of-tests-0001");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut running = self.command(arguments).spawn().expect("the binary runs");
+        // A command that refuses its arguments does not read.
+        drop(running.stdin.take().expect("it is piped").write_all(input.as_bytes()));
+        running.wait_with_output().expect("the binary ends")
+    }
+
+    fn user(&self, arguments: &[&str]) -> Output {
+        self.run_with_input(&[&["user"], arguments].concat(), "")
+    }
+
+    fn done(&self, arguments: &[&str]) -> String {
+        let output = self.user(arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stderr)
+    }
+
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.user(arguments);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{}", text(&output.stderr));
+        text(&output.stderr)
+    }
+
+    fn listed(&self) -> Value {
+        let output = self.user(&["list", "--json"]);
+        serde_json::from_slice(&output.stdout).expect("--json prints one document")
+    }
+
+    fn serve(&self) -> Serving {
+        let free_port = "127.0.0.1:0";
+        let settings = ["sip.listen", "http.listen"].map(|name| format!("{name}={free_port}"));
+        let mut command = self.command(&["serve", "--set", &settings[0], "--set", &settings[1]]);
+        let mut process = command.spawn().expect("the binary runs");
+        let mut lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
+        let mut said = String::new();
+        while !said.contains(" ready ") {
+            let line = lines.next().unwrap_or_else(|| panic!("it ended early: {said}"));
+            let line = line.expect("it speaks UTF-8");
+            said.push_str(&line);
+            said.push('\n');
+        }
+        Serving { process, said }
+    }
+}
+
+struct Serving {
+    process: Child,
+    /// On standard error until it was ready.
+    said: String,
+}
+
+impl Serving {
+    fn stop(mut self) {
+        kill_process(Pid::from_child(&self.process), Signal::TERM).expect("it runs");
+        assert!(self.process.wait().expect("it ends").success());
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("a command speaks UTF-8")
+}
+
+fn on_disk(folder: &Path) -> String {
+    let files = std::fs::read_dir(folder.join("data")).expect("the store's folder");
+    let paths = files.map(|file| file.expect("it can be listed").path()).filter(|path| path.is_file());
+    let read = |path| String::from_utf8_lossy(&std::fs::read(path).expect("it is ours")).into_owned();
+    paths.map(read).collect()
+}
+
+#[test]
+fn o3_a_password_comes_by_standard_input_and_lies_in_the_store_as_a_hash_alone() {
+    let bench = bench();
+    let said = bench.done(&["add", "mira"]);
+    assert!(said.contains("cannot log in") && said.contains("user passwd mira"), "{said}");
+    let passwd = |input: &str| bench.run_with_input(&["user", "passwd", "mira"], input);
+    let short = passwd("short\n");
+    assert_eq!(short.status.code(), Some(1));
+    assert!(text(&short.stderr).contains("at least 12 characters"), "{}", text(&short.stderr));
+    assert_eq!(passwd("").status.code(), Some(1), "nothing is no password");
+    let changed = passwd(&format!("{PASSWORD}\nanother line\n"));
+    assert!(changed.status.success(), "{}", text(&changed.stderr));
+    let on_disk = on_disk(bench.folder.path());
+    assert!(on_disk.contains("$argon2id$") && !on_disk.contains(PASSWORD));
+    assert!(on_disk.contains("user.set_password") && on_disk.contains("os_user"), "it is in the audit log");
+    let as_argument = bench.user(&["passwd", "mira", PASSWORD]);
+    assert_eq!(as_argument.status.code(), Some(2), "never as an argument");
+}
+
+#[test]
+fn o3_a_one_time_password_is_shown_once_and_by_json_too() {
+    let bench = bench();
+    let added = bench.user(&["add", "boss", "--role", "superadmin", "--one-time-password", "--json"]);
+    let added: Value = serde_json::from_slice(&added.stdout).unwrap();
+    let password = added[0]["one_time_password"].as_str().expect("it is shown");
+    assert_eq!((password.len(), &added[0]["key_hint"]), (24, &Value::Null), "a superadmin holds no key");
+    assert!(!on_disk(bench.folder.path()).contains(password));
+    assert!(bench.listed()[0].get("one_time_password").is_none());
+}
+
+#[test]
+fn o1_users_are_disabled_enabled_and_removed_and_an_admin_with_agents_stays() {
+    let bench = bench();
+    bench.done(&["add", "mira"]);
+    bench.done(&["add", "ben", "--role", "agent", "--admin", "mira"]);
+    let with_agents = bench.refused(&["remove", "mira"]);
+    assert!(with_agents.contains("still has agents (ben)"), "{with_agents}");
+    assert!(bench.refused(&["disable", "nobody"]).contains("user list"));
+    bench.done(&["disable", "ben"]);
+    assert!(bench.done(&["disable", "ben"]).contains("already"), "it may be repeated");
+    assert_eq!(bench.listed()[1]["enabled"], false);
+    bench.done(&["enable", "ben"]);
+    assert_eq!(bench.listed()[1]["enabled"], true);
+    bench.done(&["remove", "ben"]);
+    let owner = "calls.default_owner_id=mira";
+    let warned = bench.done(&["remove", "mira", "--set", owner]);
+    assert!(warned.contains("incoming calls") && warned.contains("refused"), "{warned}");
+    assert_eq!(bench.listed(), serde_json::json!([]));
+}
+
+#[test]
+fn o3_the_first_start_shows_a_superadmin_once_and_the_next_start_does_not() {
+    let bench = bench();
+    let first = bench.serve();
+    let shown = first.said.lines().skip_while(|line| !line.contains("shown once")).collect::<Vec<_>>();
+    let value_of = |name: &str| {
+        let line = shown.iter().find_map(|line| line.trim().strip_prefix(name)).expect("it is shown");
+        line.trim().to_owned()
+    };
+    assert_eq!(value_of("name"), "superadmin");
+    let password = value_of("password");
+    assert_eq!(first.said.matches(&password).count(), 1, "not in the log as well");
+    first.stop();
+    assert!(!on_disk(bench.folder.path()).contains(&password));
+    let second = bench.serve();
+    assert!(!second.said.contains("shown once"), "{}", second.said);
+    second.stop();
+    assert_eq!(bench.listed()[0]["role"], "superadmin");
+    let last = bench.refused(&["remove", "superadmin"]);
+    assert!(last.contains("last superadmin"), "{last}");
+}
