@@ -1,6 +1,6 @@
 //! What the engine tells of the calls that run; of a call whose end was read nothing is kept.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use clearline::actors::events::{CallEvent, EngineEvent};
@@ -10,47 +10,60 @@ use tokio::sync::broadcast;
 
 use crate::watched::Watched;
 
-type Table = HashMap<CallId, Vec<CallEvent>>;
+#[derive(Default)]
+struct Told {
+    calls: HashMap<CallId, Vec<CallEvent>>,
+    /// How the calls ended that came in, by the outcome's name.
+    came_in: BTreeMap<String, usize>,
+}
 
 #[derive(Clone, Default)]
-pub(crate) struct News(Arc<Watched<Table>>);
+pub(crate) struct News(Arc<Watched<Told>>);
 
 impl News {
     pub(crate) async fn gather(self, mut events: broadcast::Receiver<EngineEvent>) {
         while let Ok(event) = events.recv().await {
             if let EngineEvent::Call { call, event } = event {
-                self.0.change(|calls| note(calls, call, event));
+                self.0.change(|told| note(told, call, event));
             }
         }
     }
 
     pub(crate) async fn event(&self, call: &CallId, what: &str, is_wanted: impl Fn(&CallEvent) -> bool) {
-        let find = |calls: &Table| calls.get(call)?.iter().any(&is_wanted).then_some(());
+        let find = |told: &Told| told.calls.get(call)?.iter().any(&is_wanted).then_some(());
         self.0.until(what, find).await;
     }
 
     /// Reads a call's end, and forgets it.
     pub(crate) async fn ended(&self, call: &CallId) -> Finish {
-        let finish = self.0.until("the call ends", |calls| calls.get(call)?.iter().find_map(finish_of)).await;
-        self.0.change(|calls| calls.remove(call));
+        let end = |told: &Told| told.calls.get(call)?.iter().find_map(finish_of);
+        let finish = self.0.until("the call ends", end).await;
+        self.0.change(|told| told.calls.remove(call));
         finish
     }
 
     pub(crate) fn waiting(&self) -> usize {
-        self.0.look(HashMap::len)
+        self.0.look(|told| told.calls.len())
+    }
+
+    /// Of the calls that came in since this was asked last.
+    pub(crate) fn outcomes_of_inbound(&self) -> BTreeMap<String, usize> {
+        self.0.change(|told| std::mem::take(&mut told.came_in))
     }
 }
 
 /// Nobody here asks for the end of a call that came in, or that was refused before it began.
-fn note(calls: &mut Table, call: CallId, event: CallEvent) {
+fn note(told: &mut Told, call: CallId, event: CallEvent) {
     let is_inbound =
         |event: &CallEvent| matches!(event, CallEvent::Started { direction: Direction::Inbound, .. });
-    let events = calls.entry(call.clone()).or_default();
-    let is_over = finish_of(&event).is_some();
+    let events = told.calls.entry(call.clone()).or_default();
+    let finish = finish_of(&event);
     events.push(event);
     let came_in = events.iter().any(is_inbound);
-    if is_over && (came_in || events.len() == 1) {
-        calls.remove(&call);
+    let Some(finish) = finish.filter(|_| came_in || events.len() == 1) else { return };
+    told.calls.remove(&call);
+    if came_in {
+        *told.came_in.entry(finish.outcome.to_string()).or_default() += 1;
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clearline::actors::EngineSizes;
 use clearline::config::{Gateway, NumberRoute, Settings};
-use clearline::domain::{GatewayId, VoiceAgent};
+use clearline::domain::{GatewayId, Outcome, VoiceAgent};
 use clearline::engine::Engine;
 use clearline::keys::KeyPool;
 use clearline::sandbox::model::{Fault, FaultRule, Scope};
@@ -73,7 +73,17 @@ impl World {
         let rounds = calls.div_ceil(CALLS_A_ROUND * LANES);
         join_all(self.lanes.iter().map(|lane| lane.play(self, rounds))).await;
         assert_eq!(self.news.waiting(), 0, "every call that began has ended");
+        self.judge_inbound(rounds * LANES);
         rounds * CALLS_A_ROUND * LANES
+    }
+
+    /// Each way to end was gone so often; only who gives up while it rings may meet an answer instead.
+    fn judge_inbound(&self, each: usize) {
+        let outcomes = self.news.outcomes_of_inbound();
+        let count = |outcome: Outcome| outcomes.get(&outcome.to_string()).copied().unwrap_or(0);
+        let (given_up, completed) = (count(Outcome::Canceled), count(Outcome::Completed));
+        assert!(given_up > 0 && given_up + completed == 2 * each, "{outcomes:?}");
+        assert_eq!((count(Outcome::MediaFailed), count(Outcome::ModelFailed)), (each, each), "{outcomes:?}");
     }
 
     pub(crate) async fn close(self) {
