@@ -202,12 +202,12 @@ impl Case<'_> {
         let longest = if self.plan().comfort_noise { CUT_OFF_IN_NOISE } else { CUT_OFF };
         let Some((since, talked)) = self.talked().filter(|(_, talked)| *talked >= longest) else { return };
         let (number, talk) = (self.number(), (since, self.end()));
-        let beginnings = self.phone.beginnings.as_slice();
-        let silence = self.over.media.reception.longest_gap(talk, beginnings);
+        let pauses = self.phone.pauses.as_slice();
+        let silence = self.over.media.reception.longest_gap(talk, pauses);
         assert!(silence < longest, "the engine does not hear phone {number} for {silence:?} of {talked:?}");
         // What goes to the address they all share arrives wherever it is meant to.
-        let moves = if self.climate.shares_address { &[] } else { beginnings };
-        let gap = self.phone.reception.longest_gap(talk, moves);
+        let pauses = if self.climate.shares_address { &[] } else { pauses };
+        let gap = self.phone.reception.longest_gap(talk, pauses);
         assert!(gap < longest, "phone {number} gets nothing for {gap:?} of {talked:?}");
     }
 

@@ -50,8 +50,8 @@ pub(crate) struct Phone {
     pub(crate) loud_at: Vec<Instant>,
     /// Of the engine's packets.
     pub(crate) reception: Reception,
-    /// Since when it has spoken from another place, or after a pause under another name.
-    pub(crate) beginnings: Vec<Instant>,
+    /// When it was silent itself, before it began anew at another place under another name.
+    pub(crate) pauses: Vec<(Instant, Instant)>,
     pub(crate) tally: Tally,
 }
 
@@ -105,7 +105,7 @@ impl Phone {
             ear: Ear::new(Voice::Model(number)),
             loud_at: Vec::new(),
             reception: Reception::default(),
-            beginnings: Vec::new(),
+            pauses: Vec::new(),
             tally,
         }
     }
@@ -181,7 +181,6 @@ impl Phone {
         match what {
             Move::Rebind => {
                 self.rebind();
-                self.beginnings.push(now);
             }
             Move::ChangeSsrc => {
                 self.tally.count(Seen::SsrcChanges, 1);
@@ -195,7 +194,7 @@ impl Phone {
                 self.tally.count(Seen::MovesUnderAnotherSsrc, 1);
                 let begins = now + PAUSE_BEFORE_STRANGER;
                 self.silent_until = Some(begins);
-                self.beginnings.push(begins);
+                self.pauses.push((now, begins));
                 self.rebind();
                 self.mouth.begin_anew(self.entropy.next_u32(), &mut self.entropy);
             }

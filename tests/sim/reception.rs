@@ -22,26 +22,41 @@ impl Reception {
         self.gaps.extend(before.filter(|before| now - *before >= NOTED_FROM).map(|before| (before, now)));
     }
 
-    /// The longest gap of a talk. A far end that begins anew somewhere else cannot be found before it does, however often
-    /// it moves on the way there: what came before its newest beginning is its own doing.
-    pub(crate) fn longest_gap(&self, (since, end): (Instant, Instant), beginnings: &[Instant]) -> Duration {
+    /// The longest gap of a talk, without what of it the far end was silent itself before it began anew somewhere else:
+    /// nobody can find it before it does. `pauses` are in their order.
+    pub(crate) fn longest_gap(
+        &self,
+        (since, end): (Instant, Instant),
+        pauses: &[(Instant, Instant)],
+    ) -> Duration {
         let last = (self.last.unwrap_or(since), end);
         let gap = |(from, to): (Instant, Instant)| {
-            let begun_anew = beginnings.iter().copied().filter(|at| *at <= to).max();
-            to.saturating_duration_since(begun_anew.map_or(from, |at| at.max(from)))
+            let mut counted_until = from;
+            let mut own_doing = Duration::ZERO;
+            for (begin, end) in pauses {
+                let (begin, end) = ((*begin).max(counted_until), (*end).min(to));
+                own_doing += end.saturating_duration_since(begin);
+                counted_until = counted_until.max(end);
+            }
+            to.saturating_duration_since(from).saturating_sub(own_doing)
         };
         self.gaps.iter().copied().chain([last]).map(gap).max().unwrap_or_default()
     }
 }
 
 #[test]
-fn a_gap_begins_when_the_far_end_does() {
+fn a_far_end_s_own_pauses_are_no_gap_and_all_else_is() {
     let begin = clearline::clock::now();
     let at = |ms| begin + Duration::from_millis(ms);
     let mut reception = Reception::default();
     [0, 20, 1_620, 1_640].map(at).into_iter().for_each(|now| reception.hear(now));
-    let talk = (at(0), at(1_650));
-    assert_eq!(reception.longest_gap(talk, &[]), Duration::from_millis(1_600));
-    assert_eq!(reception.longest_gap(talk, &[at(700), at(1_400), at(1_630)]), Duration::from_millis(220));
-    assert_eq!(reception.longest_gap((at(0), at(9_640)), &[at(700)]), Duration::from_secs(8));
+    let longest = |pauses: &[(u64, u64)]| {
+        let pauses: Vec<_> = pauses.iter().map(|(from, to)| (at(*from), at(*to))).collect();
+        reception.longest_gap((at(0), at(1_650)), &pauses).as_millis()
+    };
+    assert_eq!(longest(&[]), 1_600);
+    assert_eq!(longest(&[(1_500, 1_500)]), 1_600, "deaf before a move is deaf");
+    assert_eq!(longest(&[(0, 700), (600, 1_300)]), 320, "two pauses that overlap");
+    assert_eq!(longest(&[(900, 1_600), (1_630, 1_640)]), 900);
+    assert_eq!(reception.longest_gap((at(0), at(9_640)), &[(at(0), at(700))]), Duration::from_secs(8));
 }
