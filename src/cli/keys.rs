@@ -231,6 +231,6 @@ impl fmt::Display for SealReport {
         for Unreadable { user, why } in &self.unreadable {
             writeln!(f, "the key of {user} was left as it is: {why}")?;
         }
-        write!(f, "{} stored keys were sealed", self.sealed)
+        write!(f, "stored keys that were sealed: {}", self.sealed)
     }
 }
