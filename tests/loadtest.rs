@@ -125,6 +125,25 @@ fn an_engine_that_runs_already_is_measured_from_outside() {
     assert!(step["harness"]["model_late_ms"]["count"].as_u64() > Some(0), "the stand-in was asked: {stdout}");
 }
 
+/// It still remembers the SIP identities of the first step's calls when the second's come.
+#[test]
+fn every_step_of_a_ramp_is_new_to_an_engine_that_runs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let model = Attached::start(&["sandbox", "model", "--load", "--attached", "--listen", "127.0.0.1:0"]);
+    let engine = Attached::engine(&format!("ws://{}", model.address("model")), &folder);
+    let chart = folder.path().join("ramp.svg");
+    let chart = chart.to_str().expect("a plain path");
+    let ramp = ["--from", "2", "--max-calls", "3", "--seconds", "1", "--json", "--svg", chart];
+    let (_, stdout, stderr) = loadtest(&[&ramp[..], &["--engine", engine.address("sip")]].concat());
+    let document: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    let steps = document["steps"].as_array().expect("a list of steps");
+    assert!(steps.len() >= 2, "{stdout}");
+    for step in steps {
+        assert_eq!(step["refused"], Value::Array(vec![]), "{stdout}");
+        assert_eq!(step["calls_held"], step["calls"], "{stdout}");
+    }
+}
+
 #[test]
 fn an_engine_that_is_not_there_is_named_before_anybody_dials() {
     let (code, stdout, stderr) = loadtest(&["--calls", "1", "--seconds", "1", "--engine", "127.0.0.1:9"]);

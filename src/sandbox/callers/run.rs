@@ -27,8 +27,8 @@ pub struct CallersSettings {
     /// Where their own sockets are.
     pub ip: IpAddr,
     pub calls_max: usize,
-    /// Repeats everything random.
-    pub seed: u64,
+    /// Repeats when and for how long they speak.
+    pub seed: Option<u64>,
 }
 
 pub struct Callers {
@@ -60,9 +60,11 @@ struct Dialling {
 
 impl Callers {
     pub fn open(settings: CallersSettings) -> io::Result<Self> {
-        let mut entropy = Entropy::from_number(settings.seed);
-        let switchboard =
-            Switchboard::open(settings.ip, settings.engine, settings.calls_max, entropy.fork())?;
+        let mut entropy = clock::entropy()?;
+        // Never repeated: an engine that still remembers another run's calls would take ours for loops of them.
+        let identities = entropy.fork();
+        let switchboard = Switchboard::open(settings.ip, settings.engine, settings.calls_max, identities)?;
+        let entropy = settings.seed.map_or(entropy, Entropy::from_number);
         Ok(Self {
             settings,
             switchboard,
