@@ -3,7 +3,7 @@
 //! [`processes`] starts engine, stand-in model and callers as processes of their own ([`rig`]); [`step`] lets so many
 //! calls be up for a while and gathers what callers ([`crate::sandbox::callers`]) and stand-in noted, what the engine
 //! counted ([`fetch`]) and what each process used ([`usage`]). From there on everything is pure: [`delays`] joins both
-//! ends' notes, [`outcome`] and [`costs`] make figures of them, [`levels`] judges, [`ramp`] chooses the next step,
+//! ends' notes, [`speech`] asks what never arrived, [`outcome`] and [`costs`] make figures of them, [`levels`] judges, [`ramp`] chooses the next step,
 //! [`table`], [`document`] and [`chart`] ([`panels`]) tell. [`probe`] and [`picture`] find out beforehand what would fail at the end.
 
 mod chart;
@@ -22,6 +22,7 @@ mod quantiles;
 mod ramp;
 mod rig;
 mod scratch;
+mod speech;
 mod step;
 mod table;
 mod usage;
@@ -106,13 +107,14 @@ SIPp as an independent generator, against the same engine and stand-in:
 
 What a step measures: frames lost in either direction, the time between two packets to a caller, the delay added each way \
 without the jitter buffer's target and the pre-buffer of a turn (both are shown beside it), set-up and first audio \
-without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. A level with too few \
-samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have more. Neither is a step in \
-which callers or stand-in were late themselves: its \"held\" is null in the document, beside true and false. How it goes \
-is told on standard error. A test that is interrupted writes the steps it has finished.
+without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. Lost is \
+every frame that was due while a call was up, silence of the engine included; speech that never arrived is a level of its \
+own. A level with too few samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
+more. Neither is a step in which callers or stand-in were late themselves. A step holds if no level broke and calls_failed, \
+loss and spacing_p999 were judged; where one of these was not, its \"held\" is null in the document, beside true and \
+false. How it goes is told on standard error. A test that is interrupted writes the steps it has finished.
 
-Exit codes: 0 a step held every level that could be judged, 1 none did or it did not work, 2 wrong arguments, 130 \
-interrupted.";
+Exit codes: 0 a step held, 1 none did or it did not work, 2 wrong arguments, 130 interrupted.";
 
 const CHART: &str = "loadtest.svg";
 /// Each caller has a port of this machine.
@@ -182,7 +184,7 @@ impl Loadtest {
         let mut ramp = Ramp::new(self.from, self.step, self.max_calls);
         while let Some(calls) = ramp.next() {
             let step = self.one_step(steps.len() + 1, calls, placed).await?;
-            ramp.note(calls, step.held);
+            ramp.note(calls, step.answer());
             steps.push(step);
         }
         Ok(())

@@ -80,12 +80,7 @@ impl Rig {
             callers: Some(Usage::of(self.callers.pid())?),
             model: self.model.as_ref().and_then(|model| model.pid).map(Usage::of).transpose()?,
             figures: self.engine.metrics.map(Figures::of).transpose()?.unwrap_or_default(),
-            sessions: self
-                .model
-                .as_ref()
-                .map(|model| fetch::timing(model.side))
-                .transpose()?
-                .unwrap_or_default(),
+            sessions: self.model.as_ref().map(|model| fetch::timing(model.side)).transpose()?,
         })
     }
 }
