@@ -27,9 +27,9 @@ use Figure::{Counted, Quantile as Of};
 /// What the level leaves beyond a frame.
 pub(super) const SPACING_MARGIN_MS: u64 = 5;
 const SPACING: &str = "spacing_p999";
-/// Measured on an engine that loses nothing: not one of some hundreds. So a single one of them may be torn by chance; two
-/// of a step of 20 calls and half a minute may not.
-const SPEECH_LIMIT_PERCENT: f64 = 1.0;
+/// As of frames. Of 728 bursts and turns of an engine that loses nothing, on a machine that was building meanwhile, every
+/// one arrived.
+const SPEECH_LIMIT_PERCENT: f64 = 0.1;
 /// Unless all of these are judged, nobody can say that a step held.
 pub(super) const NEEDED: [&str; 3] = ["calls_failed", "loss", SPACING];
 

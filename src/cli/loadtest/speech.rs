@@ -15,12 +15,18 @@ use super::delays::{FURTHEST_APART_US, caller_of};
 pub(super) struct Speech {
     pub(super) bursts: usize,
     pub(super) bursts_unheard: usize,
+    /// The model noticed that somebody spoke, and could not read who: a jitter buffer that stretched is enough for that.
+    pub(super) bursts_torn: usize,
     pub(super) turns: usize,
     pub(super) turns_unheard: usize,
-    /// Of bursts and turns.
+    /// Of bursts and turns; with them count the torn bursts that are more than chance.
     pub(super) unheard_percent: Option<f64>,
 }
 
+/// One in so many bursts, and one of fewer, may be torn by chance.
+const BURSTS_A_TORN_ONE: usize = 100;
+/// A burst is over after two seconds at most, and its end is noticed within one.
+const NOTICED_WITHIN_US: u64 = 3_000_000;
 /// A turn that is interrupted sooner may rightly never sound.
 const TURN_SOUNDS_WITHIN_US: u64 = 1_000_000;
 
@@ -42,7 +48,10 @@ impl Speech {
                 sessions.iter().for_each(|session| speech.add_turns(report, session, &spans));
             }
         }
-        let (said, unheard) = (speech.bursts + speech.turns, speech.bursts_unheard + speech.turns_unheard);
+        let by_chance = (speech.bursts / BURSTS_A_TORN_ONE).max(1);
+        let torn = speech.bursts_torn.saturating_sub(by_chance);
+        let said = speech.bursts + speech.turns;
+        let unheard = speech.bursts_unheard + speech.turns_unheard + torn;
         speech.unheard_percent = (said > 0).then(|| unheard as f64 / said as f64 * 100.0);
         speech
     }
@@ -58,8 +67,15 @@ impl Speech {
                     && (burst.at_us..burst.at_us + FURTHEST_APART_US).contains(&note.at_us)
             };
             self.bursts += 1;
-            let is_heard = sessions.iter().any(|session| session.notes.iter().any(heard));
-            self.bursts_unheard += usize::from(!is_heard);
+            let noticed = |note: &Note| {
+                matches!(note.what, Happened::Interrupted | Happened::TurnBegun)
+                    && (burst.at_us..burst.at_us + NOTICED_WITHIN_US).contains(&note.at_us)
+            };
+            let any =
+                |is: &dyn Fn(&Note) -> bool| sessions.iter().any(|session| session.notes.iter().any(is));
+            if !any(&heard) {
+                *(if any(&noticed) { &mut self.bursts_torn } else { &mut self.bursts_unheard }) += 1;
+            }
         }
     }
 
@@ -82,7 +98,7 @@ impl Speech {
 }
 
 fn can_be_heard(report: &Report, at_us: u64) -> bool {
-    at_us + FURTHEST_APART_US <= report.ended_us
+    at_us + NOTICED_WITHIN_US <= report.ended_us
 }
 
 #[cfg(test)]
@@ -129,6 +145,19 @@ mod tests {
         // The third may still be heard after the end.
         assert_eq!((speech.bursts, speech.bursts_unheard, speech.unheard_percent), (2, 1, Some(50.0)));
         assert_eq!(Speech::compare(&report, &[]).unheard_percent, Some(100.0));
+    }
+
+    #[test]
+    fn a_burst_that_was_noticed_and_not_read_is_torn_and_a_hundredth_is_chance() {
+        let percent = |torn: u64| {
+            let bursts = (0..torn + 1).map(|number| burst(number as u16, 1_000 + number * 4_000)).collect();
+            let mut notes = vec![(1_060, heard(0))];
+            notes.extend((1..=torn).map(|number| (3_000 + number * 4_000, Happened::TurnBegun)));
+            let speech = Speech::compare(&report(bursts, &[]), &[session(&notes)]);
+            assert_eq!((speech.bursts_unheard, speech.bursts_torn as u64), (0, torn));
+            speech.unheard_percent
+        };
+        assert_eq!((percent(1), percent(3)), (Some(0.0), Some(50.0)));
     }
 
     #[test]

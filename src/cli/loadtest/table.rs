@@ -101,8 +101,8 @@ fn outcome(step: &Step) -> String {
 }
 
 fn unheard(speech: Speech) -> String {
-    let Speech { bursts, bursts_unheard, turns, turns_unheard, .. } = speech;
-    format!("{bursts_unheard} of {bursts} bursts, {turns_unheard} of {turns} turns")
+    let Speech { bursts, bursts_unheard, bursts_torn, turns, turns_unheard, .. } = speech;
+    format!("{bursts_unheard} of {bursts} bursts ({bursts_torn} torn), {turns_unheard} of {turns} turns")
 }
 
 fn who_speaks(beside: &Beside) -> String {
