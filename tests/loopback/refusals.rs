@@ -58,7 +58,7 @@ fn a_number_nobody_owns_is_the_default_owners() {
 
 /// Ada's record holds what this key sealed.
 fn with_sealed_key(plan: &mut Plan, sealed_by: &Secret) {
-    let sealing = Sealing::new([sealed_by]).unwrap();
+    let sealing = Sealing::new([sealed_by]).expect("one key");
     let sealed = sealing.seal(&Secret::new(ADAS_KEY), Timestamp::from_millis(0));
     plan.adas_key = Some(sealed.expose().to_owned());
 }
