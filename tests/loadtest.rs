@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -125,6 +127,25 @@ fn an_engine_that_runs_already_is_measured_from_outside() {
     assert!(step["harness"]["model_late_ms"]["count"].as_u64() > Some(0), "the stand-in was asked: {stdout}");
 }
 
+/// It still remembers the SIP identities of the first step's calls when the second's come.
+#[test]
+fn every_step_of_a_ramp_is_new_to_an_engine_that_runs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let model = Attached::start(&["sandbox", "model", "--load", "--attached", "--listen", "127.0.0.1:0"]);
+    let engine = Attached::engine(&format!("ws://{}", model.address("model")), &folder);
+    let chart = folder.path().join("ramp.svg");
+    let chart = chart.to_str().expect("a plain path");
+    let ramp = ["--from", "2", "--max-calls", "3", "--seconds", "1", "--json", "--svg", chart];
+    let (_, stdout, stderr) = loadtest(&[&ramp[..], &["--engine", engine.address("sip")]].concat());
+    let document: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    let steps = document["steps"].as_array().expect("a list of steps");
+    assert!(steps.len() >= 2, "{stdout}");
+    for step in steps {
+        assert_eq!(step["refused"], Value::Array(vec![]), "{stdout}");
+        assert_eq!(step["calls_held"], step["calls"], "{stdout}");
+    }
+}
+
 #[test]
 fn an_engine_that_is_not_there_is_named_before_anybody_dials() {
     let (code, stdout, stderr) = loadtest(&["--calls", "1", "--seconds", "1", "--engine", "127.0.0.1:9"]);
@@ -199,6 +220,73 @@ fn what_a_killed_load_test_left_is_removed_by_the_next() {
     let output = command.env("TMPDIR", folder.path()).output().expect("the binary runs");
     assert_eq!(output.status.code(), Some(1));
     assert!(!left.exists());
+}
+
+/// As in the help, but on ports that are free here, and with more calls than one key has sessions unless it is said otherwise.
+#[test]
+fn the_example_of_an_engine_of_one_s_own_works_as_it_is_printed() {
+    let (_, help, _) = loadtest(&["--help"]);
+    let example =
+        help.split("  export ").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("an example");
+    let example = example.replace("model --load", "model --load --listen 127.0.0.1:9090");
+    let mut script = format!("export {example}\nresult=$?\nkill $(jobs -p)\nwait\nexit $result\n");
+    for port in ["5060", "8080", "9090", "9091"] {
+        let is_udp = port == "5060";
+        let free = if is_udp { free_udp_port() } else { free_tcp_port() };
+        script = script.replace(&format!("127.0.0.1:{port}"), &format!("127.0.0.1:{free}"));
+    }
+    let script = script.replace("--calls 50", "--calls 12 --seconds 2 --json");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let binary = Path::new(env!("CARGO_BIN_EXE_clearline")).parent().expect("a binary is in a folder");
+    let path = format!("{}:{}", binary.display(), std::env::var("PATH").expect("a search path"));
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &script]).current_dir(folder.path()).env("PATH", path);
+    let output = shell.output().expect("bash can be run");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let document = stdout.find("\n{").map(|start| &stdout[start..]).unwrap_or_default();
+    let end = document.rfind("\n}").map_or(0, |end| end + 2);
+    let document: Value = serde_json::from_str(&document[..end])
+        .unwrap_or_else(|error| panic!("{error}: {stdout}{}", String::from_utf8_lossy(&output.stderr)));
+    let step = &document["steps"][0];
+    assert_eq!((&step["calls_held"], &step["refused"]), (&12.into(), &Value::Array(vec![])), "{stdout}");
+    assert!(step["engine"]["cpu_percent"].is_number() && step["speech"].is_object(), "{stdout}");
+}
+
+fn free_udp_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket.local_addr().expect("a bound socket").port()
+}
+
+fn free_tcp_port() -> u16 {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    socket.local_addr().expect("a bound socket").port()
+}
+
+#[test]
+fn a_process_that_is_no_engine_and_a_ramp_without_steps_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let engine = Attached::engine("ws://127.0.0.1:9", &folder);
+    let mut other = Command::new("sleep").arg("60").spawn().expect("sleep can be run");
+    let pid = other.id().to_string();
+    let (code, _, stderr) = loadtest(&["--calls", "1", "--engine", engine.address("sip"), "--pid", &pid]);
+    other.kill().expect("our own child");
+    other.wait().expect("our own child");
+    assert!(code == Some(2) && stderr.contains("no clearline"), "{code:?}: {stderr}");
+    let (code, _, stderr) = loadtest(&["--from", "20", "--max-calls", "5"]);
+    assert!(code == Some(2) && stderr.contains("--from 20 is above --max-calls 5"), "{code:?}: {stderr}");
+}
+
+#[test]
+fn one_step_that_is_interrupted_says_that_there_is_nothing_to_write() {
+    let mut command = clearline(&["loadtest", "--calls", "1", "--seconds", "600", "--json"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let mut progress = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+    assert!(progress.any(|line| line.is_ok_and(|line| line.starts_with("step 1: dialling"))));
+    let interrupt = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
+    assert!(interrupt.expect("kill can be run").success());
+    let rest: Vec<_> = progress.map_while(Result::ok).collect();
+    assert_eq!(child.wait().expect("our own child").code(), Some(130));
+    assert!(rest.iter().any(|line| line.contains("no result to write")), "{rest:?}");
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl SettingsArguments {
             env_file: self.env_file.as_deref(),
             file: self.config.as_deref(),
         };
-        config::load(&sources).map_err(|error| Failure { code: WRONG_ARGUMENTS, text: error.to_string() })
+        config::load(&sources).map_err(|error| Failure::wrong_arguments(error.to_string()))
     }
 }
 
@@ -107,6 +107,11 @@ pub(super) struct Failure {
 impl Failure {
     pub(super) fn new(text: impl Into<String>) -> Self {
         Self { code: DID_NOT_WORK, text: text.into() }
+    }
+
+    /// What was typed cannot be meant.
+    pub(super) fn wrong_arguments(text: impl Into<String>) -> Self {
+        Self { code: WRONG_ARGUMENTS, text: text.into() }
     }
 
     /// The person, or the system, told the command to stop.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::sandbox::histogram::Histogram;
 use crate::sandbox::model::SessionTiming;
 
+use super::levels::SPACING_MARGIN_MS;
 use super::outcome::{Gathered, Look};
 use super::quantiles::Quantiles;
 use super::usage::Usage;
@@ -40,6 +41,9 @@ pub(super) struct Harness {
     pub(super) model_late_ms: Quantiles,
     /// Too late itself to judge anybody.
     pub(super) limited: bool,
+    /// The callers were late so often that packets further apart than the level allows may be their own fault, or that
+    /// of whatever kept them from running.
+    pub(super) spacing_in_doubt: bool,
 }
 
 /// The engine before its first call.
@@ -62,6 +66,8 @@ pub(super) struct SetUps {
 /// A generator later than this sends jitter; a stand-in later than this answers late.
 const CALLERS_LATE_P99_MAX: Duration = Duration::from_millis(10);
 const MODEL_LATE_P99_MAX: Duration = Duration::from_millis(20);
+/// Spacing is judged at p99.9, and so are those who judge it.
+const SPACING_MARGIN: Duration = Duration::from_millis(SPACING_MARGIN_MS);
 
 impl Engine {
     pub(super) fn of(gathered: &Gathered) -> Self {
@@ -111,6 +117,7 @@ impl Harness {
             model_mib: end.model.map(|usage| mib(usage.resident_bytes)),
             limited: is_late(&report.lateness, CALLERS_LATE_P99_MAX)
                 || is_late(&model_lateness, MODEL_LATE_P99_MAX),
+            spacing_in_doubt: report.lateness.quantile(0.999).is_some_and(|late| late > SPACING_MARGIN),
             callers_late_ms: Quantiles::of(&report.lateness),
             model_late_ms: Quantiles::of(&model_lateness),
         }
@@ -125,8 +132,8 @@ fn is_late(lateness: &Histogram, max: Duration) -> bool {
 /// A stand-in that runs already remembers the sessions of earlier steps, and how late it was then.
 fn sessions_alive<'a>(begin: &'a Look, end: &'a Look) -> impl Iterator<Item = &'a SessionTiming> {
     let heard_before: HashMap<&str, u64> =
-        begin.sessions.iter().map(|session| (session.session.as_str(), session.heard_ms)).collect();
-    end.sessions.iter().filter(move |session| {
+        begin.sessions().iter().map(|session| (session.session.as_str(), session.heard_ms)).collect();
+    end.sessions().iter().filter(move |session| {
         heard_before.get(session.session.as_str()).is_none_or(|before| session.heard_ms > *before)
     })
 }
@@ -167,6 +174,18 @@ mod tests {
         assert_eq!((harness.model_cpu_percent_per_call, harness.model_mib), (None, None));
     }
 
+    #[test]
+    fn callers_that_are_late_once_in_five_hundred_times_cannot_judge_the_thousandth_packet() {
+        let doubts = |late_ms| {
+            let mut report = Report::default();
+            (0..1_000).for_each(|_| report.lateness.note(Duration::ZERO));
+            (0..2).for_each(|_| report.lateness.note(Duration::from_millis(late_ms)));
+            let harness = Harness::of(&Gathered { report, ..gathered() });
+            (harness.limited, harness.spacing_in_doubt)
+        };
+        assert_eq!((doubts(9), doubts(3)), ((false, true), (false, false)));
+    }
+
     fn spoke(session: &str, heard_ms: u64, late_ms: u64) -> SessionTiming {
         let mut timing = SessionTiming { session: session.into(), heard_ms, ..SessionTiming::default() };
         timing.lateness.note(Duration::from_millis(late_ms));
@@ -175,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_stand_in_is_not_late_for_what_it_was_in_an_earlier_step() {
-        let look = |sessions: Vec<SessionTiming>| Look { sessions, ..Look::default() };
+        let look = |sessions: Vec<SessionTiming>| Look { sessions: Some(sessions), ..Look::default() };
         let limited = |now_late_ms| {
             let begin = look(vec![spoke("old", 500, 90)]);
             let end = look(vec![spoke("old", 500, 90), spoke("new", 900, now_late_ms)]);

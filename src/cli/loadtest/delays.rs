@@ -13,10 +13,12 @@ use crate::sandbox::model::{Happened, SessionTiming};
 use crate::sandbox::signature::Signature;
 
 /// Two events further apart do not belong together.
-const FURTHEST_APART_US: u64 = 2_000_000;
+pub(super) const FURTHEST_APART_US: u64 = 2_000_000;
 
 /// A voice whose last packet is older was not sounding any more.
 const PACKETS_APART_US: u64 = 30_000;
+/// A turn's first packet may leave in the very moment in which its pre-buffer is full.
+const FRAME_US: u64 = 20_000;
 
 /// All of it as distributions.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -62,20 +64,8 @@ impl Delays {
     }
 
     fn add_session(&mut self, session: &SessionTiming, callers: &Callers<'_>) {
-        let signatures = session.notes.iter().filter_map(|note| match note.what {
-            Happened::Heard(signature) => Some((signature, note.at_us)),
-            Happened::SetupAsked
-            | Happened::SetupAnswered
-            | Happened::TurnBegun
-            | Happened::PrebufferSent
-            | Happened::Interrupted => None,
-        });
-        let signatures: Vec<(Signature, u64)> = signatures.collect();
-        // A session that heard nobody cannot be told from the others.
-        let Some(caller) = most_frequent(signatures.iter().map(|(signature, _)| signature.caller)) else {
-            return;
-        };
-        for (signature, at_us) in signatures {
+        let Some(caller) = caller_of(session) else { return };
+        for (signature, at_us) in signatures(session) {
             // A burst that the jitter buffer stretched or cut may read as one that nobody sent.
             let Some(sent_us) = callers.sent_before(signature, at_us) else { continue };
             if signature.caller == caller {
@@ -88,7 +78,10 @@ impl Delays {
         for note in &session.notes {
             match note.what {
                 Happened::PrebufferSent => self.downlink.note_some(first_voice_after(spans, note.at_us)),
-                Happened::Interrupted => self.barge_in.note_some(last_voice_after(spans, note.at_us)),
+                Happened::Interrupted => {
+                    let until_us = next_turn(session, note.at_us);
+                    self.barge_in.note_some(last_voice_between(spans, note.at_us, until_us));
+                }
                 Happened::SetupAsked | Happened::SetupAnswered | Happened::TurnBegun | Happened::Heard(_) => {
                 }
             }
@@ -145,6 +138,22 @@ impl<'a> Callers<'a> {
     }
 }
 
+/// A session that heard nobody cannot be told from the others.
+pub(super) fn caller_of(session: &SessionTiming) -> Option<u16> {
+    most_frequent(signatures(session).map(|(signature, _)| signature.caller))
+}
+
+fn signatures(session: &SessionTiming) -> impl Iterator<Item = (Signature, u64)> {
+    session.notes.iter().filter_map(|note| match note.what {
+        Happened::Heard(signature) => Some((signature, note.at_us)),
+        Happened::SetupAsked
+        | Happened::SetupAnswered
+        | Happened::TurnBegun
+        | Happened::PrebufferSent
+        | Happened::Interrupted => None,
+    })
+}
+
 fn most_frequent(callers: impl Iterator<Item = u16>) -> Option<u16> {
     let mut times: HashMap<u16, usize> = HashMap::new();
     callers.for_each(|caller| *times.entry(caller).or_default() += 1);
@@ -160,11 +169,19 @@ fn first_voice_after(spans: &[&VoiceSpan], at_us: u64) -> Option<Duration> {
     Some(micros(first - at_us))
 }
 
-/// Zero when the packet before the interruption was the last; `None` when nothing was sounding.
-fn last_voice_after(spans: &[&VoiceSpan], at_us: u64) -> Option<Duration> {
-    let sounding = |span: &&&VoiceSpan| (span.from_us..=span.to_us + PACKETS_APART_US).contains(&at_us);
-    let span = spans.iter().find(sounding)?;
-    Some(micros(span.to_us.saturating_sub(at_us)))
+/// From when on a voice may sound again after an interruption.
+fn next_turn(session: &SessionTiming, at_us: u64) -> u64 {
+    let turns =
+        session.notes.iter().filter(|note| note.what == Happened::PrebufferSent && note.at_us > at_us);
+    turns.map(|note| note.at_us - FRAME_US).min().unwrap_or(u64::MAX)
+}
+
+/// How long after `at_us` the interrupted turn was heard, be it that it fell silent in between. Zero when the packet
+/// before the interruption was its last; `None` when nothing was sounding.
+fn last_voice_between(spans: &[&VoiceSpan], at_us: u64, until_us: u64) -> Option<Duration> {
+    let stale = spans.iter().filter(|span| span.to_us + PACKETS_APART_US >= at_us && span.from_us < until_us);
+    let last = stale.map(|span| span.to_us.min(until_us)).max()?;
+    Some(micros(last.saturating_sub(at_us)))
 }
 
 fn between(from_us: Option<u64>, to_us: Option<u64>) -> Option<u64> {
@@ -233,10 +250,23 @@ mod tests {
     #[test]
     fn a_voice_that_is_hushed_at_once_has_no_packet_after_the_interruption() {
         let span = span(1, 1_000, 2_000);
-        let after = |at_ms: u64| last_voice_after(&[&span], at_ms * 1_000);
+        let after = |at_ms: u64| last_voice_between(&[&span], at_ms * 1_000, u64::MAX);
         assert_eq!(after(1_900), Some(Duration::from_millis(100)));
         assert_eq!(after(2_015), Some(Duration::ZERO));
-        assert_eq!((after(2_100), after(900)), (None, None));
+        assert_eq!(after(2_100), None);
+    }
+
+    #[test]
+    fn an_interrupted_turn_that_is_heard_again_was_not_hushed() {
+        let spans = vec![span(1, 1_000, 2_000), span(1, 2_400, 2_900), span(1, 4_030, 6_000)];
+        let session = session(&[
+            (1_050, Happened::Heard(Signature::new(1, 0))),
+            (2_000, Happened::Interrupted),
+            (4_030, Happened::PrebufferSent),
+        ]);
+        let report = Report { spans, ..Report::default() };
+        let delays = Delays::measure(&report, &[session]);
+        assert_eq!((delays.barge_in.count(), milliseconds(&delays.barge_in)[0] / 10), (1, 90));
     }
 
     #[test]

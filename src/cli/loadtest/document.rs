@@ -5,8 +5,8 @@
 //! of our own · `levels` [{`name`, `what`, `unit`, `limit`}] · `calls_held`, the most that held every level that could be
 //! judged, null if none did · `broke_first`, the level that broke just above it, null if none · `ended_early`, why the
 //! test ended before its last step, null if it did not · `steps` [[`super::outcome::Step`]], in the order they were run.
-//! A step's `held` is true, false (a level broke) or null (not judged: the harness was late itself), and so is `held` of
-//! each of its `verdicts`, which is null too where there were fewer `samples` than are needed. All times are milliseconds,
+//! A step's `held` is true, false (a level broke) or null (`not_judged` says why: the harness was late itself, or a level
+//! that is needed had too few samples), and so is `held` of each of its `verdicts`. All times are milliseconds,
 //! all shares percent (of one core, where it is CPU); what was not measured is null, and so is a quantile with too few
 //! samples: p95 needs 20, p99 100, p99.9 1,000.
 
@@ -104,11 +104,10 @@ impl Document {
     }
 
     fn what_was_not_judged(&self) -> Option<String> {
-        let late = self.steps.iter().filter(|step| step.held.is_none());
-        let late: Vec<_> = late.map(|step| counted(step.calls, "call")).collect();
-        (!late.is_empty()).then(|| {
-            format!("not judged, because callers or stand-in were late themselves: {}", late.join(", "))
-        })
+        let why =
+            |step: &Step| Some(format!("{} ({})", counted(step.calls, "call"), step.not_judged.as_deref()?));
+        let steps: Vec<_> = self.steps.iter().filter_map(why).collect();
+        (!steps.is_empty()).then(|| format!("not judged: {}", steps.join(", ")))
     }
 
     fn why_it_ended(&self) -> Option<String> {
@@ -146,6 +145,7 @@ pub(super) mod tests {
     use super::*;
     use crate::cli::loadtest::levels::{Samples, Verdict};
 
+    /// The levels that are needed held, unless something else is said of them.
     pub(in super::super) fn step(calls: usize, verdicts: &[(&'static str, Option<bool>)]) -> Step {
         let verdict = |(level, held): &(&'static str, Option<bool>)| Verdict {
             level,
@@ -155,8 +155,13 @@ pub(super) mod tests {
             samples: Some(Samples { taken: 3, needed: 20 }),
             held: *held,
         };
-        let verdicts: Vec<_> = verdicts.iter().map(verdict).collect();
-        Step { calls, held: levels::all_held(&verdicts), verdicts, ..Step::default() }
+        let others =
+            levels::NEEDED.into_iter().filter(|level| verdicts.iter().all(|(name, _)| name != level));
+        let others: Vec<_> = others.map(|level| (level, Some(true))).collect();
+        let verdicts: Vec<_> = verdicts.iter().chain(&others).map(verdict).collect();
+        let mut step = Step { calls, held: levels::all_held(&verdicts), verdicts, ..Step::default() };
+        step.not_judged = levels::why_not_judged(&step);
+        step
     }
 
     pub(in super::super) fn of(steps: Vec<Step>) -> Document {
@@ -171,7 +176,7 @@ pub(super) mod tests {
         assert_eq!(all[0], "10 calls held every service level");
         let some = of(vec![step(1, &[HELD, ("barge_in_p99", None), ("set_up_p95", None)])]).summary();
         let expected =
-            "1 call held the 1 service level that could be judged (not judged: barge_in_p99, set_up_p95)";
+            "1 call held the 3 service levels that could be judged (not judged: barge_in_p99, set_up_p95)";
         assert_eq!(some[0], expected);
     }
 
@@ -180,7 +185,10 @@ pub(super) mod tests {
         let document = of(vec![step(10, &[HELD]), step(20, &[("loss", None)])]);
         assert_eq!((document.calls_held, document.broke_first.as_deref()), (Some(10), None));
         let told = document.summary().join("\n");
-        assert!(told.contains("late themselves: 20 calls") && !told.contains("broke"), "{told}");
+        assert!(
+            told.contains("not judged: 20 calls (too few samples for loss") && !told.contains("broke"),
+            "{told}"
+        );
         let json = serde_json::to_value(&document).unwrap();
         assert_eq!(
             (&json["steps"][0]["held"], &json["steps"][1]["held"]),

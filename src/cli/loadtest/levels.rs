@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::outcome::Step;
+use super::outcome::{FRAME_MS, Step};
 use super::quantiles::{Quantile, Quantiles};
 
 /// One promise.
@@ -24,7 +24,16 @@ enum Figure {
 
 use Figure::{Counted, Quantile as Of};
 
-pub(super) const LEVELS: [Level; 9] = [
+/// What the level leaves beyond a frame.
+pub(super) const SPACING_MARGIN_MS: u64 = 5;
+const SPACING: &str = "spacing_p999";
+/// As of frames. Of 728 bursts and turns of an engine that loses nothing, on a machine that was building meanwhile, every
+/// one arrived.
+const SPEECH_LIMIT_PERCENT: f64 = 0.1;
+/// Unless all of these are judged, nobody can say that a step held.
+pub(super) const NEEDED: [&str; 3] = ["calls_failed", "loss", SPACING];
+
+pub(super) const LEVELS: [Level; 10] = [
     Level {
         name: "calls_failed",
         what: "calls refused, or lost in mid-call",
@@ -47,10 +56,17 @@ pub(super) const LEVELS: [Level; 9] = [
         figure: Counted(|step| Some(step.loss.percent)),
     },
     Level {
-        name: "spacing_p999",
+        name: "speech",
+        what: "speech that never arrived: callers' bursts, the model's turns",
+        unit: "%",
+        limit: SPEECH_LIMIT_PERCENT,
+        figure: Counted(|step| step.speech.and_then(|speech| speech.unheard_percent)),
+    },
+    Level {
+        name: SPACING,
         what: "time between two packets to a caller, p99.9",
         unit: "ms",
-        limit: 25.0,
+        limit: (FRAME_MS + SPACING_MARGIN_MS) as f64,
         figure: Of(|step| &step.spacing_ms, Quantile::P999),
     },
     Level {
@@ -141,15 +157,42 @@ pub(super) fn judge(step: &Step) -> Vec<Verdict> {
     let verdict = |level: &Level| {
         let value = level.figure.value(step);
         let held = value.filter(|_| !step.harness.limited).map(|value| value <= level.limit);
+        // Late callers make no engine look better: what held, held.
+        let in_doubt = level.name == SPACING && step.harness.spacing_in_doubt;
+        let held = held.filter(|held| *held || !in_doubt);
         let samples = level.figure.samples(step);
         Verdict { level: level.name, limit: level.limit, unit: level.unit, value, samples, held }
     };
     LEVELS.iter().map(verdict).collect()
 }
 
-/// Whether all that were judged held; `None` if none was.
+/// False if a level broke; `None` if none did and one of those that are needed was not judged.
 pub(super) fn all_held(verdicts: &[Verdict]) -> Option<bool> {
-    verdicts.iter().filter_map(|verdict| verdict.held).reduce(|all, held| all && held)
+    if verdicts.iter().any(|verdict| verdict.held == Some(false)) {
+        return Some(false);
+    }
+    needed_and_not_judged(verdicts).is_empty().then_some(true)
+}
+
+/// Why it is not known whether a step held; `None` if it is.
+pub(super) fn why_not_judged(step: &Step) -> Option<String> {
+    if step.held.is_some() {
+        return None;
+    }
+    if step.harness.limited {
+        return Some("callers or stand-in were late themselves".into());
+    }
+    let levels = needed_and_not_judged(&step.verdicts).join(", ");
+    Some(if step.harness.spacing_in_doubt {
+        format!("callers were too late themselves to judge {levels}")
+    } else {
+        format!("too few samples for {levels}; longer steps and more calls have more")
+    })
+}
+
+fn needed_and_not_judged(verdicts: &[Verdict]) -> Vec<&'static str> {
+    let judged = |name: &str| verdicts.iter().any(|verdict| verdict.level == name && verdict.held.is_some());
+    NEEDED.into_iter().filter(|name| !judged(name)).collect()
 }
 
 /// The broken level that is furthest past its limit.
@@ -166,6 +209,7 @@ pub(super) fn what(name: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::cli::loadtest::outcome::Loss;
+    use crate::cli::loadtest::speech::Speech;
 
     fn good() -> Step {
         let fast =
@@ -178,6 +222,7 @@ mod tests {
             set_up_ms: fast,
             barge_in_ms: fast,
             crosstalk: Some(0),
+            speech: Some(Speech { unheard_percent: Some(0.0), ..Speech::default() }),
             ..Step::default()
         }
     }
@@ -212,6 +257,36 @@ mod tests {
         let samples =
             verdicts.iter().find_map(|verdict| verdict.samples.filter(|samples| samples.taken == 0));
         assert_eq!(samples, Some(Samples { taken: 0, needed: 20 }));
+    }
+
+    #[test]
+    fn a_step_whose_packets_were_too_few_to_judge_did_not_hold() {
+        let spaced = Quantiles { p999: None, ..good().spacing_ms };
+        let mut step = Step { spacing_ms: spaced, ..good() };
+        step.verdicts = judge(&step);
+        assert_eq!(all_held(&step.verdicts), None);
+        let why = why_not_judged(&step).unwrap();
+        assert!(why.starts_with("too few samples for spacing_p999"), "{why}");
+    }
+
+    #[test]
+    fn speech_that_nobody_hears_breaks_a_step_that_loses_no_packet() {
+        let unheard = Speech { unheard_percent: Some(100.0), ..Speech::default() };
+        let verdicts = judge(&Step { speech: Some(unheard), ..good() });
+        assert_eq!((all_held(&verdicts), worst(&verdicts).unwrap().level), (Some(false), "speech"));
+        let nobody_to_ask = judge(&Step { speech: None, ..good() });
+        assert_eq!(all_held(&nobody_to_ask), Some(true));
+    }
+
+    #[test]
+    fn callers_that_are_late_now_and_then_condemn_nobody_s_spacing() {
+        let spacing = |p999: f64| {
+            let spaced = Quantiles { p999: Some(p999), ..good().spacing_ms };
+            let mut step = Step { spacing_ms: spaced, ..good() };
+            step.harness.spacing_in_doubt = true;
+            all_held(&judge(&step))
+        };
+        assert_eq!((spacing(26.0), spacing(24.0)), (None, Some(true)));
     }
 
     #[test]

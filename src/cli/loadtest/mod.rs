@@ -3,7 +3,7 @@
 //! [`processes`] starts engine, stand-in model and callers as processes of their own ([`rig`]); [`step`] lets so many
 //! calls be up for a while and gathers what callers ([`crate::sandbox::callers`]) and stand-in noted, what the engine
 //! counted ([`fetch`]) and what each process used ([`usage`]). From there on everything is pure: [`delays`] joins both
-//! ends' notes, [`outcome`] and [`costs`] make figures of them, [`levels`] judges, [`ramp`] chooses the next step,
+//! ends' notes, [`speech`] asks what never arrived, [`outcome`] and [`costs`] make figures of them, [`levels`] judges, [`ramp`] chooses the next step,
 //! [`table`], [`document`] and [`chart`] ([`panels`]) tell. [`probe`] and [`picture`] find out beforehand what would fail at the end.
 
 mod chart;
@@ -22,6 +22,7 @@ mod quantiles;
 mod ramp;
 mod rig;
 mod scratch;
+mod speech;
 mod step;
 mod table;
 mod usage;
@@ -34,7 +35,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use super::CommandResult;
-use super::common::{Failure, parse_rate, say};
+use super::common::{Failure, parse_rate, say, tell};
 use super::signals::Signals;
 use document::{Document, Machine};
 use outcome::Step;
@@ -55,8 +56,9 @@ pub(super) struct Loadtest {
     #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// Where the ramp begins; it doubles until a step breaks and then closes in
-    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "calls", value_parser = some_calls())]
-    from: usize,
+    /// [default: 10]
+    #[arg(long, value_name = "N", conflicts_with = "calls", value_parser = some_calls())]
+    from: Option<usize>,
     /// Add so many calls at each step instead of doubling
     #[arg(long, value_name = "N", conflicts_with = "calls", value_parser = some_calls())]
     step: Option<usize>,
@@ -96,25 +98,36 @@ const EXAMPLES: &str = "Examples:
   clearline loadtest                                    a ramp; draws loadtest.svg
   clearline loadtest --calls 50 --seconds 30 --json     one step, as a document
 
-An engine of your own, with its own settings, pointed at a stand-in of the model:
-  clearline sandbox model --load --listen 127.0.0.1:9090 --side 127.0.0.1:9091
-  clearline serve --config clearline.toml --set voice.url=ws://127.0.0.1:9090
-  clearline loadtest --calls 50 --engine 127.0.0.1:5060 --metrics 127.0.0.1:8080 --pid PID --model-side 127.0.0.1:9091
+An engine of your own, pointed at a stand-in of the model. Calls need an owner with a key, a source that is allowed, and \
+as many sessions of that one key as there are calls; add --config FILE to `user` and `serve` for settings of your own:
+  export GOOGLE_API_KEY=any-key-will-do CLEARLINE_STORE_PATH=loadtest.db
+  clearline user add loadtest
+  clearline sandbox model --load --side 127.0.0.1:9091 &
+  clearline serve --set voice.url=ws://127.0.0.1:9090 \\
+    --set sip.listen=127.0.0.1:5060 --set sip.allowed_sources=127.0.0.1 \\
+    --set media.bind=127.0.0.1 --set http.listen=127.0.0.1:8080 \\
+    --set calls.default_owner_id=loadtest --set recording.enabled=false \\
+    --set keys.sessions_per_project=0 &
+  clearline loadtest --calls 50 --pid $! --engine 127.0.0.1:5060 \\
+    --metrics 127.0.0.1:8080 --model-side 127.0.0.1:9091
 
-SIPp as an independent generator, against the same engine and stand-in:
+SIPp as an independent generator, against the same engine and stand-in, and then their end:
   sipp -sn uac -s 100 -i 127.0.0.1 -r 5 -l 50 -m 200 -d 10000 127.0.0.1:5060
+  kill $(jobs -p)
 
 What a step measures: frames lost in either direction, the time between two packets to a caller, the delay added each way \
 without the jitter buffer's target and the pre-buffer of a turn (both are shown beside it), set-up and first audio \
-without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. A level with too few \
-samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have more. Neither is a step in \
-which callers or stand-in were late themselves: its \"held\" is null in the document, beside true and false. How it goes \
-is told on standard error. A test that is interrupted writes the steps it has finished.
+without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. Lost is \
+every frame that was due while a call was up, silence of the engine included; speech that never arrived is a level of its \
+own. A level with too few samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
+more. Neither is a step in which callers or stand-in were late themselves. A step holds if no level broke and calls_failed, \
+loss and spacing_p999 were judged; where one of these was not, its \"held\" is null in the document, beside true and \
+false. How it goes is told on standard error. A test that is interrupted writes the steps it has finished.
 
-Exit codes: 0 a step held every level that could be judged, 1 none did or it did not work, 2 wrong arguments, 130 \
-interrupted.";
+Exit codes: 0 a step held, 1 none did or it did not work, 2 wrong arguments, 130 interrupted.";
 
 const CHART: &str = "loadtest.svg";
+const FIRST_CALLS: usize = 10;
 /// Each caller has a port of this machine.
 const CALLS_MAX: u64 = 10_000;
 /// Calls that are still being wound up when the next one comes.
@@ -127,6 +140,11 @@ fn some_calls() -> RangedU64ValueParser<usize> {
 
 impl Loadtest {
     pub(super) fn run(self) -> CommandResult {
+        if let Some(from) = self.from.filter(|from| *from > self.max_calls) {
+            let text =
+                format!("--from {from} is above --max-calls {}: no step lies between them", self.max_calls);
+            return Err(Failure::wrong_arguments(text));
+        }
         descriptors::raise_limit(self.calls.unwrap_or(self.max_calls))?;
         actix::System::new().block_on(self.perform())
     }
@@ -135,8 +153,8 @@ impl Loadtest {
         let mut signals = Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
         let picture = self.picture()?;
         scratch::remove_left_behind();
-        let cores = Cores::of_this_machine();
-        let placed = if self.engine.is_some() { Cores::default() } else { Cores::shared_out(cores) };
+        let ours = Cores::of_this_machine();
+        let placed = if self.engine.is_some() { Cores::default() } else { Cores::shared_out(&ours) };
         let mut steps = Vec::new();
         let end = tokio::select! {
             biased;
@@ -144,9 +162,10 @@ impl Loadtest {
             result = self.measure(&placed, &mut steps) => result,
         };
         if steps.is_empty() {
+            tell("no step was finished: there is no result to write");
             return end.map(|()| ExitCode::FAILURE);
         }
-        let machine = Machine { cores, pinned: placed.are_pinned() };
+        let machine = Machine { cores: ours.len(), pinned: placed.are_pinned() };
         let ended_early = end.as_ref().err().map(Failure::to_string);
         let document = Document::new(machine, self.engine, steps, ended_early);
         self.publish(&document, picture)?;
@@ -174,15 +193,16 @@ impl Loadtest {
     async fn measure(&self, placed: &Cores, steps: &mut Vec<Step>) -> Result<(), Failure> {
         if let Some(engine) = self.engine {
             probe::expect_sip_answer(engine).await?;
+            self.pid.map_or(Ok(()), usage::expect_engine)?;
         }
         if let Some(calls) = self.calls {
             steps.push(self.one_step(1, calls, placed).await?);
             return Ok(());
         }
-        let mut ramp = Ramp::new(self.from, self.step, self.max_calls);
+        let mut ramp = Ramp::new(self.from.unwrap_or(FIRST_CALLS), self.step, self.max_calls);
         while let Some(calls) = ramp.next() {
             let step = self.one_step(steps.len() + 1, calls, placed).await?;
-            ramp.note(calls, step.held);
+            ramp.note(calls, step.answer());
             steps.push(step);
         }
         Ok(())

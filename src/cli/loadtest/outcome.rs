@@ -12,6 +12,8 @@ use super::delays::Delays;
 use super::fetch::Figures;
 use super::levels::{self, Verdict};
 use super::quantiles::Quantiles;
+use super::ramp::Answer;
+use super::speech::Speech;
 use super::usage::Usage;
 
 /// One number of calls, held for a while.
@@ -36,12 +38,15 @@ pub(super) struct Step {
     /// one was heard.
     pub(super) bursts_heard: usize,
     pub(super) crosstalk: Option<usize>,
+    /// `None` where the stand-in is not ours to ask.
+    pub(super) speech: Option<Speech>,
     pub(super) beside: Beside,
     pub(super) engine: Engine,
     pub(super) harness: Harness,
     pub(super) verdicts: Vec<Verdict>,
-    /// Whether every level that was judged held; `None` if none was, because the harness was late itself.
+    /// Whether every level that was judged held; `None` if one of those that are needed was not.
     pub(super) held: Option<bool>,
+    pub(super) not_judged: Option<String>,
 }
 
 /// Frames of 20 ms.
@@ -50,12 +55,14 @@ pub(super) struct Loss {
     /// Of all frames of both directions.
     pub(super) percent: f64,
     pub(super) frames: u64,
-    /// To the callers: gaps in the numbers, and frames that were never sent.
+    /// To the callers: gaps in the numbers, frames that the time stamps leave out, and frames that were due while a call
+    /// was up and are no gap, because nothing came any more.
     pub(super) downlink_missing: u64,
     pub(super) downlink_skipped: u64,
+    pub(super) downlink_absent: u64,
     /// To the model: what callers sent and the model never got, beyond a frame a call that the ends of the
-    /// measurement may cut.
-    pub(super) uplink_missing: u64,
+    /// measurement may cut. `None` where the stand-in is not ours to ask.
+    pub(super) uplink_missing: Option<u64>,
     /// What the engine itself counted.
     pub(super) engine_steps_dropped: u64,
     pub(super) engine_uplink_dropped: u64,
@@ -89,7 +96,14 @@ pub(super) struct Look {
     pub(super) callers: Option<Usage>,
     pub(super) model: Option<Usage>,
     pub(super) figures: Figures,
-    pub(super) sessions: Vec<SessionTiming>,
+    /// `None` where the stand-in is not ours to ask.
+    pub(super) sessions: Option<Vec<SessionTiming>>,
+}
+
+impl Look {
+    pub(super) fn sessions(&self) -> &[SessionTiming] {
+        self.sessions.as_deref().unwrap_or_default()
+    }
 }
 
 /// All that a step gathers.
@@ -106,12 +120,12 @@ pub(super) struct Gathered {
     pub(super) set_ups: Option<SetUps>,
 }
 
-const FRAME_MS: u64 = 20;
+pub(super) const FRAME_MS: u64 = 20;
 
 impl Step {
     pub(super) fn of(gathered: &Gathered) -> Self {
         let Gathered { report, begin, end, .. } = gathered;
-        let delays = Delays::measure(report, &end.sessions);
+        let delays = Delays::measure(report, end.sessions());
         let jitter_target_ms = jitter_buffer(begin, end, "target");
         let mut step = Self {
             calls: gathered.calls,
@@ -129,6 +143,7 @@ impl Step {
             barge_in_ms: Quantiles::of(&delays.barge_in),
             bursts_heard: delays.bursts_heard(),
             crosstalk: (delays.bursts_heard() > 0).then_some(delays.crosstalk),
+            speech: end.sessions.as_ref().map(|sessions| Speech::compare(report, sessions)),
             beside: Beside {
                 jitter_target_ms,
                 jitter_depth_ms: jitter_buffer(begin, end, "depth"),
@@ -145,7 +160,17 @@ impl Step {
         };
         step.verdicts = levels::judge(&step);
         step.held = levels::all_held(&step.verdicts);
+        step.not_judged = levels::why_not_judged(&step);
         step
+    }
+
+    pub(super) fn answer(&self) -> Answer {
+        match self.held {
+            Some(true) => Answer::Held,
+            Some(false) => Answer::Broke,
+            None if self.harness.limited || self.harness.spacing_in_doubt => Answer::TooLateToTell,
+            None => Answer::TooLittleToTell,
+        }
     }
 }
 
@@ -153,14 +178,16 @@ impl Loss {
     fn of(report: &Report, begin: &Look, end: &Look) -> Self {
         let counted = |name: &str| end.figures.since(&begin.figures, name) as u64;
         let uplink_missing = uplink_missing(report, begin, end);
-        let frames =
-            report.packets_heard + report.packets_missing + report.frames_skipped + report.packets_sent;
-        let missing = report.packets_missing + report.frames_skipped + uplink_missing;
+        let downlink_lost = report.packets_missing + report.frames_skipped + report.frames_absent;
+        let uplink = uplink_missing.map_or(0, |_| report.packets_sent);
+        let frames = report.packets_heard + downlink_lost + uplink;
+        let missing = downlink_lost + uplink_missing.unwrap_or(0);
         Self {
             percent: percent(missing, frames),
             frames,
             downlink_missing: report.packets_missing,
             downlink_skipped: report.frames_skipped,
+            downlink_absent: report.frames_absent,
             uplink_missing,
             engine_steps_dropped: counted("clearline_media_steps_dropped_total"),
             engine_uplink_dropped: counted("clearline_uplink_dropped_frames_total"),
@@ -170,14 +197,11 @@ impl Loss {
     }
 }
 
-/// Zero where the stand-in is not ours to ask.
-fn uplink_missing(report: &Report, begin: &Look, end: &Look) -> u64 {
-    if end.sessions.is_empty() {
-        return 0;
-    }
-    let frames = |look: &Look| look.sessions.iter().map(|session| session.heard_ms).sum::<u64>() / FRAME_MS;
+fn uplink_missing(report: &Report, begin: &Look, end: &Look) -> Option<u64> {
+    end.sessions.as_ref()?;
+    let frames = |look: &Look| look.sessions().iter().map(|session| session.heard_ms).sum::<u64>() / FRAME_MS;
     let arrived = frames(end).saturating_sub(frames(begin));
-    report.packets_sent.saturating_sub(arrived).saturating_sub(report.calls as u64)
+    Some(report.packets_sent.saturating_sub(arrived).saturating_sub(report.calls as u64))
 }
 
 /// The mean over one look a second at each call's.
@@ -201,7 +225,7 @@ pub(super) mod tests {
     }
 
     pub(in super::super) fn gathered() -> Gathered {
-        let session = |heard_ms| vec![SessionTiming { heard_ms, ..SessionTiming::default() }];
+        let session = |heard_ms| Some(vec![SessionTiming { heard_ms, ..SessionTiming::default() }]);
         let report = Report {
             calls: 10,
             packets_sent: 5_000,
@@ -233,7 +257,7 @@ pub(super) mod tests {
         let step = Step::of(&gathered());
         assert_eq!(
             (step.loss.downlink_missing, step.loss.downlink_skipped, step.loss.uplink_missing),
-            (8, 2, 30)
+            (8, 2, Some(30))
         );
         assert!((step.loss.percent - 0.4).abs() < 1e-9, "{}", step.loss.percent);
         assert_eq!(step.held, Some(false));
@@ -244,7 +268,23 @@ pub(super) mod tests {
     fn an_engine_nobody_can_see_has_no_cost() {
         let unseen = Gathered { begin: Look::default(), end: Look::default(), ..gathered() };
         let step = Step::of(&unseen);
-        assert_eq!((step.engine.cpu_percent, step.loss.uplink_missing), (None, 0));
+        assert_eq!((step.engine.cpu_percent, step.loss.uplink_missing, step.speech), (None, None, None));
+        assert!((step.loss.percent - 0.2).abs() < 1e-9, "only what was measured: {}", step.loss.percent);
+    }
+
+    #[test]
+    fn an_engine_that_sends_nothing_loses_everything() {
+        let report = Report { calls: 10, frames_absent: 4_980, ..Report::default() };
+        let mute = Gathered { report, begin: Look::default(), end: Look::default(), ..gathered() };
+        let step = Step::of(&mute);
+        assert_eq!((step.loss.percent, step.held), (100.0, Some(false)));
+    }
+
+    #[test]
+    fn a_stand_in_that_nobody_spoke_to_heard_nothing() {
+        let begin = Look { sessions: Some(Vec::new()), ..Look::default() };
+        let step = Step::of(&Gathered { end: begin.clone(), begin, ..gathered() });
+        assert_eq!(step.loss.uplink_missing, Some(4_990));
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! Whether anybody speaks SIP at an address, found out before the first call is dialled: OPTIONS, repeated a few times.
+//! Whether anybody speaks SIP at an address, found out before the first call is dialled: OPTIONS, repeated a few times. An
+//! engine that is only just starting is waited for as well.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::clock;
 use crate::sip::message::{HeaderName, Message, Method, Request, Uri};
@@ -29,7 +30,6 @@ pub(super) async fn expect_sip_answer(engine: SocketAddr) -> Result<(), Failure>
     match ask(engine).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(nobody(None)),
-        // The port is closed, or there is no way to it: waiting would not help.
         Err(error) => Err(nobody(Some(error))),
     }
 }
@@ -41,13 +41,23 @@ async fn ask(engine: SocketAddr) -> io::Result<bool> {
     socket.connect(engine).await?;
     let call_id = clock::new_id();
     let question = options(engine, socket.local_addr()?, &call_id);
+    let mut failed = None;
     for wait in WAITS {
-        socket.send(&question).await?;
-        if let Ok(answered) = timeout(wait, answer(&socket, &call_id)).await {
-            return answered.map(|()| true);
+        let until = Instant::now() + wait;
+        match timeout_at(until, asked_once(&socket, &question, &call_id)).await {
+            Ok(Ok(())) => return Ok(true),
+            // The port is closed, or there is no way to it, yet.
+            Ok(Err(error)) => failed = Some(error),
+            Err(_) => failed = None,
         }
+        sleep_until(until).await;
     }
-    Ok(false)
+    failed.map_or(Ok(false), Err)
+}
+
+async fn asked_once(socket: &UdpSocket, question: &[u8], call_id: &str) -> io::Result<()> {
+    socket.send(question).await?;
+    answer(socket, call_id).await
 }
 
 async fn answer(socket: &UdpSocket, call_id: &str) -> io::Result<()> {
@@ -119,6 +129,23 @@ mod tests {
             engine.send_to(&Response::to_request(&request, 200).to_bytes(), asker).await.unwrap();
         };
         let (asked, ()) = tokio::join!(expect_sip_answer(address), answers_the_second);
+        asked.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_only_just_starting_is_waited_for() {
+        let closed = UdpSocket::bind((LOOPBACK, 0)).await.unwrap();
+        let address = closed.local_addr().unwrap();
+        drop(closed);
+        let starts_after_the_first = async {
+            tokio::time::sleep(WAITS[0] / 2).await;
+            let engine = UdpSocket::bind(address).await.unwrap();
+            let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+            let (length, asker) = engine.recv_from(&mut buffer).await.unwrap();
+            let Ok(Message::Request(request)) = parse(&buffer[..length]) else { panic!("no request") };
+            engine.send_to(&Response::to_request(&request, 200).to_bytes(), asker).await.unwrap();
+        };
+        let (asked, ()) = tokio::join!(expect_sip_answer(address), starts_after_the_first);
         asked.unwrap();
     }
 

@@ -8,9 +8,21 @@ pub(super) struct Ramp {
     /// Calls added at each step; `None` doubles.
     step: Option<usize>,
     calls_max: usize,
-    held: Option<usize>,
+    /// The most that held, or that had too few samples to break: more calls have more.
+    floor: Option<usize>,
     /// The fewest that broke, or could not be judged: more calls than a late harness can make tell nothing more.
     ceiling: Option<usize>,
+}
+
+/// What a step says of its number of calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    Held,
+    Broke,
+    /// More calls would tell nothing more.
+    TooLateToTell,
+    /// More calls have more samples.
+    TooLittleToTell,
 }
 
 /// The answer need not be closer than a twentieth.
@@ -18,31 +30,31 @@ const CLOSE_ENOUGH: usize = 20;
 
 impl Ramp {
     pub(super) fn new(first: usize, step: Option<usize>, calls_max: usize) -> Self {
-        Self { first: first.clamp(1, calls_max.max(1)), step, calls_max, held: None, ceiling: None }
+        Self { first: first.clamp(1, calls_max.max(1)), step, calls_max, floor: None, ceiling: None }
     }
 
     /// `None` when the answer is known well enough.
     pub(super) fn next(&self) -> Option<usize> {
-        match (self.held, self.ceiling) {
+        match (self.floor, self.ceiling) {
             (None, None) => Some(self.first),
-            (Some(held), None) => {
-                let more = held + self.step.unwrap_or(held);
-                (held < self.calls_max).then(|| more.min(self.calls_max))
+            (Some(floor), None) => {
+                let more = floor + self.step.unwrap_or(floor);
+                (floor < self.calls_max).then(|| more.min(self.calls_max))
             }
-            (held, Some(ceiling)) => {
-                let held = held.unwrap_or(0);
-                let gap = ceiling - held;
-                (gap > 1 && gap > ceiling / CLOSE_ENOUGH).then(|| held + gap / 2)
+            (floor, Some(ceiling)) => {
+                let floor = floor.unwrap_or(0);
+                let gap = ceiling.saturating_sub(floor);
+                (gap > 1 && gap > ceiling / CLOSE_ENOUGH).then(|| floor + gap / 2)
             }
         }
     }
 
-    /// `None`: the step could not be judged.
-    pub(super) fn note(&mut self, calls: usize, held: Option<bool>) {
-        if held == Some(true) {
-            self.held = self.held.max(Some(calls));
-        } else {
-            self.ceiling = Some(self.ceiling.map_or(calls, |ceiling| ceiling.min(calls)));
+    pub(super) fn note(&mut self, calls: usize, answer: Answer) {
+        match answer {
+            Answer::Held | Answer::TooLittleToTell => self.floor = self.floor.max(Some(calls)),
+            Answer::Broke | Answer::TooLateToTell => {
+                self.ceiling = Some(self.ceiling.map_or(calls, |ceiling| ceiling.min(calls)));
+            }
         }
     }
 }
@@ -56,10 +68,10 @@ mod tests {
         let mut steps = Vec::new();
         while let Some(calls) = ramp.next() {
             steps.push(calls);
-            ramp.note(calls, Some(calls <= capacity));
+            ramp.note(calls, if calls <= capacity { Answer::Held } else { Answer::Broke });
             assert!(steps.len() < 50, "{steps:?}");
         }
-        (steps, ramp.held)
+        (steps, ramp.floor)
     }
 
     #[test]
@@ -78,9 +90,16 @@ mod tests {
     #[test]
     fn a_step_that_could_not_be_judged_ends_its_growth() {
         let mut ramp = Ramp::new(10, None, 1_000);
-        ramp.note(10, Some(true));
-        ramp.note(20, None);
-        assert_eq!((ramp.held, ramp.next()), (Some(10), Some(15)));
+        ramp.note(10, Answer::Held);
+        ramp.note(20, Answer::TooLateToTell);
+        assert_eq!((ramp.floor, ramp.next()), (Some(10), Some(15)));
+    }
+
+    #[test]
+    fn a_step_with_too_few_samples_is_followed_by_one_with_more() {
+        let mut ramp = Ramp::new(2, None, 1_000);
+        ramp.note(2, Answer::TooLittleToTell);
+        assert_eq!(ramp.next(), Some(4));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
-use std::thread::available_parallelism;
 use std::time::Duration;
+
+use rustix::thread::{CpuSet, sched_getaffinity};
 
 use crate::sandbox::callers::News;
 
@@ -80,12 +81,7 @@ impl Rig {
             callers: Some(Usage::of(self.callers.pid())?),
             model: self.model.as_ref().and_then(|model| model.pid).map(Usage::of).transpose()?,
             figures: self.engine.metrics.map(Figures::of).transpose()?.unwrap_or_default(),
-            sessions: self
-                .model
-                .as_ref()
-                .map(|model| fetch::timing(model.side))
-                .transpose()?
-                .unwrap_or_default(),
+            sessions: self.model.as_ref().map(|model| fetch::timing(model.side)).transpose()?,
         })
     }
 }
@@ -172,15 +168,19 @@ pub(super) struct Cores {
 const CORES_TO_PIN: usize = 4;
 
 impl Cores {
-    pub(super) fn of_this_machine() -> usize {
-        available_parallelism().map_or(1, usize::from)
+    /// The cores that we may run on, by their numbers, which need not begin at 0 nor be without gaps.
+    pub(super) fn of_this_machine() -> Vec<usize> {
+        let allowed = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
+        (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect()
     }
 
-    pub(super) fn shared_out(cores: usize) -> Self {
-        if cores < CORES_TO_PIN {
-            return Self::default();
+    pub(super) fn shared_out(cores: &[usize]) -> Self {
+        match cores {
+            [engine @ .., model, callers] if cores.len() >= CORES_TO_PIN => {
+                Self { engine: engine.to_vec(), model: vec![*model], callers: vec![*callers] }
+            }
+            _ => Self::default(),
         }
-        Self { engine: (0..cores - 2).collect(), model: vec![cores - 2], callers: vec![cores - 1] }
     }
 
     pub(super) fn are_pinned(&self) -> bool {
@@ -202,9 +202,15 @@ mod tests {
 
     #[test]
     fn cores_are_shared_out_only_where_there_are_enough() {
-        assert!(!Cores::shared_out(2).are_pinned());
-        let cores = Cores::shared_out(8);
-        assert_eq!((cores.engine.len(), &cores.model, &cores.callers), (6, &vec![6], &vec![7]));
-        assert_eq!(cores.option(&cores.engine), ["--cores", "0,1,2,3,4,5"]);
+        assert!(!Cores::shared_out(&[0, 1]).are_pinned());
+        let cores = Cores::shared_out(&[2, 3, 6, 7, 9]);
+        assert_eq!((&cores.model, &cores.callers), (&vec![7], &vec![9]));
+        assert_eq!(cores.option(&cores.engine), ["--cores", "2,3,6"]);
+    }
+
+    #[test]
+    fn the_cores_are_those_that_this_process_may_use() {
+        let cores = Cores::of_this_machine().len();
+        assert_eq!(Some(cores), std::thread::available_parallelism().ok().map(usize::from));
     }
 }

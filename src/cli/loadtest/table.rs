@@ -9,6 +9,7 @@ use super::costs::{Engine, Harness};
 use super::levels::{self, Verdict};
 use super::outcome::{Beside, Loss, Step};
 use super::quantiles::{Quantile, Quantiles};
+use super::speech::Speech;
 
 #[derive(Default)]
 struct Table(String);
@@ -24,10 +25,11 @@ pub(super) fn describe(step: &Step) -> String {
     }
     table.delays(step);
     table.loss(&step.loss);
+    table.row("speech that never arrived", step.speech.map_or("not measured".into(), unheard));
     table.engine(&step.engine);
     table.harness(&step.harness);
     table.row("who speaks", who_speaks(&step.beside));
-    table.row("this step", outcome(step).into());
+    table.row("this step", outcome(step));
     table.0
 }
 
@@ -57,9 +59,11 @@ impl Table {
     }
 
     fn loss(&mut self, loss: &Loss) {
-        let Loss { downlink_missing, downlink_skipped, uplink_missing, frames, .. } = loss;
-        let lost = downlink_missing + downlink_skipped + uplink_missing;
-        let ways = format!("down {downlink_missing} + {downlink_skipped} not sent, up {uplink_missing}");
+        let Loss { downlink_missing, downlink_skipped, downlink_absent, uplink_missing, frames, .. } = loss;
+        let not_sent = downlink_skipped + downlink_absent;
+        let lost = downlink_missing + not_sent + uplink_missing.unwrap_or(0);
+        let up = uplink_missing.map_or("not measured".into(), |frames| frames.to_string());
+        let ways = format!("down {downlink_missing} + {not_sent} not sent, up {up}");
         self.row("lost frames", format!("{lost} of {frames} ({ways})"));
     }
 
@@ -88,12 +92,17 @@ impl Table {
     }
 }
 
-fn outcome(step: &Step) -> &'static str {
+fn outcome(step: &Step) -> String {
     match step.held {
-        Some(true) => "held",
-        Some(false) => "BROKEN",
-        None => "NOT JUDGED: callers or stand-in were late themselves",
+        Some(true) => "held".into(),
+        Some(false) => "BROKEN".into(),
+        None => format!("NOT JUDGED: {}", step.not_judged.as_deref().unwrap_or_default()),
     }
+}
+
+fn unheard(speech: Speech) -> String {
+    let Speech { bursts, bursts_unheard, bursts_torn, turns, turns_unheard, .. } = speech;
+    format!("{bursts_unheard} of {bursts} bursts ({bursts_torn} torn), {turns_unheard} of {turns} turns")
 }
 
 fn who_speaks(beside: &Beside) -> String {

@@ -6,6 +6,22 @@ use std::time::Duration;
 
 use super::super::common::Failure;
 
+const PROGRAM: &str = "clearline";
+
+/// Another program, named by mistake, would be measured as if it were the engine.
+pub(super) fn expect_engine(pid: u32) -> Result<(), Failure> {
+    let folder = PathBuf::from(format!("/proc/{pid}"));
+    let refused = |why: String| Failure::wrong_arguments(format!("--pid {pid}: {why}"));
+    let name = fs::read_to_string(folder.join("comm")).map_err(|_| refused("no such process".into()))?;
+    // Of others' processes only the name can be read.
+    let program = fs::read_link(folder.join("exe")).ok();
+    let program = program.as_ref().and_then(|path| path.file_name()?.to_str()).unwrap_or_default();
+    if name.starts_with(PROGRAM) || program.starts_with(PROGRAM) {
+        return Ok(());
+    }
+    Err(refused(format!("that is {}, no {PROGRAM}", name.trim_end())))
+}
+
 /// One look at a process.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Usage {
@@ -79,6 +95,18 @@ mod tests {
     #[test]
     fn resident_memory_is_told_in_bytes() {
         assert_eq!(resident_of_status("Name:\tx\nVmRSS:\t    2048 kB\n"), Some(2_097_152));
+    }
+
+    /// Cargo names a test's binary after the library it tests.
+    #[test]
+    fn only_a_process_of_our_own_name_is_an_engine() {
+        expect_engine(std::process::id()).unwrap();
+        let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let refused = expect_engine(other.id()).unwrap_err().to_string();
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert!(refused.ends_with("that is sleep, no clearline"), "{refused}");
+        assert!(expect_engine(0).is_err());
     }
 
     #[test]

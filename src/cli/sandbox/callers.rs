@@ -33,9 +33,9 @@ pub(super) struct Callers {
     /// More calls than these are not placed
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     max_calls: usize,
-    /// Repeats everything random
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Repeats when and for how long they speak; without it no run is like another. Their SIP identities never repeat
+    #[arg(long)]
+    seed: Option<u64>,
     #[arg(long, hide = true, value_delimiter = ',')]
     cores: Vec<usize>,
 }

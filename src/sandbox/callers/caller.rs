@@ -89,6 +89,7 @@ impl Caller {
 
     pub(super) fn picked_up(&mut self, now: Instant) {
         self.answered = Some(now);
+        self.hearing.count_from(clock::machine_time(now));
         self.talk = Some(Talk::new(self.number, now));
     }
 
@@ -98,15 +99,20 @@ impl Caller {
 
     /// Hears what came and says the next 20 ms.
     pub(super) fn step(&mut self, shared: &mut Shared<'_>, now: Instant) {
+        self.hear(shared);
+        let Some(talk) = &mut self.talk else { return };
+        let said = talk.next_frame(self.hearing.model_speaks(), now, shared.entropy);
+        self.say(said, shared);
+    }
+
+    /// Hears what came.
+    pub(super) fn hear(&mut self, shared: &mut Shared<'_>) {
         self.line.drain(shared.buffers, |datagram, at| {
             let is_rtp = classify(datagram) == PacketKind::Rtp;
             if let Some(packet) = RtpPacket::parse(datagram).filter(|_| is_rtp) {
                 shared.report.spans.extend(self.hearing.hear(&packet, at));
             }
         });
-        let Some(talk) = &mut self.talk else { return };
-        let said = talk.next_frame(self.hearing.model_speaks(), now, shared.entropy);
-        self.say(said, shared);
     }
 
     fn say(&mut self, said: Said, shared: &mut Shared<'_>) {
@@ -128,12 +134,21 @@ impl Caller {
         shared.report.voiced_sent += u64::from(loudness.is_some());
     }
 
-    pub(super) fn begin_counting(&mut self) {
-        self.hearing.counts = Default::default();
+    pub(super) fn begin_counting(&mut self, now: Instant) {
+        if self.is_answered() {
+            self.hearing.count_from(clock::machine_time(now));
+        }
     }
 
-    pub(super) fn add_to(&self, report: &mut Report) {
-        self.hearing.counts.add_to(report);
+    /// What it heard until now.
+    pub(super) fn add_heard_to(&self, report: &mut Report, now: Instant) {
+        self.hearing.counts.add_to(report, clock::machine_time(now));
+        report.spans.extend(self.hearing.sounding());
+    }
+
+    /// Of a call that is up.
+    pub(super) fn add_to(&self, report: &mut Report, now: Instant) {
+        self.add_heard_to(report, now);
         let Some(answered) = self.answered else { return };
         report.calls += 1;
         report.set_ups.push(SetUp {

@@ -10,6 +10,10 @@ use crate::sandbox::histogram::Histogram;
 use super::audio::is_voiced;
 use super::orders::{Report, VoiceSpan};
 
+const FRAME: Duration = Duration::from_millis(20);
+/// Frames of a call that the two ends of a measurement may cut.
+const FRAMES_CUT: u64 = 2;
+
 /// So many silent packets end a span: a model that pauses for less goes on with the same sentence.
 const SILENT_PACKETS_END: u32 = 8;
 
@@ -26,6 +30,8 @@ pub(super) struct Hearing {
 /// What is reported of a stretch of time.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counts {
+    /// From when on a frame was due each 20 ms; `None`: none was, nobody had answered.
+    from: Option<Duration>,
     pub(super) heard: u64,
     pub(super) voiced: u64,
     missing: u64,
@@ -67,7 +73,17 @@ impl Hearing {
         let voice = self.voice.as_mut()?;
         voice.silent_packets += 1;
         let over = self.voice.take_if(|voice| voice.silent_packets >= SILENT_PACKETS_END)?;
-        Some(VoiceSpan { caller: self.caller, from_us: micros(over.from), to_us: micros(over.to) })
+        Some(self.span_of(over))
+    }
+
+    /// The call is up, and what is counted is counted from here on.
+    pub(super) fn count_from(&mut self, now: Duration) {
+        self.counts = Counts { from: Some(now), ..Counts::default() };
+    }
+
+    /// The model's sentence that is not over yet.
+    pub(super) fn sounding(&self) -> Option<VoiceSpan> {
+        self.voice.map(|voice| self.span_of(voice))
     }
 
     pub(super) fn model_speaks(&self) -> bool {
@@ -76,6 +92,10 @@ impl Hearing {
 
     pub(super) fn first_voice(&self) -> Option<Duration> {
         self.first_voice
+    }
+
+    fn span_of(&self, voice: Voice) -> VoiceSpan {
+        VoiceSpan { caller: self.caller, from_us: micros(voice.from), to_us: micros(voice.to) }
     }
 
     fn compare_with_last(&mut self, packet: &RtpPacket<'_>, at: Duration) {
@@ -100,13 +120,21 @@ impl Hearing {
 }
 
 impl Counts {
-    pub(super) fn add_to(&self, report: &mut Report) {
+    /// Up to `until`, the end of the measurement or of the call.
+    pub(super) fn add_to(&self, report: &mut Report, until: Duration) {
+        report.frames_absent += self.absent(until);
         report.packets_heard += self.heard;
         report.voiced_heard += self.voiced;
         report.packets_missing += self.missing;
         report.packets_reordered += self.reordered;
         report.frames_skipped += self.skipped;
         report.spacing.merge(&self.spacing);
+    }
+
+    fn absent(&self, until: Duration) -> u64 {
+        let Some(from) = self.from else { return 0 };
+        let due = (until.saturating_sub(from).as_micros() / FRAME.as_micros()) as u64;
+        due.saturating_sub(self.heard + self.missing + self.skipped + FRAMES_CUT)
     }
 }
 
@@ -161,9 +189,56 @@ mod tests {
     fn gaps_and_stragglers_are_told_apart() {
         let (hearing, _) = heard(&[(1, SILENCE), (2, SILENCE), (5, SILENCE), (4, SILENCE), (6, SILENCE)]);
         let mut report = Report::default();
-        hearing.counts.add_to(&mut report);
+        hearing.counts.add_to(&mut report, Duration::ZERO);
         assert_eq!((report.packets_heard, report.packets_missing, report.packets_reordered), (5, 1, 1));
         assert_eq!((report.frames_skipped, report.spacing.count()), (0, 3));
+    }
+
+    /// Frames absent of a call that is up for ten seconds, in which the packets of these numbers come.
+    fn absent(numbers: impl IntoIterator<Item = u16>) -> u64 {
+        let mut hearing = Hearing::new(0);
+        hearing.count_from(Duration::ZERO);
+        for sequence in numbers {
+            let timestamp = u32::from(sequence) * FRAME_SAMPLES as u32;
+            let packet = RtpPacket {
+                ssrc: 1,
+                sequence,
+                timestamp,
+                payload_type: 0,
+                marker: false,
+                payload: &[SILENCE],
+            };
+            hearing.hear(&packet, FRAME * u32::from(sequence));
+        }
+        let mut report = Report::default();
+        hearing.counts.add_to(&mut report, FRAME * 500);
+        report.frames_absent
+    }
+
+    #[test]
+    fn an_engine_that_says_nothing_or_falls_silent_owes_every_frame() {
+        assert_eq!(absent([]), 498);
+        assert_eq!(absent(0..200), 298);
+    }
+
+    #[test]
+    fn what_the_ends_cut_and_what_gaps_account_for_is_not_owed_again() {
+        assert_eq!(absent(1..499), 0);
+        assert_eq!(absent((0..100).chain(200..500)), 0);
+    }
+
+    #[test]
+    fn nothing_is_owed_before_the_answer() {
+        let (hearing, mut report) = (Hearing::new(0), Report::default());
+        hearing.counts.add_to(&mut report, FRAME * 500);
+        assert_eq!(report.frames_absent, 0);
+    }
+
+    #[test]
+    fn a_sentence_that_is_not_over_can_be_told_all_the_same() {
+        let (hearing, over) = heard(&[(1, SILENCE), (2, voiced()), (3, voiced())]);
+        assert!(over.is_empty());
+        assert_eq!(hearing.sounding(), Some(VoiceSpan { caller: 7, from_us: 40_000, to_us: 60_000 }));
     }
 
     #[test]

@@ -42,7 +42,10 @@ pub struct Lost {
 pub struct Report {
     /// Calls that are up at the end.
     pub calls: usize,
+    /// Since they were answered, and so before [`Order::Begin`] too.
     pub lost: Vec<Lost>,
+    pub begun_us: u64,
+    pub ended_us: u64,
     pub packets_sent: u64,
     /// Packets the kernel would not take.
     pub packets_unsent: u64,
@@ -52,6 +55,8 @@ pub struct Report {
     pub packets_reordered: u64,
     /// Frames of 20 ms by which the time stamps jumped without a gap in the numbers: never sent.
     pub frames_skipped: u64,
+    /// Frames that were due, one each 20 ms that a call was up, and that no gap accounts for: nothing came at all.
+    pub frames_absent: u64,
     /// Time between two packets of one call.
     pub spacing: Histogram,
     /// How late the generator's own clock woke.
@@ -60,6 +65,7 @@ pub struct Report {
     pub voiced_sent: u64,
     pub voiced_heard: u64,
     pub bursts: Vec<Burst>,
+    /// Those that still sound at the end too.
     pub spans: Vec<VoiceSpan>,
     /// Of every call that is up, whenever it was dialled.
     pub set_ups: Vec<SetUp>,

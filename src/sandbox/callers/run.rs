@@ -13,6 +13,7 @@ use crate::sip::endpoint::{EndCause, Event};
 
 use super::audio::Payloads;
 use super::caller::{CODEC, Caller, Shared};
+use super::hearing::micros;
 use super::line::Buffers;
 use super::orders::{Lost, News, Order, Report};
 use super::steps::{PHASES, Steps};
@@ -27,8 +28,8 @@ pub struct CallersSettings {
     /// Where their own sockets are.
     pub ip: IpAddr,
     pub calls_max: usize,
-    /// Repeats everything random.
-    pub seed: u64,
+    /// Repeats when and for how long they speak.
+    pub seed: Option<u64>,
 }
 
 pub struct Callers {
@@ -60,9 +61,11 @@ struct Dialling {
 
 impl Callers {
     pub fn open(settings: CallersSettings) -> io::Result<Self> {
-        let mut entropy = Entropy::from_number(settings.seed);
-        let switchboard =
-            Switchboard::open(settings.ip, settings.engine, settings.calls_max, entropy.fork())?;
+        let mut entropy = clock::entropy()?;
+        // Never repeated: an engine that still remembers another run's calls would take ours for loops of them.
+        let identities = entropy.fork();
+        let switchboard = Switchboard::open(settings.ip, settings.engine, settings.calls_max, identities)?;
+        let entropy = settings.seed.map_or(entropy, Entropy::from_number);
         Ok(Self {
             settings,
             switchboard,
@@ -106,20 +109,40 @@ impl Callers {
             Order::Touch { calls, per_second } => {
                 self.dialling = Some(Dialling::new(calls, per_second, true))
             }
-            Order::Begin => {
-                self.report = Report::default();
-                self.callers.values_mut().for_each(Caller::begin_counting);
-            }
-            Order::End => {
-                let mut report = std::mem::take(&mut self.report);
-                self.callers.values().for_each(|caller| caller.add_to(&mut report));
-                tell(News::Measured(Box::new(report)));
-            }
+            Order::Begin => self.begin(),
+            Order::End => tell(News::Measured(Box::new(self.end()))),
             Order::HangUp => {
                 self.is_hanging_up = true;
                 self.hang_up_all();
             }
         }
+    }
+
+    /// What waits at the sockets came before.
+    fn begin(&mut self) {
+        let now = self.hear_all();
+        let lost = std::mem::take(&mut self.report.lost);
+        self.report = Report { lost, begun_us: machine_us(now), ..Report::default() };
+        self.callers.values_mut().for_each(|caller| caller.begin_counting(now));
+    }
+
+    /// What waits at the sockets counts.
+    fn end(&mut self) -> Report {
+        let now = self.hear_all();
+        let mut report = std::mem::take(&mut self.report);
+        report.ended_us = machine_us(now);
+        self.callers.values().for_each(|caller| caller.add_to(&mut report, now));
+        report
+    }
+
+    /// Gives the moment up to which all has been heard.
+    fn hear_all(&mut self) -> Instant {
+        self.buffers.wall_clock_lead = clock::wall_clock_lead();
+        let Self { buffers, payloads, entropy, report, callers, .. } = self;
+        let mut shared = Shared { buffers, payloads, entropy, report };
+        let now = clock::now();
+        callers.values_mut().for_each(|caller| caller.hear(&mut shared));
+        now
     }
 
     fn turn(&mut self, steps: &mut Steps, tell: &mut impl FnMut(News)) {
@@ -174,7 +197,7 @@ impl Callers {
                 }
                 self.on_answer(call, now);
             }
-            Event::Ended { call, cause } => self.on_end(&call, reason_of(cause)),
+            Event::Ended { call, cause } => self.on_end(&call, reason_of(cause), now),
             Event::Incoming(_)
             | Event::Ringing { .. }
             | Event::Confirmed { .. }
@@ -203,7 +226,7 @@ impl Callers {
         }
     }
 
-    fn on_end(&mut self, call: &CallId, reason: String) {
+    fn on_end(&mut self, call: &CallId, reason: String, now: Instant) {
         let Some(caller) = self.callers.remove(call) else { return };
         self.phases.iter_mut().for_each(|phase| phase.retain(|other| other != call));
         let number = caller.number();
@@ -211,7 +234,10 @@ impl Callers {
             Some(dialling) if !caller.is_answered() => dialling.refuse(number, reason),
             Some(dialling) if dialling.touches => dialling.pending = dialling.pending.saturating_sub(1),
             Some(_) | None if self.is_hanging_up => {}
-            Some(_) | None => self.report.lost.push(Lost { caller: number, reason }),
+            Some(_) | None => {
+                caller.add_heard_to(&mut self.report, now);
+                self.report.lost.push(Lost { caller: number, reason });
+            }
         }
     }
 
@@ -232,6 +258,10 @@ impl Callers {
             self.switchboard.hang_up(call.clone(), now);
         }
     }
+}
+
+fn machine_us(at: Instant) -> u64 {
+    micros(clock::machine_time(at))
 }
 
 /// In words that a person can count: all that ended alike end in the same words.

@@ -20,6 +20,13 @@ pub struct SessionTiming {
     pub lateness: Histogram,
 }
 
+impl SessionTiming {
+    /// It has lived so long that what happened then is not written down any more.
+    pub fn has_stopped_noting_by(&self, at_us: u64) -> bool {
+        self.notes.len() >= MAX_NOTES && self.notes.last().is_none_or(|last| last.at_us < at_us)
+    }
+}
+
 /// One thing that happened, in microseconds of [`clock::machine_time`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Note {
