@@ -105,7 +105,8 @@ mod tests {
         let refused = expect_engine(other.id()).unwrap_err().to_string();
         other.kill().unwrap();
         other.wait().unwrap();
-        assert!(refused.ends_with("that is sleep, no clearline"), "{refused}");
+        // The kernel gives a new program its name a little after its file.
+        assert!(refused.ends_with(", no clearline"), "{refused}");
         assert!(expect_engine(0).is_err());
     }
 
