@@ -18,7 +18,7 @@ use crate::domain::{CallId, GatewayId, Outcome};
 use crate::engine::{Engine, StartError};
 
 use super::CommandResult;
-use super::common::{Failure, SettingsArguments, parse_rate, say, start_logging};
+use super::common::{Failure, SettingsArguments, parse_rate, say, say_json, start_logging};
 use super::show::describe;
 use super::signals::Signals;
 
@@ -193,8 +193,7 @@ impl Call {
         let ok = placed == self.count && progress.reports.iter().all(good);
         let report = Report { ok, calls: progress.reports };
         if self.json {
-            say(serde_json::to_string_pretty(&report)
-                .map_err(|error| Failure::cannot("write the report", error))?);
+            say_json(&report)?;
         }
         Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::clock;
 use crate::config::{self, Log, Secrets, Settings, Sources};
@@ -54,6 +55,16 @@ fn readable_environment() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Where the documents are, and how to speak of them.
+#[derive(Args)]
+pub(super) struct JsonAndSettings {
+    /// One JSON document instead of lines
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) settings: SettingsArguments,
+}
+
 /// The store that the settings name; other processes may use it at the same time.
 /// A server that does not answer is not waited for: a person stands before the screen.
 pub(super) async fn open_store(settings: &Settings) -> Result<OpenStore, Failure> {
@@ -78,6 +89,12 @@ pub(super) async fn key_assignment(
         sealing,
         now: clock::unix_time,
     })
+}
+
+pub(super) fn no_sealing_key() -> Failure {
+    Failure::new(
+        "there is no key to seal with; set LIVEKIT_SECRET_ENCRYPTION_KEY (`clearline secret generate-key` makes one)",
+    )
 }
 
 pub(super) fn store_failed(error: StoreError) -> Failure {
@@ -138,6 +155,13 @@ pub(super) fn say(line: impl fmt::Display) {
         }
         Ok(()) | Err(_) => {}
     }
+}
+
+/// The result as one document, for a script.
+pub(super) fn say_json(document: &(impl Serialize + ?Sized)) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(document);
+    say(text.map_err(|error| Failure::cannot("write the result", error))?);
+    Ok(())
 }
 
 /// How it goes, for the person who waits; it does not mix with a result on standard output.

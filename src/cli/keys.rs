@@ -1,18 +1,22 @@
 //! `clearline keys`: which user holds which Google key (SPEC K9). Every action can be repeated.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use crate::accounts::AccountError;
 use crate::domain::{ProjectId, User};
 use crate::engine::OpenStore;
 use crate::keys::KeyPool;
 use crate::store::KeyAssignment;
 
 use super::CommandResult;
-use super::common::{Failure, SettingsArguments, key_assignment, open_store, say, store_failed};
+use super::common::{
+    Failure, JsonAndSettings, key_assignment, no_sealing_key, open_store, say, say_json, store_failed,
+};
 use super::user::by_this_person;
 
 #[derive(Args)]
@@ -26,11 +30,11 @@ enum Action {
     /// Give a key to every admin and agent without one, and print who holds what
     Assign(Assign),
     /// Print who holds what
-    Report(Common),
+    Report(JsonAndSettings),
     /// Give a user another key than the present one
     Reassign(Reassign),
     /// Encrypt the stored keys that are plain, or sealed by an older encryption key
-    Seal(Common),
+    Seal(JsonAndSettings),
 }
 
 #[derive(Args)]
@@ -39,7 +43,7 @@ struct Assign {
     #[arg(long)]
     spread: bool,
     #[command(flatten)]
-    common: Common,
+    common: JsonAndSettings,
 }
 
 #[derive(Args)]
@@ -47,16 +51,7 @@ struct Reassign {
     /// Name or id
     user: String,
     #[command(flatten)]
-    common: Common,
-}
-
-#[derive(Args)]
-struct Common {
-    /// One JSON document instead of lines
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    settings: SettingsArguments,
+    common: JsonAndSettings,
 }
 
 /// What every action works with.
@@ -84,7 +79,7 @@ impl Keys {
 }
 
 impl Desk {
-    async fn open(common: Common) -> Result<Self, Failure> {
+    async fn open(common: JsonAndSettings) -> Result<Self, Failure> {
         let settings = common.settings.load()?;
         let store = open_store(&settings).await?;
         let assignment = key_assignment(&store.store, &settings.secrets, by_this_person()).await?;
@@ -112,7 +107,7 @@ impl Desk {
 
     async fn reassign(&self, name: &str) -> CommandResult {
         let found = self.assignment.users.find(name).await.map_err(store_failed)?;
-        let unknown = || Failure::new(format!("there is no user {name:?}; `clearline user list` shows all"));
+        let unknown = || Failure::new(AccountError::NoUser(name.to_owned()).to_string());
         let user = found.ok_or_else(unknown)?;
         if !user.may_own_calls() {
             return Err(Failure::new(format!("{name:?} holds no key: it is disabled or a superadmin")));
@@ -126,9 +121,7 @@ impl Desk {
 
     async fn seal(&self) -> CommandResult {
         if !self.assignment.sealing.has_key() {
-            return Err(Failure::new(
-                "there is no key to seal with; set LIVEKIT_SECRET_ENCRYPTION_KEY (`clearline secret generate-key` makes one)",
-            ));
+            return Err(no_sealing_key());
         }
         let sealed = self.assignment.seal().await.map_err(store_failed)?;
         let unreadable: Vec<_> =
@@ -140,8 +133,7 @@ impl Desk {
 
     fn show(&self, shown: &(impl Serialize + fmt::Display)) -> CommandResult {
         if self.json {
-            let text = serde_json::to_string_pretty(shown);
-            say(text.map_err(|error| Failure::cannot("write the result", error))?);
+            say_json(shown)?;
         } else {
             say(shown);
         }
@@ -173,15 +165,17 @@ impl Report {
             users.iter().filter(|user| chosen(user)).map(|user| user.name.clone()).collect()
         };
         let known: Vec<_> = pool.keys().iter().map(|entry| assignment.fingerprints.of(&entry.key)).collect();
+        // Each key is opened once, not once for every key of the pool.
+        let held: HashMap<_, _> =
+            users.iter().filter_map(|user| Some((&user.id, assignment.fingerprint_of(user)?))).collect();
         let keys = pool.keys().iter().zip(&known).map(|(entry, fingerprint)| KeyLine {
             key: entry.key.hint(),
             project: entry.project.clone(),
-            users: names(&|user| assignment.fingerprint_of(user).as_ref() == Some(fingerprint)),
+            users: names(&|user| held.get(&user.id) == Some(fingerprint)),
             shares_project: pool.keys().iter().filter(|other| other.project == entry.project).count() > 1,
         });
         let outside = |user: &User| {
-            user.google_api_key.is_some()
-                && assignment.fingerprint_of(user).is_none_or(|held| !known.contains(&held))
+            user.google_api_key.is_some() && held.get(&user.id).is_none_or(|held| !known.contains(held))
         };
         Self {
             keys: keys.collect(),

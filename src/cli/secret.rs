@@ -9,7 +9,7 @@ use crate::clock;
 use crate::domain::{Sealing, Secret, is_sealed, new_sealing_key};
 
 use super::CommandResult;
-use super::common::{Failure, SettingsArguments, say};
+use super::common::{Failure, SettingsArguments, no_sealing_key, say};
 use super::secret_input::all_of_standard_input;
 
 /// Seals a plain value and opens a sealed one (those begin with dev-s-t-). The key is LIVEKIT_SECRET_ENCRYPTION_KEY.
@@ -82,9 +82,7 @@ impl Value {
 
 fn seal(sealing: &Sealing, value: &Secret) -> Result<Secret, Failure> {
     if !sealing.has_key() {
-        return Err(Failure::new(
-            "there is no key to seal with; set LIVEKIT_SECRET_ENCRYPTION_KEY (`clearline secret generate-key` makes one)",
-        ));
+        return Err(no_sealing_key());
     }
     Ok(sealing.seal(value, clock::unix_time()))
 }

@@ -20,7 +20,7 @@ pub use ids::{CallId, GatewayId, KeyFingerprint, LeaseId, ProjectId, TenantId, U
 pub use network::Network;
 pub use outcome::Outcome;
 pub use phone::{PhoneNumber, mask_number};
-pub use sealed::{CannotOpen, SEALED_PREFIX, Sealing, WrongSealingKey, is_sealed, new_sealing_key};
+pub use sealed::{CannotOpen, Sealing, WrongSealingKey, is_sealed, new_sealing_key};
 pub use secret::Secret;
 pub use timestamp::Timestamp;
 pub use user::{Role, User};

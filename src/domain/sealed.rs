@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{Secret, Timestamp};
 
 /// What every sealed value begins with.
-pub const SEALED_PREFIX: &str = "dev-s-t-";
+const SEALED_PREFIX: &str = "dev-s-t-";
 /// So late that no token comes from its future, and early enough that the crate's sums do not overflow.
 const END_OF_TIME_S: u64 = u64::MAX / 2;
 

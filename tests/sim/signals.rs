@@ -162,7 +162,6 @@ fn no_two_of_a_thousand_signals_are_the_same() {
     assert!(all.iter().flatten().all(|hz| hz.is_multiple_of(FRAMES_PER_SECOND) && *hz < 3_500));
 }
 
-#[cfg(test)]
 fn heard_behind(own: Voice, frame: &[i16]) -> Option<String> {
     let listening = std::panic::catch_unwind(|| Ear::new(own).listen(frame, false));
     listening.err().and_then(|panic| panic.downcast_ref::<String>().cloned())

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::domain::{CallRecord, Outcome, Speaker};
 use crate::sandbox::phone::Tape;
 
-use super::super::common::{Failure, say};
+use super::super::common::{Failure, say_json};
 use super::folder::Folder;
 use super::play::{BothCalls, Played, Screen};
 use super::stage::{Person, Stage};
@@ -103,9 +103,7 @@ fn transcript_text(record: &CallRecord) -> String {
 impl Report {
     pub(super) fn show(&self, screen: &Screen, json: bool) -> Result<(), Failure> {
         if json {
-            let text = serde_json::to_string_pretty(self);
-            say(text.map_err(|error| Failure::cannot("write the report", error))?);
-            return Ok(());
+            return say_json(self);
         }
         for call in &self.calls {
             screen.line(format_args!("\n{}", call.user));

@@ -35,7 +35,7 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use super::CommandResult;
-use super::common::{Failure, parse_rate, say, tell};
+use super::common::{Failure, parse_rate, say, say_json, tell};
 use super::signals::Signals;
 use document::{Document, Machine};
 use outcome::Step;
@@ -181,8 +181,7 @@ impl Loadtest {
 
     fn publish(&self, document: &Document, picture: Option<Picture>) -> Result<(), Failure> {
         if self.json {
-            let text = serde_json::to_string_pretty(document);
-            say(text.map_err(|error| Failure::cannot("write the result", error))?);
+            say_json(document)?;
         } else {
             document.summary().into_iter().for_each(say);
         }

@@ -9,10 +9,10 @@ use crate::keys::KeyPool;
 use crate::store::{By, KeyAssignment};
 
 use super::super::CommandResult;
-use super::super::common::{Failure, store_failed};
+use super::super::common::{Failure, JsonAndSettings, store_failed};
 use super::super::secret_input;
 use super::list::{Shown, show};
-use super::{Common, by_this_person, find, refused, warn};
+use super::{by_this_person, find, refused, warn};
 
 pub(super) const EXAMPLES: &str = "Examples:
   clearline user add mira --one-time-password       an admin, who chooses a password at the first log-in
@@ -36,7 +36,7 @@ pub(super) struct Add {
     #[arg(long)]
     one_time_password: bool,
     #[command(flatten)]
-    common: Common,
+    common: JsonAndSettings,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,10 +7,10 @@ use crate::config::Settings;
 use crate::domain::User as Record;
 
 use super::super::CommandResult;
-use super::super::common::{Failure, store_failed};
+use super::super::common::{Failure, JsonAndSettings, store_failed};
 use super::super::secret_input;
 use super::list::{Shown, show};
-use super::{Common, by_this_person, find, refused, warn};
+use super::{by_this_person, find, refused, warn};
 
 pub(super) const PASSWORD_EXAMPLES: &str = "Examples:
   clearline user passwd mira                        asks twice, without showing it
@@ -22,7 +22,7 @@ struct Whom {
     /// Name or id
     user: String,
     #[command(flatten)]
-    common: Common,
+    common: JsonAndSettings,
 }
 
 #[derive(Args)]

@@ -9,13 +9,13 @@ use serde::{Serialize, Serializer};
 use crate::domain::{Role, Sealing, Secret, User as Record};
 
 use super::super::CommandResult;
-use super::super::common::{Failure, say};
-use super::{Common, refused};
+use super::super::common::{JsonAndSettings, say, say_json};
+use super::refused;
 
 #[derive(Args)]
 pub(super) struct List {
     #[command(flatten)]
-    common: Common,
+    common: JsonAndSettings,
 }
 
 #[derive(Serialize)]
@@ -53,8 +53,7 @@ impl Shown {
 
 pub(super) fn show(users: &[Shown], json: bool) -> CommandResult {
     if json {
-        let text = serde_json::to_string_pretty(users);
-        say(text.map_err(|error| Failure::cannot("write the list", error))?);
+        say_json(users)?;
     } else {
         users.iter().for_each(say);
     }

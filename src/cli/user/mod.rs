@@ -16,7 +16,7 @@ use crate::engine::OpenStore;
 use crate::store::{By, KeyAssignment};
 
 use super::CommandResult;
-use super::common::{Failure, SettingsArguments, key_assignment, open_store};
+use super::common::{Failure, JsonAndSettings, key_assignment, open_store};
 
 pub(super) use add::add_user;
 
@@ -59,16 +59,6 @@ impl User {
     }
 }
 
-/// Where the users are, and how to speak of them.
-#[derive(Args)]
-struct Common {
-    /// One JSON document instead of lines
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    settings: SettingsArguments,
-}
-
 /// What the commands work with.
 struct Desk {
     settings: Settings,
@@ -78,7 +68,7 @@ struct Desk {
     _store: OpenStore,
 }
 
-impl Common {
+impl JsonAndSettings {
     async fn open(&self) -> Result<Desk, Failure> {
         let settings = self.settings.load()?;
         let store = open_store(&settings).await?;
