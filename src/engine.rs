@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use actix::prelude::*;
 use tokio::task::JoinHandle;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Staff};
 use crate::actors::call_supervisor::{CrashSession, EndCall, PlaceCall, PressDigits, Refused};
 use crate::actors::key_pool::ReplaceKeys;
 use crate::actors::{Directory, EngineSizes, EventStream, Readiness};
@@ -38,7 +38,7 @@ pub struct Engine {
     store: Store,
     users: Users,
     calls: Calls,
-    accounts: Accounts,
+    staff: Staff,
     tidying: JoinHandle<()>,
     /// Ends last: what has been asked of a MongoDB is on its way until then.
     _io: Option<store::Io>,
@@ -67,7 +67,12 @@ impl Engine {
     }
 
     pub fn accounts(&self) -> &Accounts {
-        &self.accounts
+        &self.staff.accounts
+    }
+
+    /// Users together with their keys.
+    pub fn staff(&self) -> &Staff {
+        &self.staff
     }
 
     pub fn calls(&self) -> &Calls {

@@ -27,7 +27,9 @@ fn may_import(room: &str) -> Option<Vec<&'static str>> {
         "actors" => shell(&["net", "store"]),
         "sandbox" => shell(&["net"]),
         "accounts" => shell(&["store"]),
-        "http" => [&SHARED_BY_SHELLS[..], &["actors", "accounts", "store", "access", "domain"]].concat(),
+        "http" => {
+            [&SHARED_BY_SHELLS[..], &["actors", "accounts", "store", "access", "domain", "keys"]].concat()
+        }
         composition if COMPOSITION.contains(&composition) => {
             shell(&["net", "store", "actors", "accounts", "http", "sandbox", "engine", "cli"])
         }

@@ -16,7 +16,7 @@ use crate::telemetry::{Counter, count};
 use crate::voice::{Speaker as Voice, TranscriptItem};
 
 use super::SERVICE_MAILBOX_SIZE;
-use super::events::{CallEvent, EventStream};
+use super::events::{CallEvent, EventStream, Ownership};
 use super::guard::guarded;
 
 /// What is said may wait this long to be written.
@@ -52,12 +52,13 @@ impl Books {
         let Some(page) = self.pages.get_mut(call) else { return };
         log(call, &note);
         let (event, urgent) = page.take(note);
+        let of = Ownership::from(&page.record);
         if page.dirty {
             let pause = if urgent { Duration::ZERO } else { WRITE_PAUSE };
             self.plan_write(call, pause, ctx);
         }
         if let Some(event) = event {
-            self.events.tell_call(call, event);
+            self.events.tell_call(call, of, event);
         }
     }
 
@@ -126,11 +127,13 @@ impl Books {
             }
         };
         ctx.spawn(finishing.into_actor(self).map(move |recording, books, ctx| {
+            let mut of = Ownership::default();
             if let Some(page) = books.pages.get_mut(&call) {
                 page.close(&finish, quality, recording.clone());
+                of = Ownership::from(&page.record);
                 books.plan_write(&call, Duration::ZERO, ctx);
             }
-            books.events.tell_call(&call, CallEvent::Ended { finish, recording });
+            books.events.tell_call(&call, of, CallEvent::Ended { finish, recording });
         }));
     }
 }

@@ -101,6 +101,19 @@ impl Handler<ReplaceKeys> for KeyPool {
     }
 }
 
+/// The keys as they were read last.
+#[derive(Message)]
+#[rtype(result = "keys::KeyPool")]
+pub struct AskPool;
+
+impl Handler<AskPool> for KeyPool {
+    type Result = MessageResult<AskPool>;
+
+    fn handle(&mut self, _: AskPool, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.ring.pool().clone())
+    }
+}
+
 /// Leak checks and metrics.
 #[derive(Message)]
 #[rtype(result = "usize")]

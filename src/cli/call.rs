@@ -161,7 +161,7 @@ impl Call {
         if let Some(line) = describe(&event) {
             self.tell(line);
         }
-        let EngineEvent::Call { call, event } = event else { return };
+        let EngineEvent::Call { call, event, .. } = event else { return };
         match event {
             CallEvent::Answered => {
                 if let Some(answered_at) = progress.under_way.get_mut(&call) {

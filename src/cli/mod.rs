@@ -5,6 +5,7 @@ mod common;
 mod demo;
 mod keys;
 mod loadtest;
+mod openapi;
 mod sandbox;
 mod secret;
 mod secret_input;
@@ -49,6 +50,8 @@ enum Command {
     User(user::User),
     /// Seal and open the secrets that the store keeps, and make the key for it
     Secret(secret::SecretCommand),
+    /// Print the description of the REST interface (OpenAPI 3.1)
+    Openapi(openapi::OpenApi),
     /// Run a local stand-in of a service that Clearline talks to
     Sandbox(sandbox::Sandbox),
 }
@@ -66,6 +69,7 @@ pub fn run() -> ExitCode {
         Command::Keys(keys) => keys.run(),
         Command::User(user) => user.run(),
         Command::Secret(secret) => secret.run(),
+        Command::Openapi(openapi) => openapi.run(),
         Command::Sandbox(sandbox) => sandbox.run(),
     };
     result.unwrap_or_else(|failure| failure.report())

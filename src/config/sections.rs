@@ -184,6 +184,13 @@ pub enum LogLevel {
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     pub listen: SocketAddr,
+    /// PEM files, both or none.
+    pub certificate: Option<PathBuf>,
+    pub private_key: Option<PathBuf>,
+    pub allowed_origins: Vec<String>,
+    pub trusted_proxies: Vec<Network>,
+    /// For each client address; 0: no limit.
+    pub requests_per_s: u32,
 }
 
 /// How long somebody stays logged in (SPEC O3).
@@ -305,7 +312,14 @@ impl Default for Log {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            certificate: None,
+            private_key: None,
+            allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            requests_per_s: 500,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod call_record;
 mod entropy;
+mod gate;
 mod ids;
 mod network;
 mod outcome;
@@ -16,6 +17,7 @@ mod voice_agent;
 
 pub use call_record::{CallQuality, CallRecord, ConversationItem, Direction, ModelUsage, Speaker};
 pub use entropy::Entropy;
+pub use gate::{Gate, Rate};
 pub use ids::{CallId, GatewayId, KeyFingerprint, LeaseId, ProjectId, TenantId, UserId, VoiceAgentId};
 pub use network::Network;
 pub use outcome::Outcome;

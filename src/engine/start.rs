@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use actix::prelude::*;
 
-use crate::accounts::{Accounts, Times};
+use crate::accounts::{Accounts, Staff, Times};
 use crate::actors::call_supervisor::CallSettings;
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
@@ -16,11 +16,13 @@ use crate::actors::{
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{Entropy, WrongSealingKey};
-use crate::http::Http;
+use crate::http::{Api, Http, HttpError};
 use crate::keys::KeyRing;
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
-use crate::store::{Calls, Recordings, Store, Users};
+use crate::store::{
+    By, Calls, KeyAssignment, KeyHolders, Recordings, Store, StoreError, Users, fingerprints,
+};
 
 use super::store::{OpenStore, StoreStartError, wait_for_store};
 use super::{Engine, descriptors, settings as derive, threads};
@@ -30,8 +32,8 @@ use super::{Engine, descriptors, settings as derive, threads};
 pub enum StartError {
     #[error("sip.listen: cannot listen on {address}: {error}; choose another address or stop who has it")]
     SipListen { address: SocketAddr, error: io::Error },
-    #[error("http.listen: cannot listen on {address}: {error}; choose another address or stop who has it")]
-    HttpListen { address: SocketAddr, error: io::Error },
+    #[error(transparent)]
+    Http(#[from] HttpError),
     #[error("media.bind: cannot listen on {address}: {error}; name an address of this machine")]
     MediaBind { address: IpAddr, error: io::Error },
     #[error(
@@ -47,6 +49,8 @@ pub enum StartError {
     Sealing(#[from] WrongSealingKey),
     #[error(transparent)]
     Store(#[from] StoreStartError),
+    #[error("the store does not give what all engines must agree on: {0}")]
+    Constants(StoreError),
     #[error("recording.dir: cannot write recordings to {path}: {error}; choose another folder", path = path.display())]
     Recordings { path: PathBuf, error: io::Error },
     #[error("no thread can be started to look at passwords: {0}; raise the limit of threads (ulimit -u)")]
@@ -61,8 +65,9 @@ impl Engine {
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         descriptors::raise_limit(settings.calls.max_calls);
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
+        let http_listener = Http::bind(settings.http.listen)?;
         let OpenStore { store, io } = wait_for_store(&settings).await?;
-        let ground = Ground::prepare(&settings, store.clone())?;
+        let ground = Ground::prepare(&settings, store.clone(), &mut entropy).await?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
         check_media_bind(&settings)?;
         let socket = bind_sip(settings.sip.listen)?;
@@ -82,12 +87,11 @@ impl Engine {
         };
         ground.directory.set_sip(SipEndpoint::start(&sip_arbiter.handle(), parts));
         arbiters.push(sip_arbiter);
-        let http = Http::start(settings.http.listen, readiness.clone(), ground.directory.clone())
-            .map_err(|error| StartError::HttpListen { address: settings.http.listen, error })?;
+        let http = Http::start(http_listener, ground.api(&settings, readiness.clone()))?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
-        let Ground { store, users, calls, accounts, directory, events, .. } = ground;
-        let tidying = actix::spawn(accounts.clone().keep_tidy());
+        let Ground { store, users, calls, staff, directory, events, .. } = ground;
+        let tidying = actix::spawn(staff.accounts.clone().keep_tidy());
         Ok(Self {
             directory,
             events,
@@ -99,7 +103,7 @@ impl Engine {
             store,
             users,
             calls,
-            accounts,
+            staff,
             tidying,
             _io: io,
         })
@@ -111,17 +115,27 @@ struct Ground {
     store: Store,
     users: Users,
     calls: Calls,
-    accounts: Accounts,
+    staff: Staff,
     recordings: Option<Recordings>,
     directory: Directory,
     events: EventStream,
 }
 
 impl Ground {
-    fn prepare(settings: &Settings, store: Store) -> Result<Self, StartError> {
+    async fn prepare(settings: &Settings, store: Store, entropy: &mut Entropy) -> Result<Self, StartError> {
         let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
+        let accounts = accounts.map_err(StartError::Passwords)?;
+        let assignment = KeyAssignment {
+            users: Users::new(store.clone()),
+            holders: KeyHolders::new(store.clone()),
+            audit: accounts.audit().clone(),
+            by: By::Engine,
+            fingerprints: fingerprints(&store, entropy).await.map_err(StartError::Constants)?,
+            sealing: settings.secrets.sealing()?,
+            now: clock::unix_time,
+        };
         Ok(Self {
-            accounts: accounts.map_err(StartError::Passwords)?,
+            staff: Staff { accounts, assignment },
             users: Users::new(store.clone()),
             calls: Calls::new(store.clone()),
             store,
@@ -129,6 +143,17 @@ impl Ground {
             directory: Directory::default(),
             events: EventStream::new(),
         })
+    }
+
+    fn api(&self, settings: &Settings, readiness: Readiness) -> Api {
+        Api {
+            staff: self.staff.clone(),
+            store: self.store.clone(),
+            directory: self.directory.clone(),
+            events: self.events.clone(),
+            readiness,
+            settings: derive::http(settings).into(),
+        }
     }
 
     fn call_settings(&self, settings: &Settings, gateways: &[Gateway]) -> Result<CallSettings, StartError> {
@@ -143,7 +168,7 @@ impl Ground {
             model: ModelEndpoint::new(&voice.url, &voice.version, voice.allow_insecure_url)?,
             timeouts: derive::timeouts(voice),
             users: self.users.clone(),
-            sealing: settings.secrets.sealing()?,
+            sealing: self.staff.assignment.sealing.clone(),
             recordings: self.recordings.clone(),
             directory: self.directory.clone(),
             events: self.events.clone(),

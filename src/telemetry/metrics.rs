@@ -56,6 +56,8 @@ table! {
         LogInsWrong = "clearline_log_ins_wrong_total", "Log-ins with a wrong name or password.";
         LogInsSlowed = "clearline_log_ins_slowed_total", "Log-ins refused unseen because their address has guessed too often.";
         LogInsOverloaded = "clearline_log_ins_overloaded_total", "Passwords that were not looked at because too many waited.";
+        HttpRequests = "clearline_http_requests_total", "Requests over HTTP.";
+        HttpFailures = "clearline_http_failures_total", "Requests over HTTP that were answered with 5xx.";
         StoreFailures = "clearline_store_failures_total", "Requests the store could not serve.";
     }
 }

@@ -9,6 +9,7 @@ use crate::media::codec::Codec;
 use crate::media::sdp::{LocalMedia, Negotiation};
 use crate::voice::SessionConfig;
 
+use super::super::Ownership;
 use super::super::call_session::{Begin, CallSession, SessionParts};
 use super::super::udp_router::OpenedRoute;
 use super::admission::{CallSettings, Order, Prepared};
@@ -16,6 +17,8 @@ use super::persona::session_config;
 
 pub(super) struct LiveCall {
     pub(super) session: Option<Addr<CallSession>>,
+    /// Who hears of it.
+    pub(super) of: Ownership,
     pub(super) epoch: u32,
     pub(super) arbiter: usize,
     pub(super) grant: Granted,
@@ -29,6 +32,7 @@ impl LiveCall {
     pub(super) fn new(order: Order, prepared: Prepared, arbiter: usize) -> Self {
         Self {
             session: None,
+            of: Ownership::from(&prepared.owner),
             epoch: 0,
             arbiter,
             grant: prepared.grant,

@@ -24,7 +24,7 @@ use crate::telemetry::{Counter, count, count_ended};
 use super::SERVICE_MAILBOX_SIZE;
 use super::books::{CloseBook, OpenBook};
 use super::call_session::CallSession;
-use super::events::CallEvent;
+use super::events::{CallEvent, Ownership};
 use super::guard::guarded;
 use super::key_pool::ReturnKey;
 use super::sip_endpoint::{ExpectInvite, ForgetCall, PendingInvite, PerformSignal, RefuseCall};
@@ -87,6 +87,7 @@ impl CallSupervisor {
         });
         self.settings.events.tell_call(
             &call,
+            Ownership::from(&prepared.owner),
             CallEvent::Started {
                 direction: order.direction,
                 number: order.number.clone(),
@@ -126,7 +127,8 @@ impl CallSupervisor {
         }
         let finish = Finish::new(refused.outcome(), refused.to_string());
         count_ended(finish.outcome);
-        self.settings.events.tell_call(&order.call, CallEvent::Ended { finish, recording: None });
+        let ended = CallEvent::Ended { finish, recording: None };
+        self.settings.events.tell_call(&order.call, Ownership::default(), ended);
     }
 
     /// The session died: another takes its place, unless that happened too often.
@@ -137,7 +139,8 @@ impl CallSupervisor {
             AfterCrash::Rebuild { attempt } => {
                 tracing::error!(%call, attempt, "the call's session died; it is rebuilt");
                 count(Counter::SessionRebuilds);
-                self.settings.events.tell_call(call, CallEvent::Rebuilding { attempt });
+                let of = live.of.clone();
+                self.settings.events.tell_call(call, of, CallEvent::Rebuilding { attempt });
                 live.epoch += 1;
                 self.start_session(call);
             }

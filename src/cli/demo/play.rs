@@ -87,7 +87,7 @@ async fn follow(
 ) -> Result<BothCalls, Failure> {
     let (mut owners, mut played) = (HashMap::new(), BothCalls::new());
     while played.len() < 2 {
-        let Ok(EngineEvent::Call { call, event }) = news.recv().await else { continue };
+        let Ok(EngineEvent::Call { call, event, .. }) = news.recv().await else { continue };
         if let CallEvent::Started { owner, .. } = &event {
             owners.insert(call.clone(), owner.clone());
         }

@@ -7,7 +7,7 @@ use crate::config::Settings;
 use crate::domain::User as Record;
 
 use super::super::CommandResult;
-use super::super::common::{Failure, JsonAndSettings, store_failed};
+use super::super::common::{Failure, JsonAndSettings};
 use super::super::secret_input;
 use super::list::{Shown, show};
 use super::{by_this_person, find, refused, warn};
@@ -55,7 +55,7 @@ pub(super) struct Remove {
 impl Passwd {
     pub(super) async fn run(self) -> CommandResult {
         let desk = self.whom.common.open().await?;
-        let (accounts, sealing) = (&desk.accounts, &desk.assignment.sealing);
+        let (accounts, sealing) = (&desk.staff.accounts, &desk.staff.assignment.sealing);
         let user = find(accounts, &self.whom.user).await?;
         let password = if self.one_time_password {
             NewPassword::OneTime
@@ -77,12 +77,11 @@ impl Passwd {
 impl Disable {
     pub(super) async fn run(self) -> CommandResult {
         let desk = self.whom.common.open().await?;
-        let (accounts, sealing) = (&desk.accounts, &desk.assignment.sealing);
+        let (accounts, sealing) = (&desk.staff.accounts, &desk.staff.assignment.sealing);
         let user = find(accounts, &self.whom.user).await?;
-        if !accounts.disable(by_this_person(), &user).await.map_err(refused)? {
+        if !desk.staff.disable(by_this_person(), &user).await.map_err(refused)? {
             warn(format_args!("{} was disabled already", user.name));
         }
-        desk.assignment.give_back(&user.id).await.map_err(store_failed)?;
         warn_of_what_it_leaves(accounts, &desk.settings, &user).await?;
         show(&[Shown::of(&without_key(user, false), sealing)], self.whom.common.json)
     }
@@ -91,14 +90,13 @@ impl Disable {
 impl Enable {
     pub(super) async fn run(self) -> CommandResult {
         let desk = self.whom.common.open().await?;
-        let (accounts, sealing) = (&desk.accounts, &desk.assignment.sealing);
+        let (accounts, sealing) = (&desk.staff.accounts, &desk.staff.assignment.sealing);
         let user = find(accounts, &self.whom.user).await?;
-        if !accounts.enable(by_this_person(), &user).await.map_err(refused)? {
+        let pool = &desk.settings.google_keys;
+        let (user, was_disabled) = desk.staff.enable(by_this_person(), pool, &user).await.map_err(refused)?;
+        if !was_disabled {
             warn(format_args!("{} was enabled already", user.name));
         }
-        let pool = &desk.settings.google_keys;
-        let with_key = desk.assignment.assign(pool, &user.id, |_| true).await.map_err(store_failed)?;
-        let user = with_key.unwrap_or(Record { enabled: true, ..user });
         show(&[Shown::of(&user, sealing)], self.whom.common.json)
     }
 }
@@ -106,10 +104,9 @@ impl Enable {
 impl Remove {
     pub(super) async fn run(self) -> CommandResult {
         let desk = self.whom.common.open().await?;
-        let (accounts, sealing) = (&desk.accounts, &desk.assignment.sealing);
+        let (accounts, sealing) = (&desk.staff.accounts, &desk.staff.assignment.sealing);
         let user = find(accounts, &self.whom.user).await?;
-        accounts.remove(by_this_person(), &user).await.map_err(refused)?;
-        desk.assignment.give_back(&user.id).await.map_err(store_failed)?;
+        desk.staff.remove(by_this_person(), &user).await.map_err(refused)?;
         warn_of_what_it_leaves(accounts, &desk.settings, &user).await?;
         show(&[Shown::of(&user, sealing)], self.whom.common.json)
     }
