@@ -21,24 +21,42 @@ mod error;
 mod interface;
 mod key_assignment;
 mod key_holders;
+mod leads;
 pub mod mongo;
+mod numbers;
 mod recordings;
+mod records;
 mod storable;
 mod tickets;
 mod users;
+mod voice_agents;
 
 pub use audit::{AUDIT_LOG, Audit, AuditState, By, Change, Effect, Entry, Subject};
 pub use calls::{CALLS, Calls};
 pub use constants::{CONSTANTS, fingerprints};
-pub use document::{Collection, Document, Index, MAX_PAGE, Order, Page, Query};
+pub use document::{Collection, Condition, Document, Index, MAX_PAGE, Order, Page, Query};
 pub use error::{OpenError, StoreError};
 pub use interface::{Backend, Command, Read, Reply, Store, Write};
 pub use key_assignment::{KeyAssignment, Sealed};
 pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
+pub use leads::{LEADS, Leads};
+pub use numbers::{NUMBERS, Numbers};
 pub use recordings::{RecordingSink, Recordings};
+pub use records::{Listed, Stored};
 pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
 pub use users::{Credential, USERS, Users};
+pub use voice_agents::{VOICE_AGENTS, VoiceAgents};
 
 /// Every collection of this version; the back end makes what is missing when it opens.
-pub const COLLECTIONS: &[&Collection] =
-    &[&USERS, &CALLS, &CONSTANTS, &KEY_HOLDERS, &LOGINS, &API_TOKENS, &AUDIT_LOG];
+pub const COLLECTIONS: &[&Collection] = &[
+    &USERS,
+    &CALLS,
+    &CONSTANTS,
+    &KEY_HOLDERS,
+    &LOGINS,
+    &API_TOKENS,
+    &AUDIT_LOG,
+    &VOICE_AGENTS,
+    &NUMBERS,
+    &LEADS,
+];

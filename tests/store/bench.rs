@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clearline::domain::Timestamp;
-use clearline::store::{AUDIT_LOG, CALLS, CONSTANTS, Collection, Index, KEY_HOLDERS, Store, USERS};
+use clearline::store::{
+    AUDIT_LOG, CALLS, CONSTANTS, Collection, Index, KEY_HOLDERS, LEADS, NUMBERS, Store, USERS, VOICE_AGENTS,
+};
 use serde_json::{Value, json};
 
 /// Against hanging for ever; nothing is judged by it.
@@ -13,11 +15,16 @@ const SAFETY_LIMIT: Duration = Duration::from_secs(120);
 
 pub(crate) static THINGS: Collection = Collection {
     name: "things",
-    indexes: &[Index::unique("name"), Index::plain("place.room"), Index::plain("colour")],
+    indexes: &[
+        Index::unique("name"),
+        Index::plain("place.room"),
+        Index::plain("colour"),
+        Index::pair("colour", "place.shelf"),
+    ],
     durable: true,
 };
 pub(crate) const COLLECTIONS: &[&Collection] =
-    &[&THINGS, &USERS, &CALLS, &AUDIT_LOG, &CONSTANTS, &KEY_HOLDERS];
+    &[&THINGS, &USERS, &CALLS, &AUDIT_LOG, &CONSTANTS, &KEY_HOLDERS, &VOICE_AGENTS, &NUMBERS, &LEADS];
 
 /// An empty store for one case.
 pub(crate) trait Bench: Sized {

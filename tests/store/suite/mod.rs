@@ -10,3 +10,4 @@ pub(crate) mod documents;
 pub(crate) mod outages;
 pub(crate) mod questions;
 pub(crate) mod races;
+pub(crate) mod records;
