@@ -10,13 +10,13 @@ use actix::prelude::*;
 
 use crate::call::{Finish, Note};
 use crate::clock;
-use crate::domain::{CallId, CallQuality, CallRecord, ConversationItem, ModelUsage, Speaker};
+use crate::domain::{CallId, CallQuality, CallRecord, ConversationItem, ModelUsage};
 use crate::store::{Calls, Recordings, StoreError};
 use crate::telemetry::{Counter, count};
-use crate::voice::{Speaker as Voice, TranscriptItem};
+use crate::voice::TranscriptItem;
 
 use super::SERVICE_MAILBOX_SIZE;
-use super::events::{CallEvent, EventStream, Ownership};
+use super::events::{CallEvent, EventStream, Ownership, said_by};
 use super::guard::guarded;
 
 /// What is said may wait this long to be written.
@@ -203,10 +203,7 @@ fn log(call: &CallId, note: &Note) {
 
 fn conversation_item(item: &TranscriptItem) -> ConversationItem {
     ConversationItem {
-        role: match item.speaker {
-            Voice::Caller => Speaker::User,
-            Voice::Model => Speaker::Assistant,
-        },
+        role: said_by(item),
         content: item.text.clone(),
         timestamp: clock::unix_time(),
         source: SOURCE.into(),
@@ -272,6 +269,21 @@ impl Handler<CloseBook> for Books {
 
     fn handle(&mut self, CloseBook { call, finish, quality }: CloseBook, ctx: &mut Context<Self>) {
         self.guarded(&call, |books| books.close(call.clone(), finish, quality, ctx));
+    }
+}
+
+/// The record of a call that goes on, or has just ended, as it stands at this moment: the store is up to two seconds behind.
+#[derive(Message)]
+#[rtype(result = "Option<Box<CallRecord>>")]
+pub struct AskBook {
+    pub call: CallId,
+}
+
+impl Handler<AskBook> for Books {
+    type Result = Option<Box<CallRecord>>;
+
+    fn handle(&mut self, AskBook { call }: AskBook, _: &mut Context<Self>) -> Self::Result {
+        self.pages.get(&call).map(|page| Box::new(page.record.clone()))
     }
 }
 

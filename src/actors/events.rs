@@ -3,9 +3,9 @@
 use tokio::sync::broadcast;
 
 use crate::call::Finish;
-use crate::domain::{CallId, CallRecord, Direction, GatewayId, PhoneNumber, TenantId, User, UserId};
+use crate::domain::{CallId, CallRecord, Direction, GatewayId, PhoneNumber, Speaker, TenantId, User, UserId};
 use crate::sip::registration::RegistrationState;
-use crate::voice::TranscriptItem;
+use crate::voice::{Speaker as Voice, TranscriptItem};
 
 /// A listener that falls further behind than this loses the oldest events and is told so.
 const EVENTS_KEPT: usize = 16_384;
@@ -62,6 +62,14 @@ pub enum CallEvent {
         finish: Finish,
         recording: Option<String>,
     },
+}
+
+/// In the words of records.
+pub fn said_by(item: &TranscriptItem) -> Speaker {
+    match item.speaker {
+        Voice::Caller => Speaker::User,
+        Voice::Model => Speaker::Assistant,
+    }
 }
 
 /// The sending side; cheap to clone. Sending never waits, and without listeners costs nothing.

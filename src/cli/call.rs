@@ -128,10 +128,11 @@ impl Call {
     async fn place(&self, engine: &Engine, progress: &mut Progress) {
         let order = PlaceCall {
             target: self.target.clone(),
-            owner: self.owner.clone(),
+            owner: self.owner.as_str().into(),
             from: self.from.clone(),
             gateway: self.gateway.as_ref().map(GatewayId::new),
             voice_agent: self.voice_agent.clone(),
+            metadata: None,
         };
         match engine.place_call(order).await {
             Ok(call) => {

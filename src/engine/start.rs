@@ -13,6 +13,7 @@ use crate::actors::udp_router::RouterSettings;
 use crate::actors::{
     Books, CallSupervisor, Directory, EventStream, KeyPool, Readiness, SipEndpoint, UdpRouter,
 };
+use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{Entropy, WrongSealingKey};
@@ -21,7 +22,8 @@ use crate::keys::KeyRing;
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
 use crate::store::{
-    By, Calls, KeyAssignment, KeyHolders, Recordings, Store, StoreError, Users, fingerprints,
+    By, Calls, KeyAssignment, KeyHolders, Numbers, Recordings, Store, StoreError, Users, VoiceAgents,
+    fingerprints,
 };
 
 use super::store::{OpenStore, StoreStartError, wait_for_store};
@@ -90,6 +92,8 @@ impl Engine {
         let http = Http::start(http_listener, ground.api(&settings, readiness.clone()))?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
+        let agents_of_settings = derive::voice_agents(&settings);
+        let catalogue = Catalogue::new(&ground.store, &agents_of_settings);
         let Ground { store, users, calls, staff, directory, events, .. } = ground;
         let tidying = actix::spawn(staff.accounts.clone().keep_tidy());
         Ok(Self {
@@ -104,6 +108,7 @@ impl Engine {
             users,
             calls,
             staff,
+            catalogue,
             tidying,
             _io: io,
         })
@@ -164,6 +169,9 @@ impl Ground {
             gateways: derive::gateways(settings, gateways),
             numbers: derive::numbers(settings),
             voice_agents: derive::voice_agents(settings),
+            default_model: voice.model.clone(),
+            stored_numbers: Numbers::new(self.store.clone()),
+            personas: VoiceAgents::new(self.store.clone()),
             default_owner: settings.calls.default_owner_id.as_ref().map(ToString::to_string),
             model: ModelEndpoint::new(&voice.url, &voice.version, voice.allow_insecure_url)?,
             timeouts: derive::timeouts(voice),

@@ -11,7 +11,7 @@ use crate::actors::{Directory, EventStream, Readiness};
 use crate::clock;
 use crate::domain::{Gate, Network, Rate};
 use crate::keys::KeyPool;
-use crate::store::Store;
+use crate::store::{Calls, IdempotencyKeys, Numbers, Store};
 
 use super::problem::{Code, Problem};
 
@@ -55,6 +55,18 @@ pub struct Api {
 impl Api {
     pub(super) fn accounts(&self) -> &Accounts {
         &self.staff.accounts
+    }
+
+    pub(super) fn calls(&self) -> Calls {
+        Calls::new(self.store.clone())
+    }
+
+    pub(super) fn numbers(&self) -> Numbers {
+        Numbers::new(self.store.clone())
+    }
+
+    pub(super) fn idempotency(&self) -> IdempotencyKeys {
+        IdempotencyKeys::new(self.store.clone())
     }
 
     /// The keys as they were read last.

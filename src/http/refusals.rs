@@ -5,10 +5,14 @@ use std::time::Duration;
 use super::problem::{Code, Problem};
 use crate::access::Denied;
 use crate::accounts::{AccountError, LogInError};
+use crate::actors::call_supervisor::Refused;
+use crate::domain::Outcome;
 use crate::store::StoreError;
 
 /// A store that is busy or away is asked again after this.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
+/// As long as callers are told who find no place.
+const CAPACITY_PAUSE: Duration = Duration::from_secs(5);
 
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
@@ -38,6 +42,25 @@ impl From<StoreError> for Problem {
             StoreError::Unreadable { .. }
             | StoreError::NotIndexed { .. }
             | StoreError::NotComparable { .. } => Self::internal(error),
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match &refused {
+            Refused::NoVoiceAgent(_) | Refused::VoiceAgentDisabled(_) => {
+                Self::field("voice_agent_id", refused)
+            }
+            Refused::NoOwner | Refused::UnknownOwner(_) | Refused::OwnerMayNotCall(_) => {
+                Self::new(Code::Forbidden, refused)
+            }
+            Refused::NoGateway => Self::new(Code::Unavailable, refused),
+            Refused::Store(error) => error.clone().into(),
+            Refused::Key(_) if refused.outcome() == Outcome::RefusedNoKey => Self::new(Code::NoKey, refused),
+            Refused::Admission(_) | Refused::Key(_) | Refused::Route(_) | Refused::PartMissing => {
+                Self::new(Code::NoCapacity, refused).retry_after(CAPACITY_PAUSE)
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use actix_cors::Cors;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
+use tokio::sync::watch;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,6 +19,7 @@ use utoipa_actix_web::AppExt;
 use super::answered::{self, turnstile};
 use super::api::{Api, HttpSettings, TlsFiles, Turnstile};
 use super::caller::identify;
+use super::resources::Streams;
 use super::{openapi, resources};
 
 /// Open connections, streams of events included.
@@ -40,6 +42,8 @@ pub enum HttpError {
 pub struct Http {
     pub address: SocketAddr,
     handle: ServerHandle,
+    /// Turns true when streams of events are to end.
+    closing: watch::Sender<bool>,
 }
 
 impl Http {
@@ -55,7 +59,9 @@ impl Http {
         let address = listener.local_addr().map_err(failed)?;
         let tls = api.settings.tls.as_ref().map(tls_config).transpose()?;
         let turnstile = Turnstile::new(api.settings.requests_per_s);
-        let server = HttpServer::new(move || app(api.clone(), turnstile.clone()))
+        let (closing, is_closing) = watch::channel(false);
+        let streams = Streams::new(is_closing);
+        let server = HttpServer::new(move || app(api.clone(), turnstile.clone(), streams.clone()))
             .workers(workers())
             .max_connections(CONNECTIONS_MAX)
             .client_request_timeout(HEAD_TIME_MAX)
@@ -71,10 +77,11 @@ impl Http {
                 tracing::error!(%error, "the HTTP server stopped");
             }
         });
-        Ok(Self { address, handle })
+        Ok(Self { address, handle, closing })
     }
 
     pub async fn stop(self) {
+        self.closing.send_replace(true);
         self.handle.stop(true).await;
     }
 }
@@ -87,6 +94,7 @@ fn workers() -> usize {
 fn app(
     api: Api,
     turnstile_for_all: Turnstile,
+    streams: Streams,
 ) -> App<
     impl actix_web::dev::ServiceFactory<
         actix_web::dev::ServiceRequest,
@@ -102,6 +110,7 @@ fn app(
         .openapi(openapi::head())
         .app_data(web::Data::new(api))
         .app_data(web::Data::new(turnstile_for_all))
+        .app_data(web::Data::new(streams))
         .configure(resources::all)
         .split_for_parts();
     let description = openapi::completed(description);

@@ -60,11 +60,12 @@ impl Users {
         document.map(|document| document.parse(&USERS)).transpose()
     }
 
-    /// By name, or else by id: what a person or a setting calls a user.
+    /// By id, or else by name: what a person or a setting calls a user. Names are chosen by users and ids are not, so
+    /// nobody can step before another by a name like that other's id.
     pub async fn find(&self, name_or_id: &str) -> Result<Option<User>, StoreError> {
-        match self.by_name(name_or_id).await? {
+        match self.get(&UserId::new(name_or_id)).await? {
             Some(user) => Ok(Some(user)),
-            None => self.get(&UserId::new(name_or_id)).await,
+            None => self.by_name(name_or_id).await,
         }
     }
 

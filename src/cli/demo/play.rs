@@ -48,6 +48,7 @@ pub(super) async fn both_calls(
         from: Some(NUMBER.into()),
         gateway: Some(GatewayId::new(GATEWAY)),
         voice_agent: None,
+        metadata: None,
     });
     let (placed, ()) = tokio::join!(place, adas_phone.dial(NUMBER));
     placed.map_err(|refused| Failure::new(format!("the call to ben was refused: {refused}")))?;

@@ -13,7 +13,7 @@ use crate::accounts::{AccountError, Accounts, Staff, Times};
 use crate::config::Settings;
 use crate::domain::User as Record;
 use crate::engine::OpenStore;
-use crate::store::By;
+use crate::store::{By, Numbers};
 
 use super::CommandResult;
 use super::common::{Failure, JsonAndSettings, key_assignment, open_store};
@@ -63,6 +63,7 @@ impl User {
 struct Desk {
     settings: Settings,
     staff: Staff,
+    numbers: Numbers,
     /// Its threads end with it.
     _store: OpenStore,
 }
@@ -74,7 +75,8 @@ impl JsonAndSettings {
         let accounts = Accounts::new(&store.store, settings.sessions.limits(), Times::REAL);
         let accounts = accounts.map_err(|error| Failure::cannot("start a thread for passwords", error))?;
         let assignment = key_assignment(&store.store, &settings.secrets, by_this_person()).await?;
-        Ok(Desk { settings, staff: Staff { accounts, assignment }, _store: store })
+        let numbers = Numbers::new(store.store.clone());
+        Ok(Desk { settings, staff: Staff { accounts, assignment }, numbers, _store: store })
     }
 }
 

@@ -27,6 +27,7 @@ Errors are problem details (RFC 9457) whose `code` does not change. Lists come i
     tags(
         (name = "session", description = "Logging in and out, and what is yours"),
         (name = "users", description = "Admins and their agents"),
+        (name = "calls", description = "Making calls, following them, looking them up"),
         (name = "engine", description = "Health, readiness, metrics"),
     )
 )]
