@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::sync::oneshot;
 
 use crate::call::{Finish, Note};
 use crate::clock;
@@ -41,6 +42,10 @@ struct Page {
     writing: bool,
     write_planned: bool,
     closed: bool,
+    /// The store has been asked to take it once, and has answered.
+    was_offered: bool,
+    /// Who waits for that.
+    waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl Books {
@@ -97,6 +102,11 @@ impl Books {
     fn written(&mut self, call: &CallId, result: Result<Option<u64>, StoreError>, ctx: &mut Context<Self>) {
         let Some(page) = self.pages.get_mut(call) else { return };
         page.writing = false;
+        page.was_offered = true;
+        for waiting in page.waiting.drain(..) {
+            // Who waited may have gone.
+            waiting.send(()).ok();
+        }
         let pause = match result.map(|known| page.known = known) {
             Ok(()) if page.dirty => Duration::ZERO,
             Ok(()) if page.closed => {
@@ -140,7 +150,16 @@ impl Books {
 
 impl Page {
     fn new(record: CallRecord) -> Self {
-        Self { record, known: None, dirty: true, writing: false, write_planned: false, closed: false }
+        Self {
+            record,
+            known: None,
+            dirty: true,
+            writing: false,
+            write_planned: false,
+            closed: false,
+            was_offered: false,
+            waiting: Vec::new(),
+        }
     }
 
     /// Enters a note; gives what listeners should hear, and whether the store should hear it at once.
@@ -269,6 +288,26 @@ impl Handler<CloseBook> for Books {
 
     fn handle(&mut self, CloseBook { call, finish, quality }: CloseBook, ctx: &mut Context<Self>) {
         self.guarded(&call, |books| books.close(call.clone(), finish, quality, ctx));
+    }
+}
+
+/// Answered as soon as the call's record is in the store, or the store has failed to take it for the first time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AwaitFirstWrite {
+    pub call: CallId,
+}
+
+impl Handler<AwaitFirstWrite> for Books {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, AwaitFirstWrite { call }: AwaitFirstWrite, _: &mut Context<Self>) -> Self::Result {
+        let (told, offered) = oneshot::channel();
+        if let Some(page) = self.pages.get_mut(&call).filter(|page| !page.was_offered) {
+            page.waiting.push(told);
+        }
+        // Without a page the sender is dropped here, which is an answer too.
+        Box::pin(async move { offered.await.unwrap_or_default() })
     }
 }
 
