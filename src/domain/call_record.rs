@@ -11,6 +11,16 @@ pub enum Direction {
     Outbound,
 }
 
+impl Direction {
+    /// As it stands in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
 /// The names are those the CRM and older systems know; optional fields fill as the call goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
@@ -65,6 +75,27 @@ impl CallRecord {
             recording_filename: None,
         }
     }
+}
+
+/// What a list shows of a call: all but what was said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallSummary {
+    pub session_id: CallId,
+    pub direction: Direction,
+    pub owner_id: Option<UserId>,
+    pub tenant_id: Option<TenantId>,
+    pub voice_agent_id: Option<VoiceAgentId>,
+    pub dialed_number: PhoneNumber,
+    pub from_number: PhoneNumber,
+    pub call_start_time: Timestamp,
+    pub answered_time: Option<Timestamp>,
+    pub call_end_time: Option<Timestamp>,
+    pub outcome: Option<Outcome>,
+    pub end_reason: Option<String>,
+    pub key_hint: Option<String>,
+    pub quality: Option<CallQuality>,
+    pub usage: Option<ModelUsage>,
+    pub recording_filename: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -136,5 +167,21 @@ mod tests {
         assert_eq!(json["conversation_items"][0]["role"], "user");
         assert!(json["conversation_items"][0]["transcript_confidence"].is_null());
         assert_eq!(serde_json::from_value::<CallRecord>(json).unwrap(), record);
+    }
+
+    #[test]
+    fn a_summary_has_every_member_of_the_record_but_what_was_said() {
+        let number = || PhoneNumber::new("+4930123");
+        let record = CallRecord::started(
+            CallId::new("c1"),
+            Direction::Outbound,
+            number(),
+            number(),
+            Timestamp::from_millis(0),
+        );
+        let mut json = serde_json::to_value(&record).unwrap();
+        json.as_object_mut().unwrap().remove("conversation_items");
+        let summary: CallSummary = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(serde_json::to_value(summary).unwrap(), json);
     }
 }

@@ -7,7 +7,8 @@
 //! could not hold is refused by both (`storable`), and the suite in `tests/store` is run on both.
 //!
 //! What is special to a collection stands above the interface ([`Users`], [`Calls`], [`Logins`]) and knows no back end.
-//! What changes users or tokens wants an [`Entry`] of the [`Audit`], so that no change is made without one (SPEC O4).
+//! What changes users, tokens, personas or numbers wants an [`Entry`] of the [`Audit`], so that no change is made without
+//! one (SPEC O4); `records` is what the last two have in common.
 //! Every claim that must have one winner is won by inserting a document whose id is the claim. There are no
 //! transactions over several documents, no upserts and no server time: no back end would have to agree on them.
 
@@ -32,7 +33,7 @@ mod users;
 mod voice_agents;
 
 pub use audit::{AUDIT_LOG, Audit, AuditState, By, Change, Effect, Entry, Subject};
-pub use calls::{CALLS, Calls};
+pub use calls::{CALLS, CallFilter, CallList, Calls};
 pub use constants::{CONSTANTS, fingerprints};
 pub use document::{Collection, Condition, Document, Index, MAX_PAGE, Order, Page, Query};
 pub use error::{OpenError, StoreError};

@@ -5,6 +5,7 @@
     reason = "these are tests, though the attribute that says so stands in `main`"
 )]
 
+pub(crate) mod call_lists;
 pub(crate) mod collections;
 pub(crate) mod documents;
 pub(crate) mod outages;
