@@ -210,10 +210,19 @@ pub struct NumberRoute {
 }
 
 impl Settings {
-    /// A persona by its id; `default` is there even when no file describes it.
+    /// Those that the file describes, and the built-in one; the first answers where none is named.
+    pub fn known_voice_agents(&self) -> Vec<VoiceAgent> {
+        let built_in = VoiceAgent::default();
+        let mut known = self.voice_agents.clone();
+        if known.iter().all(|agent| agent.id != built_in.id) {
+            known.push(built_in);
+        }
+        known
+    }
+
+    /// A persona by its id.
     pub fn voice_agent(&self, id: &VoiceAgentId) -> Option<VoiceAgent> {
-        let described = self.voice_agents.iter().find(|agent| agent.id == *id).cloned();
-        described.or_else(|| (*id == default_voice_agent()).then(VoiceAgent::default))
+        self.known_voice_agents().into_iter().find(|agent| agent.id == *id)
     }
 }
 

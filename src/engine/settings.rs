@@ -144,10 +144,7 @@ pub(super) fn timeouts(voice: &config::Voice) -> Timeouts {
 
 /// Personas with the engine's model filled in; the built-in one when the settings describe none.
 pub(super) fn voice_agents(settings: &Settings) -> Vec<VoiceAgent> {
-    let mut agents = settings.voice_agents.clone();
-    if agents.is_empty() {
-        agents.push(VoiceAgent::default());
-    }
+    let mut agents = settings.known_voice_agents();
     for agent in agents.iter_mut().filter(|agent| agent.model.is_empty()) {
         agent.model.clone_from(&settings.voice.model);
     }

@@ -20,7 +20,7 @@ use crate::http::Http;
 use crate::keys::KeyRing;
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
-use crate::store::{Calls, Recordings, Store, Users};
+use crate::store::{Calls, Numbers, Recordings, Store, Users, VoiceAgents};
 
 use super::store::{OpenStore, StoreStartError, wait_for_store};
 use super::{Engine, descriptors, settings as derive, threads};
@@ -139,6 +139,9 @@ impl Ground {
             gateways: derive::gateways(settings, gateways),
             numbers: derive::numbers(settings),
             voice_agents: derive::voice_agents(settings),
+            default_model: voice.model.clone(),
+            stored_numbers: Numbers::new(self.store.clone()),
+            personas: VoiceAgents::new(self.store.clone()),
             default_owner: settings.calls.default_owner_id.as_ref().map(ToString::to_string),
             model: ModelEndpoint::new(&voice.url, &voice.version, voice.allow_insecure_url)?,
             timeouts: derive::timeouts(voice),

@@ -67,6 +67,11 @@ impl Numbers {
         records::get(&self.store, id.as_str()).await
     }
 
+    /// Whether it is of any use to ask, as far as that is known.
+    pub fn answers(&self) -> bool {
+        self.store.answers()
+    }
+
     /// The number that was dialled. Digits that may be a number of several countries are nobody's.
     pub async fn find(&self, dialed: &PhoneNumber) -> Result<Option<Stored<VoiceAgentNumber>>, StoreError> {
         match Dialed::read(dialed) {

@@ -19,6 +19,7 @@ mod hold;
 mod hostile;
 mod isolation;
 mod limits;
+mod numbers;
 mod outcomes;
 mod refusals;
 mod stopping;

@@ -8,7 +8,7 @@ use crate::sip::endpoint::IncomingCall;
 use super::super::call_session::{CallFinished, CheckpointTaken, HangUp, InjectPanic, SessionGone};
 use super::super::udp_router::SendDigits;
 use super::CallSupervisor;
-use super::admission::{Order, OwnerRule, Refused};
+use super::admission::{Order, Refused};
 use super::messages::{
     AskLiveCalls, CrashSession, DrainCalls, EndCall, IncomingOffered, PlaceCall, PressDigits, RouteLost,
 };
@@ -26,15 +26,11 @@ impl Handler<IncomingOffered> for CallSupervisor {
 
 impl CallSupervisor {
     fn order_for(&self, incoming: IncomingCall) -> Order {
-        let number_rule = self.settings.number(incoming.to.expose());
         let any_media_host =
             incoming.gateway.as_ref().is_some_and(|gateway| self.settings.any_media_host(gateway));
         Order {
-            owner: match &number_rule {
-                Some(rule) => OwnerRule::Named(rule.owner.clone()),
-                None => OwnerRule::Default,
-            },
-            persona: number_rule.and_then(|rule| rule.voice_agent.clone()),
+            asked_by: None,
+            persona: None,
             call: incoming.call,
             direction: Direction::Inbound,
             number: incoming.from,

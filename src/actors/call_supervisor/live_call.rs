@@ -3,7 +3,7 @@
 use actix::Addr;
 
 use crate::call::{Checkpoint, Setup};
-use crate::domain::{CallId, Entropy};
+use crate::domain::{CallId, CallLimits, Entropy};
 use crate::keys::Granted;
 use crate::media::codec::Codec;
 use crate::media::sdp::{LocalMedia, Negotiation};
@@ -12,7 +12,7 @@ use crate::voice::SessionConfig;
 use super::super::call_session::{Begin, CallSession, SessionParts};
 use super::super::udp_router::OpenedRoute;
 use super::admission::{CallSettings, Order, Prepared};
-use super::persona::session_config;
+use super::persona::{limits_for, session_config};
 
 pub(super) struct LiveCall {
     pub(super) session: Option<Addr<CallSession>>,
@@ -22,6 +22,8 @@ pub(super) struct LiveCall {
     pub(super) route: OpenedRoute,
     pub(super) checkpoint: Option<Box<Checkpoint>>,
     persona: SessionConfig,
+    /// What the persona allows the call.
+    limits: CallLimits,
     order: Order,
 }
 
@@ -34,7 +36,8 @@ impl LiveCall {
             grant: prepared.grant,
             route: prepared.route,
             checkpoint: None,
-            persona: session_config(&prepared.persona),
+            limits: prepared.parties.persona.limits.clone(),
+            persona: session_config(&prepared.parties.persona),
             order,
         }
     }
@@ -76,7 +79,8 @@ impl LiveCall {
             session_id: u64::from(self.route.ssrc),
             cname: format!("{:08x}", self.route.ssrc),
         };
-        let setup = Setup { direction: self.order.direction, limits: settings.limits };
+        let setup =
+            Setup { direction: self.order.direction, limits: limits_for(&self.limits, settings.limits) };
         Begin::New { setup, negotiation: Box::new(Negotiation::new(local)), offer: self.order.offer.take() }
     }
 }

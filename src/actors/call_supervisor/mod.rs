@@ -7,6 +7,7 @@ mod admission;
 mod handlers;
 mod live_call;
 mod messages;
+mod parties;
 mod persona;
 
 use std::collections::HashMap;
@@ -79,7 +80,7 @@ impl CallSupervisor {
     /// The call has all it needs. Whoever hung up meanwhile is not dialled, and nobody is answered.
     fn begin(&mut self, order: Order, prepared: Prepared, hung_up: Option<String>) {
         let call = order.call.clone();
-        let (number, owner) = (&order.number, &prepared.owner.name);
+        let (number, owner) = (&order.number, &prepared.parties.owner.name);
         tracing::info!(%call, direction = ?order.direction, %number, %owner, "call begins");
         count(match order.direction {
             Direction::Inbound => Counter::CallsInbound,
@@ -90,7 +91,7 @@ impl CallSupervisor {
             CallEvent::Started {
                 direction: order.direction,
                 number: order.number.clone(),
-                owner: prepared.owner.name.clone(),
+                owner: prepared.parties.owner.name.clone(),
                 key_hint: prepared.grant.key.hint(),
             },
         );
@@ -98,7 +99,7 @@ impl CallSupervisor {
             books.do_send(OpenBook { record: Box::new(prepared.first_record(&order)) });
         }
         if let (Direction::Outbound, Some(sip)) = (order.direction, self.settings.directory.sip()) {
-            let owner = prepared.owner.id.clone();
+            let owner = prepared.parties.owner.id.clone();
             if let Some(target) = order.dial.clone() {
                 sip.do_send(ExpectInvite { call: call.clone(), invite: PendingInvite { owner, target } });
             }
