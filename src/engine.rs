@@ -17,6 +17,7 @@ use crate::accounts::Accounts;
 use crate::actors::call_supervisor::{CrashSession, EndCall, PlaceCall, PressDigits, Refused};
 use crate::actors::key_pool::ReplaceKeys;
 use crate::actors::{Directory, EngineSizes, EventStream, Readiness};
+use crate::catalogue::Catalogue;
 use crate::domain::CallId;
 use crate::http::Http;
 use crate::keys::KeyPool;
@@ -39,6 +40,7 @@ pub struct Engine {
     users: Users,
     calls: Calls,
     accounts: Accounts,
+    catalogue: Catalogue,
     tidying: JoinHandle<()>,
     /// Ends last: what has been asked of a MongoDB is on its way until then.
     _io: Option<store::Io>,
@@ -68,6 +70,10 @@ impl Engine {
 
     pub fn accounts(&self) -> &Accounts {
         &self.accounts
+    }
+
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
     }
 
     pub fn calls(&self) -> &Calls {

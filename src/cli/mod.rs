@@ -5,6 +5,7 @@ mod common;
 mod demo;
 mod keys;
 mod loadtest;
+mod number;
 mod sandbox;
 mod secret;
 mod secret_input;
@@ -47,6 +48,8 @@ enum Command {
     Keys(keys::Keys),
     /// Add, list, change and remove the users whose calls these are
     User(user::User),
+    /// Add, list, change and remove phone numbers: whose their calls are, and which persona answers
+    Number(number::Number),
     /// Seal and open the secrets that the store keeps, and make the key for it
     Secret(secret::SecretCommand),
     /// Run a local stand-in of a service that Clearline talks to
@@ -65,6 +68,7 @@ pub fn run() -> ExitCode {
         Command::Loadtest(loadtest) => loadtest.run(),
         Command::Keys(keys) => keys.run(),
         Command::User(user) => user.run(),
+        Command::Number(number) => number.run(),
         Command::Secret(secret) => secret.run(),
         Command::Sandbox(sandbox) => sandbox.run(),
     };

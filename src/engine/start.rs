@@ -13,6 +13,7 @@ use crate::actors::udp_router::RouterSettings;
 use crate::actors::{
     Books, CallSupervisor, Directory, EventStream, KeyPool, Readiness, SipEndpoint, UdpRouter,
 };
+use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{Entropy, WrongSealingKey};
@@ -86,6 +87,8 @@ impl Engine {
             .map_err(|error| StartError::HttpListen { address: settings.http.listen, error })?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
+        let agents_of_settings = derive::voice_agents(&settings);
+        let catalogue = Catalogue::new(&ground.store, &agents_of_settings);
         let Ground { store, users, calls, accounts, directory, events, .. } = ground;
         let tidying = actix::spawn(accounts.clone().keep_tidy());
         Ok(Self {
@@ -100,6 +103,7 @@ impl Engine {
             users,
             calls,
             accounts,
+            catalogue,
             tidying,
             _io: io,
         })

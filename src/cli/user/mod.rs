@@ -13,7 +13,7 @@ use crate::accounts::{AccountError, Accounts, Times};
 use crate::config::Settings;
 use crate::domain::User as Record;
 use crate::engine::OpenStore;
-use crate::store::{By, KeyAssignment};
+use crate::store::{By, KeyAssignment, Numbers};
 
 use super::CommandResult;
 use super::common::{Failure, JsonAndSettings, key_assignment, open_store};
@@ -64,6 +64,7 @@ struct Desk {
     settings: Settings,
     accounts: Accounts,
     assignment: KeyAssignment,
+    numbers: Numbers,
     /// Its threads end with it.
     _store: OpenStore,
 }
@@ -75,7 +76,8 @@ impl JsonAndSettings {
         let accounts = Accounts::new(&store.store, settings.sessions.limits(), Times::REAL);
         let accounts = accounts.map_err(|error| Failure::cannot("start a thread for passwords", error))?;
         let assignment = key_assignment(&store.store, &settings.secrets, by_this_person()).await?;
-        Ok(Desk { settings, accounts, assignment, _store: store })
+        let numbers = Numbers::new(store.store.clone());
+        Ok(Desk { settings, accounts, assignment, numbers, _store: store })
     }
 }
 
