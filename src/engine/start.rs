@@ -68,7 +68,7 @@ impl Engine {
         descriptors::raise_limit(settings.calls.max_calls);
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
         let http_listener = Http::bind(settings.http.listen)?;
-        let OpenStore { store, io } = wait_for_store(&settings).await?;
+        let OpenStore { store, io } = wait_for_store(&settings, &http_listener).await?;
         let ground = Ground::prepare(&settings, store.clone(), &mut entropy).await?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
         check_media_bind(&settings)?;

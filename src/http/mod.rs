@@ -27,4 +27,4 @@ mod server;
 pub use api::{Api, HttpSettings, TlsFiles};
 pub use openapi::described;
 pub use problem::Problem;
-pub use server::{Http, HttpError};
+pub use server::{Http, HttpError, Porch};

@@ -6,3 +6,4 @@ mod contract;
 mod log_in;
 mod manners;
 mod users;
+mod waiting;
