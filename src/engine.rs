@@ -20,7 +20,7 @@ use crate::actors::{Directory, EngineSizes, EventStream, Readiness};
 use crate::domain::CallId;
 use crate::http::Http;
 use crate::keys::KeyPool;
-use crate::store::{Calls, Store, Users};
+use crate::store::{Calls, NodeFolder, Store, Users};
 
 pub use start::StartError;
 pub use store::{OpenStore, StoreStartError, open_store};
@@ -40,6 +40,8 @@ pub struct Engine {
     calls: Calls,
     accounts: Accounts,
     tidying: JoinHandle<()>,
+    /// No other process is this node as long as this one runs.
+    _folder: NodeFolder,
     /// Ends last: what has been asked of a MongoDB is on its way until then.
     _io: Option<store::Io>,
 }

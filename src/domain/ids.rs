@@ -67,3 +67,11 @@ id!(
     /// One taken session slot of a project.
     LeaseId
 );
+id!(
+    /// One engine among those that share a store; it keeps its name over restarts.
+    NodeId
+);
+id!(
+    /// One run of a node, from its start to its end.
+    StartId
+);

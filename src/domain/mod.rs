@@ -16,7 +16,9 @@ mod voice_agent;
 
 pub use call_record::{CallQuality, CallRecord, ConversationItem, Direction, ModelUsage, Speaker};
 pub use entropy::Entropy;
-pub use ids::{CallId, GatewayId, KeyFingerprint, LeaseId, ProjectId, TenantId, UserId, VoiceAgentId};
+pub use ids::{
+    CallId, GatewayId, KeyFingerprint, LeaseId, NodeId, ProjectId, StartId, TenantId, UserId, VoiceAgentId,
+};
 pub use network::Network;
 pub use outcome::Outcome;
 pub use phone::{PhoneNumber, mask_number};

@@ -8,6 +8,7 @@ use actix::prelude::*;
 
 use crate::accounts::{Accounts, Times};
 use crate::actors::call_supervisor::CallSettings;
+use crate::actors::key_pool::LeaseDesk;
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
 use crate::actors::{
@@ -15,12 +16,12 @@ use crate::actors::{
 };
 use crate::clock;
 use crate::config::Settings;
-use crate::domain::{Entropy, WrongSealingKey};
+use crate::domain::{Entropy, StartId, WrongSealingKey};
 use crate::http::Http;
-use crate::keys::KeyRing;
+use crate::keys::{Fingerprints, KeyRing};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
-use crate::store::{Calls, Recordings, Store, Users};
+use crate::store::{self, Calls, Leases, NodeFolder, Nodes, Recordings, Store, StoreError, Users};
 
 use super::store::{OpenStore, StoreStartError, wait_for_store};
 use super::{Engine, descriptors, settings as derive, threads};
@@ -51,6 +52,10 @@ pub enum StartError {
     Recordings { path: PathBuf, error: io::Error },
     #[error("no thread can be started to look at passwords: {0}; raise the limit of threads (ulimit -u)")]
     Passwords(io::Error),
+    #[error("node.dir: this engine cannot have a folder in {path}: {error}; choose another folder", path = path.display())]
+    NodeFolder { path: PathBuf, error: io::Error },
+    #[error("the store has no key for fingerprints, and none can be made: {0}")]
+    Fingerprints(StoreError),
     #[error("the operating system gives no randomness: {0}")]
     Entropy(io::Error),
 }
@@ -62,7 +67,7 @@ impl Engine {
         descriptors::raise_limit(settings.calls.max_calls);
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
         let OpenStore { store, io } = wait_for_store(&settings).await?;
-        let ground = Ground::prepare(&settings, store.clone())?;
+        let ground = Ground::prepare(&settings, store.clone(), &mut entropy).await?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
         check_media_bind(&settings)?;
         let socket = bind_sip(settings.sip.listen)?;
@@ -86,7 +91,7 @@ impl Engine {
             .map_err(|error| StartError::HttpListen { address: settings.http.listen, error })?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
-        let Ground { store, users, calls, accounts, directory, events, .. } = ground;
+        let Ground { store, users, calls, accounts, directory, events, folder, .. } = ground;
         let tidying = actix::spawn(accounts.clone().keep_tidy());
         Ok(Self {
             directory,
@@ -101,6 +106,7 @@ impl Engine {
             calls,
             accounts,
             tidying,
+            _folder: folder,
             _io: io,
         })
     }
@@ -113,12 +119,17 @@ struct Ground {
     calls: Calls,
     accounts: Accounts,
     recordings: Option<Recordings>,
+    fingerprints: Fingerprints,
+    folder: NodeFolder,
     directory: Directory,
     events: EventStream,
 }
 
 impl Ground {
-    fn prepare(settings: &Settings, store: Store) -> Result<Self, StartError> {
+    async fn prepare(settings: &Settings, store: Store, entropy: &mut Entropy) -> Result<Self, StartError> {
+        let path = settings.node_dir();
+        let folder = NodeFolder::take(&path, clock::new_id);
+        let fingerprints = store::fingerprints(&store, entropy).await.map_err(StartError::Fingerprints)?;
         let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
         Ok(Self {
             accounts: accounts.map_err(StartError::Passwords)?,
@@ -126,6 +137,8 @@ impl Ground {
             calls: Calls::new(store.clone()),
             store,
             recordings: open_recordings(settings)?,
+            fingerprints,
+            folder: folder.map_err(|error| StartError::NodeFolder { path, error })?,
             directory: Directory::default(),
             events: EventStream::new(),
         })
@@ -160,7 +173,7 @@ impl Ground {
     ) -> Vec<Arbiter> {
         let books = Books::new(self.calls.clone(), self.recordings.clone(), self.events.clone());
         self.directory.set_books(Supervisor::start(move |_| books));
-        let keys = KeyPool::new(KeyRing::new(settings.google_keys.clone(), settings.keys.limits()));
+        let keys = self.key_pool(settings);
         self.directory.set_keys(Supervisor::start(move |_| keys));
         let routers = derive::routers(&settings.media, media_ip).into_iter();
         let mut arbiters: Vec<Arbiter> =
@@ -172,6 +185,19 @@ impl Ground {
         self.directory.set_supervisor(Supervisor::start(move |_| supervisor));
         arbiters.extend(call_arbiters);
         arbiters
+    }
+}
+
+impl Ground {
+    fn key_pool(&self, settings: &Settings) -> KeyPool {
+        let desk = LeaseDesk {
+            leases: Leases::new(self.store.clone(), self.fingerprints.clone()),
+            nodes: Nodes::new(self.store.clone()),
+            node: self.folder.node.clone(),
+            start: StartId::new(clock::new_id()),
+        };
+        let ring = KeyRing::new(settings.google_keys.clone(), settings.key_limits());
+        KeyPool::new(ring, desk, settings.node.beat(), settings.node.dead_after())
     }
 }
 

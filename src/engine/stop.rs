@@ -7,6 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::actors::books::AskBooksSettled;
 use crate::actors::call_supervisor::{AskLiveCalls, DrainCalls, EndCall};
+use crate::actors::key_pool::LeaveNode;
 use crate::actors::sip_endpoint::{AskSipSizes, DrainSignalling};
 use crate::clock;
 use crate::domain::CallId;
@@ -20,6 +21,7 @@ const HANG_UP_LIMIT: Duration = Duration::from_secs(5);
 /// Time for a lost BYE (or the word that we leave a gateway) to be repeated three times.
 const SIGNALLING_LIMIT: Duration = Duration::from_secs(4);
 const BOOKS_LIMIT: Duration = Duration::from_secs(10);
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 const HTTP_LIMIT: Duration = Duration::from_secs(5);
 
 impl Engine {
@@ -48,6 +50,7 @@ impl Engine {
         }
         self.settle_signalling(clock::now() + SIGNALLING_LIMIT).await;
         self.settle_books(clock::now() + BOOKS_LIMIT).await;
+        self.leave_node().await;
         if timeout(HTTP_LIMIT, self.http.stop()).await.is_err() {
             tracing::warn!("HTTP connections were still open at the end");
         }
@@ -92,6 +95,14 @@ impl Engine {
                 return;
             }
             sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Other engines need not wait until they take this one for dead.
+    async fn leave_node(&self) {
+        let Some(keys) = self.directory.keys() else { return };
+        if timeout(LEAVE_LIMIT, keys.send(LeaveNode)).await.is_err() {
+            tracing::warn!("the store was too slow to hear that this engine ends");
         }
     }
 

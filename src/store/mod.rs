@@ -21,7 +21,10 @@ mod error;
 mod interface;
 mod key_assignment;
 mod key_holders;
+mod leases;
 pub mod mongo;
+mod node_folder;
+mod nodes;
 mod recordings;
 mod storable;
 mod tickets;
@@ -35,10 +38,13 @@ pub use error::{OpenError, StoreError};
 pub use interface::{Backend, Command, Read, Reply, Store, Write};
 pub use key_assignment::{KeyAssignment, Sealed};
 pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
+pub use leases::{LEASES, Lease, Leases};
+pub use node_folder::NodeFolder;
+pub use nodes::{Beaten, NODES, Nodes};
 pub use recordings::{RecordingSink, Recordings};
 pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
 pub use users::{Credential, USERS, Users};
 
 /// Every collection of this version; the back end makes what is missing when it opens.
 pub const COLLECTIONS: &[&Collection] =
-    &[&USERS, &CALLS, &CONSTANTS, &KEY_HOLDERS, &LOGINS, &API_TOKENS, &AUDIT_LOG];
+    &[&USERS, &CALLS, &CONSTANTS, &KEY_HOLDERS, &LOGINS, &API_TOKENS, &AUDIT_LOG, &LEASES, &NODES];

@@ -36,6 +36,9 @@ table! {
         MediaStepsLate = "clearline_media_steps_late_total", "Steps of the media clock that began a whole step late or more.";
         KeyDefaultUsed = "clearline_key_default_used_total", "Calls that borrowed the default key.";
         KeyRefusedByModel = "clearline_key_refused_by_model_total", "Keys the model refused.";
+        KeyLeasesUnwritten = "clearline_key_leases_unwritten_total", "Model sessions begun without the store's knowledge, because it did not answer.";
+        KeyLeasesLost = "clearline_key_leases_lost_total", "Model sessions of running calls that other engines took for free.";
+        KeyLeasesFreed = "clearline_key_leases_freed_total", "Model sessions of dead engines that were freed.";
         ModelConnections = "clearline_model_connections_total", "Connections opened to the voice model.";
         ModelReconnections = "clearline_model_reconnections_total", "Model connections replaced because they were lost or too old.";
         ModelGarbage = "clearline_model_garbage_total", "Messages of the voice model that could not be read.";

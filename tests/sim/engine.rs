@@ -244,7 +244,7 @@ impl Engine {
         {
             media.say_goodbye(&mut route, network, now);
         }
-        self.office.give_back(&call.granted.lease);
+        self.office.give_back(&call.granted.lease, now);
         let times = if self.sabotage == Some(Sabotage::EndsTwice) { 2 } else { 1 };
         self.finishes[number].extend(std::iter::repeat_n(finish, times));
         self.over.insert(number, Over { call, media, at: now });
@@ -333,7 +333,7 @@ impl Engine {
         match self.open_route(number, &id, now) {
             Some(opened) => self.begin(number, preparing, granted, opened, network, now),
             None => {
-                self.office.give_back(&granted.lease);
+                self.office.give_back(&granted.lease, now);
                 let finish = Finish::new(Outcome::RefusedCapacity, "no free RTP port");
                 self.refuse(number, id, direction, finish, network, now);
             }
