@@ -227,7 +227,7 @@ fn settings(folder: &TempDir) -> Settings {
 }
 
 /// Ports that no other world of this process has, outside those the kernel hands out.
-fn port_range() -> (u16, u16) {
+pub(crate) fn port_range() -> (u16, u16) {
     const PORTS_PER_WORLD: u16 = 200;
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     let first = NEXT.fetch_add(PORTS_PER_WORLD, Ordering::Relaxed);

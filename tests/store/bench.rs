@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clearline::domain::Timestamp;
-use clearline::store::{AUDIT_LOG, CALLS, CONSTANTS, Collection, Index, KEY_HOLDERS, Store, USERS};
+use clearline::store::{
+    AUDIT_LOG, CALLS, CONSTANTS, Collection, Index, KEY_HOLDERS, LEASES, NODES, Store, USERS,
+};
 use serde_json::{Value, json};
 
 /// Against hanging for ever; nothing is judged by it.
@@ -17,7 +19,7 @@ pub(crate) static THINGS: Collection = Collection {
     durable: true,
 };
 pub(crate) const COLLECTIONS: &[&Collection] =
-    &[&THINGS, &USERS, &CALLS, &AUDIT_LOG, &CONSTANTS, &KEY_HOLDERS];
+    &[&THINGS, &USERS, &CALLS, &AUDIT_LOG, &CONSTANTS, &KEY_HOLDERS, &LEASES, &NODES];
 
 /// An empty store for one case.
 pub(crate) trait Bench: Sized {
