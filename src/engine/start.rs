@@ -8,7 +8,7 @@ use actix::prelude::*;
 
 use crate::accounts::{Accounts, Times};
 use crate::actors::call_supervisor::CallSettings;
-use crate::actors::key_pool::LeaseDesk;
+use crate::actors::key_pool::KeyDesk;
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
 use crate::actors::{
@@ -18,10 +18,10 @@ use crate::clock;
 use crate::config::Settings;
 use crate::domain::{Entropy, StartId, WrongSealingKey};
 use crate::http::Http;
-use crate::keys::{Fingerprints, KeyRing};
+use crate::keys::{Fingerprints, KeyRing, KeyTrouble};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
-use crate::store::{self, Calls, Leases, NodeFolder, Nodes, Recordings, Store, StoreError, Users};
+use crate::store::{self, Calls, KeyHealth, Leases, NodeFolder, Nodes, Recordings, Store, StoreError, Users};
 
 use super::store::{OpenStore, StoreStartError, wait_for_store};
 use super::{Engine, descriptors, settings as derive, threads};
@@ -54,8 +54,8 @@ pub enum StartError {
     Passwords(io::Error),
     #[error("node.dir: this engine cannot have a folder in {path}: {error}; choose another folder", path = path.display())]
     NodeFolder { path: PathBuf, error: io::Error },
-    #[error("the store has no key for fingerprints, and none can be made: {0}")]
-    Fingerprints(StoreError),
+    #[error("the store cannot be read: {0}")]
+    Unreadable(StoreError),
     #[error("the operating system gives no randomness: {0}")]
     Entropy(io::Error),
 }
@@ -120,6 +120,8 @@ struct Ground {
     accounts: Accounts,
     recordings: Option<Recordings>,
     fingerprints: Fingerprints,
+    /// What keys the model has refused before.
+    troubles: Vec<KeyTrouble>,
     folder: NodeFolder,
     directory: Directory,
     events: EventStream,
@@ -129,7 +131,8 @@ impl Ground {
     async fn prepare(settings: &Settings, store: Store, entropy: &mut Entropy) -> Result<Self, StartError> {
         let path = settings.node_dir();
         let folder = NodeFolder::take(&path, clock::new_id);
-        let fingerprints = store::fingerprints(&store, entropy).await.map_err(StartError::Fingerprints)?;
+        let fingerprints = store::fingerprints(&store, entropy).await.map_err(StartError::Unreadable)?;
+        let troubles = KeyHealth::new(store.clone()).all().await.map_err(StartError::Unreadable)?;
         let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
         Ok(Self {
             accounts: accounts.map_err(StartError::Passwords)?,
@@ -138,6 +141,7 @@ impl Ground {
             store,
             recordings: open_recordings(settings)?,
             fingerprints,
+            troubles,
             folder: folder.map_err(|error| StartError::NodeFolder { path, error })?,
             directory: Directory::default(),
             events: EventStream::new(),
@@ -190,13 +194,17 @@ impl Ground {
 
 impl Ground {
     fn key_pool(&self, settings: &Settings) -> KeyPool {
-        let desk = LeaseDesk {
+        let desk = KeyDesk {
             leases: Leases::new(self.store.clone(), self.fingerprints.clone()),
             nodes: Nodes::new(self.store.clone()),
+            health: KeyHealth::new(self.store.clone()),
             node: self.folder.node.clone(),
             start: StartId::new(clock::new_id()),
         };
-        let ring = KeyRing::new(settings.google_keys.clone(), settings.key_limits());
+        let (pool, fingerprints) = (settings.google_keys.clone(), self.fingerprints.clone());
+        let mut ring = KeyRing::new(pool, settings.key_limits(), fingerprints);
+        let reading = ring.begin_reading_troubles();
+        ring.learn_troubles(reading, self.troubles.clone(), clock::now(), clock::unix_time());
         KeyPool::new(ring, desk, settings.node.beat(), settings.node.dead_after())
     }
 }

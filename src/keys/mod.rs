@@ -21,7 +21,9 @@ mod slots;
 
 pub use assign::assign;
 pub use fingerprint::Fingerprints;
-pub use health::{Failure, QUOTA_PAUSE_FIRST, QUOTA_PAUSE_LONGEST};
+pub use health::{
+    Failure, KeyTrouble, QUOTA_FORGOTTEN_AFTER, QUOTA_PAUSE_FIRST, QUOTA_PAUSE_LONGEST, Troubles,
+};
 pub use limits::{KeyLimits, STORE_PATIENCE};
 pub use node_watch::{NodeSign, NodeWatch, Verdict};
 pub use pool::{DEFAULT_KEY_VARIABLE, KeyPool, PoolError, PoolKey, project_of_key};

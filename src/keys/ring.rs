@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use thiserror::Error;
 
-use super::health::{Failure, Health};
+use super::fingerprint::Fingerprints;
+use super::health::{Failure, Health, KeyTrouble};
 use super::limits::KeyLimits;
 use super::pool::{KeyPool, PoolKey};
 use super::slots::{Decision, SlotNews, SlotOrder, SlotOutput, Slots};
-use crate::domain::{CallId, LeaseId, Outcome, ProjectId, Secret};
+use crate::domain::{CallId, LeaseId, Outcome, ProjectId, Secret, Timestamp};
 
 pub struct KeyRing {
     pool: KeyPool,
@@ -105,12 +106,12 @@ impl Refusal {
 }
 
 impl KeyRing {
-    pub fn new(pool: KeyPool, limits: KeyLimits) -> Self {
+    pub fn new(pool: KeyPool, limits: KeyLimits, fingerprints: Fingerprints) -> Self {
         Self {
             pool,
             limits,
             slots: Slots::new(limits),
-            health: Health::default(),
+            health: Health::new(fingerprints),
             chosen: HashMap::new(),
             outputs: VecDeque::new(),
         }
@@ -152,20 +153,27 @@ impl KeyRing {
         self.slots.begin_look()
     }
 
-    pub fn report_failure(&mut self, key: &Secret, failure: Failure, now: Instant) {
-        match failure {
-            Failure::KeyBad => self.health.report_bad_key(key),
-            Failure::Quota => self.health.report_quota(&self.pool.project_of(key), now),
-        }
+    /// The model refused the key, or its project.
+    pub fn report_failure(&mut self, key: &Secret, failure: Failure, now: Instant, wall: Timestamp) {
+        self.health.report(key, &self.pool.project_of(key), failure, now, wall);
     }
 
-    pub fn report_success(&mut self, key: &Secret, now: Instant) {
-        self.health.report_success(&self.pool.project_of(key), now);
+    /// What was reported here and the store does not know yet.
+    pub fn unsaved_troubles(&self) -> Vec<KeyTrouble> {
+        self.health.unsaved()
     }
 
-    /// An operator has mended the key or its quota.
-    pub fn clear_failures(&mut self, key: &Secret) {
-        self.health.clear(key, &self.pool.project_of(key));
+    pub fn trouble_saved(&mut self, trouble: &KeyTrouble) {
+        self.health.saved(trouble);
+    }
+
+    /// The shell is about to read the troubles that the store holds.
+    pub fn begin_reading_troubles(&mut self) -> u64 {
+        self.health.begin_reading()
+    }
+
+    pub fn learn_troubles(&mut self, reading: u64, stored: Vec<KeyTrouble>, now: Instant, wall: Timestamp) {
+        self.health.learn(reading, stored, now, wall);
     }
 
     pub fn failure_of(&self, key: &Secret, now: Instant) -> Option<Failure> {

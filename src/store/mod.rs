@@ -20,6 +20,7 @@ pub mod embedded;
 mod error;
 mod interface;
 mod key_assignment;
+mod key_health;
 mod key_holders;
 mod leases;
 pub mod mongo;
@@ -37,6 +38,7 @@ pub use document::{Collection, Document, Index, MAX_PAGE, Order, Page, Query};
 pub use error::{OpenError, StoreError};
 pub use interface::{Backend, Command, Read, Reply, Store, Write};
 pub use key_assignment::{KeyAssignment, Sealed};
+pub use key_health::{GOOGLE_KEYS, KeyHealth};
 pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
 pub use leases::{LEASES, Lease, Leases};
 pub use node_folder::NodeFolder;
@@ -46,5 +48,15 @@ pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
 pub use users::{Credential, USERS, Users};
 
 /// Every collection of this version; the back end makes what is missing when it opens.
-pub const COLLECTIONS: &[&Collection] =
-    &[&USERS, &CALLS, &CONSTANTS, &KEY_HOLDERS, &LOGINS, &API_TOKENS, &AUDIT_LOG, &LEASES, &NODES];
+pub const COLLECTIONS: &[&Collection] = &[
+    &USERS,
+    &CALLS,
+    &CONSTANTS,
+    &KEY_HOLDERS,
+    &LOGINS,
+    &API_TOKENS,
+    &AUDIT_LOG,
+    &LEASES,
+    &NODES,
+    &GOOGLE_KEYS,
+];

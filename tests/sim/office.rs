@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use clearline::call::registry::{AdmissionRefused, AfterCrash, Registry};
-use clearline::domain::{CallId, Direction, LeaseId, Secret};
+use clearline::domain::{CallId, Direction, LeaseId, Secret, Timestamp};
 use clearline::keys::{
-    Failure, Granted, Input, KeyRing, KeySource, Output, Refusal, SlotId, SlotNews, SlotOrder, TakenSlot,
+    Failure, Fingerprints, Granted, Input, KeyRing, KeySource, Output, Refusal, SlotId, SlotNews, SlotOrder,
+    TakenSlot,
 };
 
 use crate::climate::{Climate, Owner};
@@ -48,7 +49,7 @@ impl Office {
     pub(crate) fn new(climate: &Climate, sabotage: Option<Sabotage>) -> Self {
         Self {
             registry: Registry::new(climate.registry),
-            ring: KeyRing::new(climate.pool(), climate.keys),
+            ring: KeyRing::new(climate.pool(), climate.keys, Fingerprints::new("of the world")),
             store: Store::default(),
             owners: climate.owners.clone(),
             sabotage,
@@ -72,7 +73,7 @@ impl Office {
 
     pub(crate) fn key_refused(&mut self, key: &Secret, failure: Failure, now: Instant) {
         self.tally.count(Seen::KeysReported, 1);
-        self.ring.report_failure(key, failure, now);
+        self.ring.report_failure(key, failure, now, Timestamp::from_millis(0));
     }
 
     pub(crate) fn session_died(&mut self, call: &CallId, now: Instant) -> AfterCrash {

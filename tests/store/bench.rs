@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clearline::domain::Timestamp;
 use clearline::store::{
-    AUDIT_LOG, CALLS, CONSTANTS, Collection, Index, KEY_HOLDERS, LEASES, NODES, Store, USERS,
+    AUDIT_LOG, CALLS, CONSTANTS, Collection, GOOGLE_KEYS, Index, KEY_HOLDERS, LEASES, NODES, Store, USERS,
 };
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub(crate) static THINGS: Collection = Collection {
     durable: true,
 };
 pub(crate) const COLLECTIONS: &[&Collection] =
-    &[&THINGS, &USERS, &CALLS, &AUDIT_LOG, &CONSTANTS, &KEY_HOLDERS, &LEASES, &NODES];
+    &[&THINGS, &USERS, &CALLS, &AUDIT_LOG, &CONSTANTS, &KEY_HOLDERS, &LEASES, &NODES, &GOOGLE_KEYS];
 
 /// An empty store for one case.
 pub(crate) trait Bench: Sized {

@@ -84,4 +84,7 @@ on_every_back_end! {
         the_slots_of_a_dead_engine_come_back_to_the_others,
         an_engine_that_starts_again_frees_what_its_last_run_left,
         another_run_under_one_s_own_name_is_noticed;
+    key_health:
+        engines_that_report_the_same_trouble_at_once_write_down_one,
+        a_healed_key_is_healed_for_all_and_the_healing_is_in_the_audit_log;
 }

@@ -1,15 +1,17 @@
 //! What the key pool asks of the store, and what it makes of the answers.
 
+use crate::clock;
 use crate::domain::{CallId, NodeId, StartId};
-use crate::keys::{NodeSign, SlotId, SlotNews, SlotOrder, TakenSlot};
-use crate::store::{Lease, Leases, Nodes, StoreError};
+use crate::keys::{KeyTrouble, NodeSign, SlotId, SlotNews, SlotOrder, TakenSlot};
+use crate::store::{KeyHealth, Lease, Leases, Nodes, StoreError};
 use crate::telemetry::{Counter, count};
 
 /// One run of this engine, and the collections in which engines agree.
 #[derive(Clone)]
-pub struct LeaseDesk {
+pub struct KeyDesk {
     pub leases: Leases,
     pub nodes: Nodes,
+    pub health: KeyHealth,
     pub node: NodeId,
     pub start: StartId,
 }
@@ -22,7 +24,7 @@ pub(super) struct Sight {
     pub(super) signs: Vec<NodeSign>,
 }
 
-impl LeaseDesk {
+impl KeyDesk {
     pub(super) async fn carry_out(&self, order: SlotOrder) -> SlotNews {
         match order {
             SlotOrder::Claim { slot, call } => match self.claim(&slot, &call).await {
@@ -68,6 +70,22 @@ impl LeaseDesk {
             tracing::warn!(node = %sign.node, "an engine is gone");
         }
         Ok(leases.len())
+    }
+
+    /// Writes down what this engine has heard, and reads what all have. Gives both.
+    pub(super) async fn exchange_troubles(
+        &self,
+        unsaved: Vec<KeyTrouble>,
+    ) -> Result<(Vec<KeyTrouble>, Vec<KeyTrouble>), StoreError> {
+        let now = clock::unix_time();
+        for trouble in &unsaved {
+            self.health.report(trouble, now).await?;
+        }
+        let all = self.health.all().await?;
+        for trouble in all.iter().filter(|trouble| trouble.is_forgotten(now)) {
+            self.health.forget(trouble).await?;
+        }
+        Ok((unsaved, all))
     }
 
     /// This engine ends: whatever it has goes back.

@@ -2,7 +2,8 @@
 //! of `keys::KeyRing` and `keys::NodeWatch`.
 //!
 //! What the ring orders of the store is done beside the mailbox, and its outcome told to the ring. Every beat this
-//! engine gives its sign of life, looks who has which slot, and frees what belongs to engines that are gone.
+//! engine gives its sign of life, looks who has which slot, and frees what belongs to engines that are gone. More often
+//! than that engines tell each other, over the store, which keys the model has refused.
 
 mod desk;
 
@@ -21,12 +22,15 @@ use crate::telemetry::{Counter, count};
 use super::guard::guarded;
 use desk::Sight;
 
-pub use desk::LeaseDesk;
+/// What one engine hears about a key, all know within two seconds.
+const TROUBLES_PAUSE: Duration = Duration::from_secs(1);
+
+pub use desk::KeyDesk;
 
 pub struct KeyPool {
     ring: KeyRing,
     watch: NodeWatch,
-    desk: LeaseDesk,
+    desk: KeyDesk,
     beat_pause: Duration,
     beat: Beat,
     /// Calls that wait for their key; as many as the supervisor prepares at once.
@@ -44,7 +48,7 @@ struct Beat {
 }
 
 impl KeyPool {
-    pub fn new(ring: KeyRing, desk: LeaseDesk, beat_pause: Duration, dead_after: Duration) -> Self {
+    pub fn new(ring: KeyRing, desk: KeyDesk, beat_pause: Duration, dead_after: Duration) -> Self {
         let watch = NodeWatch::new(desk.node.clone(), desk.start.clone(), dead_after);
         let (beat, asking) = (Beat::default(), HashMap::new());
         Self { ring, watch, desk, beat_pause, beat, asking, timer: None }
@@ -106,6 +110,29 @@ impl KeyPool {
             pool.drain(ctx);
         });
         self.timer = Some((at, handle));
+    }
+
+    fn keep_exchanging_troubles(&mut self, ctx: &mut Context<Self>) {
+        let exchange = self.exchange_troubles();
+        ctx.spawn(exchange.map(|(), _, ctx| {
+            ctx.run_later(clock::timer_for(TROUBLES_PAUSE), Self::keep_exchanging_troubles);
+        }));
+    }
+
+    fn exchange_troubles(&mut self) -> impl ActorFuture<Self, Output = ()> + use<> {
+        let (desk, unsaved) = (self.desk.clone(), self.ring.unsaved_troubles());
+        let reading = self.ring.begin_reading_troubles();
+        let exchange = async move { desk.exchange_troubles(unsaved).await }.into_actor(self);
+        exchange.map(move |exchanged, pool, _| match exchanged {
+            Ok((saved, all)) => {
+                saved.iter().for_each(|trouble| pool.ring.trouble_saved(trouble));
+                pool.ring.learn_troubles(reading, all, clock::now(), clock::unix_time());
+            }
+            Err(error) => {
+                count(Counter::StoreFailures);
+                tracing::warn!(%error, "which keys the model refuses cannot be told to other engines, or heard");
+            }
+        })
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
@@ -170,6 +197,7 @@ impl Actor for KeyPool {
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(super::SERVICE_MAILBOX_SIZE);
         self.look(ctx);
+        self.keep_exchanging_troubles(ctx);
     }
 }
 
@@ -232,9 +260,10 @@ pub struct ReportKey {
 impl Handler<ReportKey> for KeyPool {
     type Result = ();
 
-    fn handle(&mut self, ReportKey { key, failure }: ReportKey, _: &mut Context<Self>) {
+    fn handle(&mut self, ReportKey { key, failure }: ReportKey, ctx: &mut Context<Self>) {
         tracing::warn!(%key, ?failure, "the model refused this key");
-        self.ring.report_failure(&key, failure, clock::now());
+        self.ring.report_failure(&key, failure, clock::now(), clock::unix_time());
+        ctx.spawn(self.exchange_troubles());
     }
 }
 

@@ -11,7 +11,8 @@ fn ring(sessions_per_project: u32) -> KeyRing {
 }
 
 fn ring_of(pool: KeyPool, sessions_per_project: u32) -> KeyRing {
-    KeyRing::new(pool, KeyLimits { sessions_per_project, ..KeyLimits::default() })
+    let limits = KeyLimits { sessions_per_project, ..KeyLimits::default() };
+    KeyRing::new(pool, limits, Fingerprints::new("of the store"))
 }
 
 fn lease(ring: &mut KeyRing, key: Option<&str>, call: &str) -> Result<Granted, Refusal> {
@@ -107,7 +108,7 @@ fn k6_without_a_usable_default_the_call_is_refused_with_the_reason() {
     assert!(refusal.to_string().contains("GOOGLE_API_KEY"), "{refusal}");
 
     let mut ring = ring(10);
-    ring.report_failure(&Secret::new("default"), Failure::KeyBad, Instant::now());
+    ring.report_failure(&Secret::new("default"), Failure::KeyBad, Instant::now(), Timestamp::from_millis(0));
     let refusal = lease(&mut ring, None, "c1").unwrap_err();
     assert_eq!(refusal, Refusal::DefaultUnhealthy { why: WhyDefault::NoOwnKey, default: Failure::KeyBad });
     assert_eq!(ring.leases(), 0);
@@ -117,13 +118,15 @@ fn k6_without_a_usable_default_the_call_is_refused_with_the_reason() {
 fn k8_calls_of_a_refused_keys_owner_use_the_default_until_it_recovers() {
     let mut ring = ring(10);
     let (now, key) = (Instant::now(), Secret::new("second"));
-    ring.report_failure(&key, Failure::Quota, now);
+    ring.report_failure(&key, Failure::Quota, now, Timestamp::from_millis(0));
     let why = WhyDefault::OwnKey(Failure::Quota);
     assert_eq!(lease_at(&mut ring, Some("second"), "c1", now).unwrap().source, KeySource::Default { why });
     let later = now + Duration::from_secs(60);
     assert_eq!(lease_at(&mut ring, Some("second"), "c1", later).unwrap().source, KeySource::Own);
-    ring.report_failure(&key, Failure::KeyBad, later);
-    ring.clear_failures(&key);
+    ring.report_failure(&key, Failure::KeyBad, later, Timestamp::from_millis(0));
+    ring.unsaved_troubles().iter().for_each(|trouble| ring.trouble_saved(trouble));
+    let reading = ring.begin_reading_troubles();
+    ring.learn_troubles(reading, Vec::new(), later, Timestamp::from_millis(0));
     assert_eq!(lease_at(&mut ring, Some("second"), "c1", later).unwrap().source, KeySource::Own);
 }
 

@@ -35,7 +35,7 @@ impl Engine {
         let pool = KeyPool::from_variables([("GOOGLE_API_KEY", "AIza-the-only-key")]).unwrap();
         let limits = KeyLimits { sessions_per_project: SESSIONS, ..KeyLimits::default() };
         Self {
-            ring: KeyRing::new(pool, limits),
+            ring: KeyRing::new(pool, limits, fingerprints.clone()),
             watch: NodeWatch::new(node.clone(), start.clone(), DEAD_AFTER),
             leases: Leases::new(store.clone(), fingerprints),
             nodes: Nodes::new(store),
