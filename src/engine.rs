@@ -1,6 +1,7 @@
 //! The composition root: adapters, actors, then HTTP; and the ordered way down. Only it knows everyone.
 
 mod descriptors;
+mod journal;
 mod owners;
 mod settings;
 mod start;

@@ -159,6 +159,7 @@ pub struct Node {
     pub dir: Option<PathBuf>,
     pub beat_ms: u64,
     pub dead_after_ms: u64,
+    pub journal_max_mb: u64,
 }
 
 impl Node {
@@ -168,6 +169,10 @@ impl Node {
 
     pub fn dead_after(&self) -> Duration {
         Duration::from_millis(self.dead_after_ms)
+    }
+
+    pub fn journal_max_bytes(&self) -> u64 {
+        self.journal_max_mb * 1_000_000
     }
 }
 
@@ -327,7 +332,7 @@ impl Default for Store {
 
 impl Default for Node {
     fn default() -> Self {
-        Self { dir: None, beat_ms: 5_000, dead_after_ms: 30_000 }
+        Self { dir: None, beat_ms: 5_000, dead_after_ms: 30_000, journal_max_mb: 64 }
     }
 }
 

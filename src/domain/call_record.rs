@@ -15,6 +15,9 @@ pub enum Direction {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
     pub session_id: CallId,
+    /// Raised with every change, so that a state that was kept elsewhere meanwhile never replaces a newer one.
+    #[serde(default)]
+    pub revision: u64,
     pub direction: Direction,
     pub owner_id: Option<UserId>,
     pub tenant_id: Option<TenantId>,
@@ -47,6 +50,7 @@ impl CallRecord {
     ) -> Self {
         Self {
             session_id,
+            revision: 0,
             direction,
             owner_id: None,
             tenant_id: None,

@@ -21,10 +21,13 @@ use crate::http::Http;
 use crate::keys::{Fingerprints, KeyRing, KeyTrouble};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
-use crate::store::{self, Calls, KeyHealth, Leases, NodeFolder, Nodes, Recordings, Store, StoreError, Users};
+use crate::store::{
+    self, Calls, Journal, KeyHealth, Leases, NodeFolder, Nodes, Recordings, Store, StoreError, Unwritten,
+    Users,
+};
 
 use super::store::{OpenStore, StoreStartError, wait_for_store};
-use super::{Engine, descriptors, settings as derive, threads};
+use super::{Engine, descriptors, journal, settings as derive, threads};
 
 /// Why the engine did not start, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,8 @@ pub enum StartError {
     Passwords(io::Error),
     #[error("node.dir: this engine cannot have a folder in {path}: {error}; choose another folder", path = path.display())]
     NodeFolder { path: PathBuf, error: io::Error },
+    #[error("node.dir: the journal in {path} cannot be opened: {error}; look at its permissions", path = path.display())]
+    Journal { path: PathBuf, error: io::Error },
     #[error("the store cannot be read: {0}")]
     Unreadable(StoreError),
     #[error("the operating system gives no randomness: {0}")]
@@ -123,6 +128,8 @@ struct Ground {
     /// What keys the model has refused before.
     troubles: Vec<KeyTrouble>,
     folder: NodeFolder,
+    journal: Journal,
+    left_in_journal: Vec<Unwritten>,
     directory: Directory,
     events: EventStream,
 }
@@ -131,6 +138,8 @@ impl Ground {
     async fn prepare(settings: &Settings, store: Store, entropy: &mut Entropy) -> Result<Self, StartError> {
         let path = settings.node_dir();
         let folder = NodeFolder::take(&path, clock::new_id);
+        let folder = folder.map_err(|error| StartError::NodeFolder { path, error })?;
+        let (journal, left_in_journal) = journal::open(settings, &folder)?;
         let fingerprints = store::fingerprints(&store, entropy).await.map_err(StartError::Unreadable)?;
         let troubles = KeyHealth::new(store.clone()).all().await.map_err(StartError::Unreadable)?;
         let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
@@ -142,7 +151,9 @@ impl Ground {
             recordings: open_recordings(settings)?,
             fingerprints,
             troubles,
-            folder: folder.map_err(|error| StartError::NodeFolder { path, error })?,
+            folder,
+            journal,
+            left_in_journal,
             directory: Directory::default(),
             events: EventStream::new(),
         })
@@ -175,7 +186,13 @@ impl Ground {
         media_ip: IpAddr,
         entropy: &mut Entropy,
     ) -> Vec<Arbiter> {
-        let books = Books::new(self.calls.clone(), self.recordings.clone(), self.events.clone());
+        let books = Books::new(
+            self.calls.clone(),
+            self.recordings.clone(),
+            self.events.clone(),
+            self.journal.clone(),
+            self.left_in_journal.clone(),
+        );
         self.directory.set_books(Supervisor::start(move |_| books));
         let keys = self.key_pool(settings);
         self.directory.set_keys(Supervisor::start(move |_| keys));

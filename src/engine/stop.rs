@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 
-use crate::actors::books::AskBooksSettled;
+use crate::actors::books::{AskBooksSettled, SecureBooks};
 use crate::actors::call_supervisor::{AskLiveCalls, DrainCalls, EndCall};
 use crate::actors::key_pool::LeaveNode;
 use crate::actors::sip_endpoint::{AskSipSizes, DrainSignalling};
@@ -110,7 +110,11 @@ impl Engine {
         let Some(books) = self.directory.books() else { return };
         while !books.send(AskBooksSettled).await.unwrap_or(true) {
             if clock::now() >= deadline {
-                tracing::error!("records of calls could not be written before the end");
+                let calls = books.send(SecureBooks).await.unwrap_or_default();
+                tracing::error!(
+                    calls,
+                    "records of calls could not be written into the store before the end; they wait in the journal of                      node.dir for the next start"
+                );
                 return;
             }
             sleep(LOOK_AGAIN).await;

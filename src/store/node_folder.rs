@@ -39,6 +39,27 @@ impl NodeFolder {
         }
         Err(io::Error::other(format!("{MAX_ENGINES} engines use it already")))
     }
+
+    /// Folders of engines that do not run: ours too until they are dropped.
+    pub fn left_behind(parent: &Path) -> io::Result<Vec<PathLock>> {
+        let mut left = Vec::new();
+        for number in 1..=MAX_ENGINES {
+            let path = parent.join(number.to_string());
+            if !path.is_dir() {
+                break;
+            }
+            if let Some(lock) = lock(&path)? {
+                left.push(PathLock { path, _lock: lock });
+            }
+        }
+        Ok(left)
+    }
+}
+
+/// A folder that nobody else uses as long as this is there.
+pub struct PathLock {
+    pub path: PathBuf,
+    _lock: File,
 }
 
 fn lock(folder: &Path) -> io::Result<Option<File>> {
@@ -84,6 +105,18 @@ mod tests {
         drop(second);
         let both = (take(folder.path(), "d"), take(folder.path(), "e"));
         assert_eq!((both.0.node.as_str(), both.1.node.as_str()), ("a", "b"));
+    }
+
+    #[test]
+    fn folders_of_engines_that_do_not_run_can_be_looked_after_by_those_that_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let (gone, running) = (take(folder.path(), "a"), take(folder.path(), "b"));
+        assert!(NodeFolder::left_behind(folder.path()).unwrap().is_empty());
+        drop(gone);
+        let left = NodeFolder::left_behind(folder.path()).unwrap();
+        assert_eq!(left.iter().map(|left| &left.path).collect::<Vec<_>>(), [&folder.path().join("1")]);
+        assert_eq!(take(folder.path(), "c").path, folder.path().join("3"));
+        drop(running);
     }
 
     #[test]

@@ -59,6 +59,8 @@ table! {
         LogInsWrong = "clearline_log_ins_wrong_total", "Log-ins with a wrong name or password.";
         LogInsSlowed = "clearline_log_ins_slowed_total", "Log-ins refused unseen because their address has guessed too often.";
         LogInsOverloaded = "clearline_log_ins_overloaded_total", "Passwords that were not looked at because too many waited.";
+        JournalRecords = "clearline_journal_records_total", "Records of calls kept in the journal because the store did not answer.";
+        JournalFailures = "clearline_journal_failures_total", "Records of calls the journal could not keep.";
         StoreFailures = "clearline_store_failures_total", "Requests the store could not serve.";
     }
 }

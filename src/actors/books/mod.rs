@@ -2,6 +2,12 @@
 //!
 //! State changes are written at once, what is said within two seconds. A record is written by one task at a time, so
 //! a later state can never be overtaken by an earlier one.
+//!
+//! When the store fails or is slow, what changes goes into this engine's [`Journal`] as well, until the store has it; what
+//! is found there when the engine starts is written first of all. Records say how new they are (their revision), so that
+//! the journal's may arrive twice, or late.
+
+mod page;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,42 +16,51 @@ use actix::prelude::*;
 
 use crate::call::{Finish, Note};
 use crate::clock;
-use crate::domain::{CallId, CallQuality, CallRecord, ConversationItem, ModelUsage, Speaker};
-use crate::store::{Calls, Recordings, StoreError};
+use crate::domain::{CallId, CallQuality, CallRecord};
+use crate::store::{Calls, Journal, Recordings, StoreError, Unwritten};
 use crate::telemetry::{Counter, count};
-use crate::voice::{Speaker as Voice, TranscriptItem};
 
 use super::SERVICE_MAILBOX_SIZE;
 use super::events::{CallEvent, EventStream};
 use super::guard::guarded;
+use page::{Page, log};
 
 /// What is said may wait this long to be written.
 const WRITE_PAUSE: Duration = Duration::from_secs(2);
 /// A store that cannot be written to is tried again this often.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
-const SOURCE: &str = "gemini-live";
+/// A store that has not answered by then may be away: what it was asked to keep goes into the journal.
+const LATE_AFTER: Duration = Duration::from_secs(1);
 
 pub struct Books {
     calls: Calls,
     recordings: Option<Recordings>,
     events: EventStream,
+    journal: Journal,
     pages: HashMap<CallId, Page>,
-}
-
-/// One call's record and what of it is not in the store yet.
-struct Page {
-    record: CallRecord,
-    /// See [`Calls::save`].
-    known: Option<u64>,
-    dirty: bool,
-    writing: bool,
-    write_planned: bool,
-    closed: bool,
+    /// From a failure of the store to the next record that it takes.
+    store_is_away: bool,
+    look_for_late_planned: bool,
 }
 
 impl Books {
-    pub fn new(calls: Calls, recordings: Option<Recordings>, events: EventStream) -> Self {
-        Self { calls, recordings, events, pages: HashMap::new() }
+    /// `left` is what the journal holds of engines that are gone.
+    pub fn new(
+        calls: Calls,
+        recordings: Option<Recordings>,
+        events: EventStream,
+        journal: Journal,
+        left: Vec<Unwritten>,
+    ) -> Self {
+        let mut pages = HashMap::new();
+        for Unwritten { id, body } in left {
+            match serde_json::from_value::<CallRecord>(body) {
+                Ok(record) => drop(pages.insert(record.session_id.clone(), Page::left_behind(record))),
+                Err(error) => tracing::error!(call = %id, %error, "a record in the journal cannot be read"),
+            }
+        }
+        let (store_is_away, look_for_late_planned) = (false, false);
+        Self { calls, recordings, events, journal, pages, store_is_away, look_for_late_planned }
     }
 
     fn note(&mut self, call: &CallId, note: Note, ctx: &mut Context<Self>) {
@@ -81,36 +96,92 @@ impl Books {
     }
 
     fn write(&mut self, call: CallId, ctx: &mut Context<Self>) {
+        if self.store_is_away {
+            self.keep_in_journal(&call);
+        }
         let Some(page) = self.pages.get_mut(&call) else { return };
         page.write_planned = false;
-        if page.writing || !page.dirty {
+        if page.writing.is_some() || !page.dirty {
             return;
         }
-        page.writing = true;
+        page.writing = Some(clock::now());
         page.dirty = false;
         let (calls, record, known) = (self.calls.clone(), page.record.clone(), page.known.take());
         let writing = async move { calls.save(&record, known).await };
         ctx.spawn(writing.into_actor(self).map(move |result, books, ctx| books.written(&call, result, ctx)));
+        self.plan_look_for_late(ctx);
     }
 
     fn written(&mut self, call: &CallId, result: Result<Option<u64>, StoreError>, ctx: &mut Context<Self>) {
+        self.store_is_away = result.is_err();
         let Some(page) = self.pages.get_mut(call) else { return };
-        page.writing = false;
+        page.writing = None;
         let pause = match result.map(|known| page.known = known) {
             Ok(()) if page.dirty => Duration::ZERO,
-            Ok(()) if page.closed => {
-                self.pages.remove(call);
+            Ok(()) => {
+                if std::mem::take(&mut page.journaled) > 0 {
+                    self.journal.arrived(call.as_str());
+                }
+                if page.closed {
+                    self.pages.remove(call);
+                }
                 return;
             }
-            Ok(()) => return,
             Err(error) => {
                 tracing::error!(%call, %error, "the call's record could not be written; trying again");
                 count(Counter::StoreFailures);
                 page.dirty = true;
+                self.keep_in_journal(call);
                 RETRY_PAUSE
             }
         };
         self.plan_write(call, pause, ctx);
+    }
+
+    /// What the disk is too slow for is offered again with the next change or look.
+    fn keep_in_journal(&mut self, call: &CallId) {
+        let Some(page) = self.pages.get_mut(call) else { return };
+        if page.is_settled() || page.journaled == page.record.revision {
+            return;
+        }
+        let body = match serde_json::to_value(&page.record) {
+            Ok(body) => body,
+            Err(error) => return tracing::error!(%call, %error, "a record cannot be kept in the journal"),
+        };
+        match self.journal.append(Unwritten { id: call.to_string(), body }) {
+            Ok(()) => page.journaled = page.record.revision,
+            Err(error) => {
+                count(Counter::JournalFailures);
+                tracing::error!(%call, %error, "a record is not in the journal yet");
+            }
+        }
+    }
+
+    fn plan_look_for_late(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.look_for_late_planned, true) {
+            ctx.run_later(clock::timer_for(LATE_AFTER), |books, ctx| {
+                books.look_for_late_planned = false;
+                books.look_for_late(ctx);
+            });
+        }
+    }
+
+    /// One look for all records, as long as any is on its way.
+    fn look_for_late(&mut self, ctx: &mut Context<Self>) {
+        let now = clock::now();
+        let late: Vec<CallId> = self
+            .pages
+            .iter()
+            .filter(|(_, page)| page.is_late(now, LATE_AFTER))
+            .map(|(call, _)| call.clone())
+            .collect();
+        self.store_is_away |= !late.is_empty();
+        for call in &late {
+            self.keep_in_journal(call);
+        }
+        if self.pages.values().any(|page| page.writing.is_some()) {
+            self.plan_look_for_late(ctx);
+        }
     }
 
     /// The recording first, then the last word: whoever hears that a call ended can read all of it.
@@ -135,88 +206,21 @@ impl Books {
     }
 }
 
-impl Page {
-    fn new(record: CallRecord) -> Self {
-        Self { record, known: None, dirty: true, writing: false, write_planned: false, closed: false }
-    }
-
-    /// Enters a note; gives what listeners should hear, and whether the store should hear it at once.
-    fn take(&mut self, note: Note) -> (Option<CallEvent>, bool) {
-        match note {
-            Note::Ringing => (Some(CallEvent::Ringing), false),
-            Note::Answered => {
-                self.record.answered_time = Some(clock::unix_time());
-                self.dirty = true;
-                (Some(CallEvent::Answered), true)
-            }
-            Note::Held(held) => (Some(CallEvent::Held(held)), false),
-            Note::GreetingPlayed => (Some(CallEvent::GreetingPlayed), false),
-            Note::Item(item) => {
-                self.record.conversation_items.push(conversation_item(&item));
-                self.dirty = true;
-                (Some(CallEvent::Said(item)), false)
-            }
-            Note::Digit(digit) => (Some(CallEvent::Digit(digit)), false),
-            Note::ToolCalled { name } => (Some(CallEvent::ToolCalled { name }), false),
-            Note::Interrupted => (Some(CallEvent::Interrupted), false),
-            Note::ModelReconnecting => (Some(CallEvent::ModelReconnecting), false),
-            Note::Usage(usage) => {
-                self.record.usage = Some(ModelUsage {
-                    prompt_tokens: usage.prompt_tokens,
-                    response_tokens: usage.response_tokens,
-                    total_tokens: usage.total_tokens,
-                });
-                self.dirty = true;
-                (None, false)
-            }
-        }
-    }
-
-    fn close(&mut self, finish: &Finish, quality: Option<CallQuality>, recording: Option<String>) {
-        self.record.call_end_time = Some(clock::unix_time());
-        self.record.outcome = Some(finish.outcome);
-        self.record.end_reason = Some(finish.reason.clone());
-        self.record.quality = quality;
-        self.record.recording_filename = recording;
-        self.dirty = true;
-        self.closed = true;
-    }
-}
-
-/// What somebody who follows up a complaint wants to read. What was said stays in the record.
-fn log(call: &CallId, note: &Note) {
-    match note {
-        Note::Ringing => tracing::info!(%call, "ringing"),
-        Note::Answered => tracing::info!(%call, "answered"),
-        Note::Held(held) => tracing::info!(%call, held, "hold changed"),
-        Note::ModelReconnecting => {
-            tracing::warn!(%call, "the model's connection was lost; it is being resumed")
-        }
-        Note::ToolCalled { name } => tracing::info!(%call, %name, "the model calls a tool"),
-        Note::Interrupted => tracing::debug!(%call, "the caller interrupted the model"),
-        Note::GreetingPlayed | Note::Item(_) | Note::Digit(_) | Note::Usage(_) => {}
-    }
-}
-
-fn conversation_item(item: &TranscriptItem) -> ConversationItem {
-    ConversationItem {
-        role: match item.speaker {
-            Voice::Caller => Speaker::User,
-            Voice::Model => Speaker::Assistant,
-        },
-        content: item.text.clone(),
-        timestamp: clock::unix_time(),
-        source: SOURCE.into(),
-        transcript_confidence: None,
-        interrupted: item.interrupted,
-    }
-}
-
 impl Actor for Books {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(SERVICE_MAILBOX_SIZE);
+        let left: Vec<CallId> = self.pages.keys().cloned().collect();
+        if !left.is_empty() {
+            tracing::info!(
+                calls = left.len(),
+                "the journal holds records that the store did not get before; they are written now"
+            );
+        }
+        for call in left {
+            self.write(call, ctx);
+        }
     }
 }
 
@@ -294,6 +298,32 @@ impl Handler<AskBooksSettled> for Books {
     type Result = bool;
 
     fn handle(&mut self, _: AskBooksSettled, _: &mut Context<Self>) -> bool {
-        self.pages.values().all(|page| !page.dirty && !page.writing)
+        self.pages.values().all(Page::is_settled)
     }
 }
+
+/// The engine ends: what the store does not have is on this machine's disk once this is answered. Gives how many calls
+/// that are.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct SecureBooks;
+
+impl Handler<SecureBooks> for Books {
+    type Result = ResponseFuture<usize>;
+
+    fn handle(&mut self, _: SecureBooks, _: &mut Context<Self>) -> Self::Result {
+        let unsettled: Vec<CallId> =
+            self.pages.iter().filter(|(_, page)| !page.is_settled()).map(|(call, _)| call.clone()).collect();
+        for call in &unsettled {
+            self.keep_in_journal(call);
+        }
+        let journal = self.journal.clone();
+        Box::pin(async move {
+            journal.flush().await;
+            unsettled.len()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
