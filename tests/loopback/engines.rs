@@ -10,9 +10,9 @@ use crate::far_end::FarEnd;
 use crate::process::Process;
 use crate::world::{ADAS_KEY, play, port_range};
 
-struct Engine {
-    process: Process,
-    sip: SocketAddr,
+pub(crate) struct Engine {
+    pub(crate) process: Process,
+    pub(crate) sip: SocketAddr,
 }
 
 /// Signs of life in a hurry, so that the test need not wait half a minute.
@@ -29,7 +29,7 @@ const SETTINGS: [&str; 9] = [
 ];
 
 impl Engine {
-    fn start(name: &str, folder: &Path, model: &ModelServer) -> Self {
+    pub(crate) fn start(name: &str, folder: &Path, model: &ModelServer) -> Self {
         let (first, last) = port_range();
         let own = [
             format!("voice.url=ws://{}", model.address),
@@ -56,6 +56,11 @@ fn clearline(folder: &Path) -> Command {
     command
 }
 
+pub(crate) fn add_ada(folder: &Path) {
+    let added = clearline(folder).args(["user", "add", "ada"]).output().expect("the binary runs");
+    assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+}
+
 async fn call(engine: &Engine) -> (FarEnd, Option<u16>) {
     let caller = FarEnd::usual().await;
     caller.dial(engine.sip, "100").await;
@@ -67,8 +72,7 @@ async fn call(engine: &Engine) -> (FarEnd, Option<u16>) {
 fn k7_the_sessions_of_an_engine_that_was_killed_come_back_to_the_other() {
     play(async {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let added = clearline(folder.path()).args(["user", "add", "ada"]).output().expect("the binary runs");
-        assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+        add_ada(folder.path());
         let model = ModelServer::start(ModelSettings::default()).await.expect("a stand-in model");
         let first = Engine::start("the first engine", folder.path(), &model);
         let second = Engine::start("the second engine", folder.path(), &model);

@@ -26,4 +26,5 @@ mod limits;
 mod outcomes;
 mod refusals;
 mod stopping;
+mod store_away;
 mod tools;
