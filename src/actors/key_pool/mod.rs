@@ -36,6 +36,8 @@ pub struct KeyPool {
     /// Calls that wait for their key; as many as the supervisor prepares at once.
     asking: HashMap<CallId, oneshot::Sender<Result<Granted, LeaseRefused>>>,
     timer: Option<(Instant, SpawnHandle)>,
+    /// Said once, until the store answers again.
+    store_complained: bool,
 }
 
 #[derive(Default)]
@@ -51,7 +53,7 @@ impl KeyPool {
     pub fn new(ring: KeyRing, desk: KeyDesk, beat_pause: Duration, dead_after: Duration) -> Self {
         let watch = NodeWatch::new(desk.node.clone(), desk.start.clone(), dead_after);
         let (beat, asking) = (Beat::default(), HashMap::new());
-        Self { ring, watch, desk, beat_pause, beat, asking, timer: None }
+        Self { ring, watch, desk, beat_pause, beat, asking, timer: None, store_complained: false }
     }
 
     fn apply(&mut self, input: Input, ctx: &mut Context<Self>) {
@@ -128,10 +130,7 @@ impl KeyPool {
                 saved.iter().for_each(|trouble| pool.ring.trouble_saved(trouble));
                 pool.ring.learn_troubles(reading, all, clock::now(), clock::unix_time());
             }
-            Err(error) => {
-                count(Counter::StoreFailures);
-                tracing::warn!(%error, "which keys the model refuses cannot be told to other engines, or heard");
-            }
+            Err(error) => pool.store_failed(&error),
         })
     }
 
@@ -146,10 +145,20 @@ impl KeyPool {
         ctx.spawn(looking.map(move |sight, pool, ctx| match sight {
             Ok(sight) => pool.looked(look, sight, ctx),
             Err(error) => {
-                store_failed(&error);
+                pool.store_failed(&error);
                 pool.look_later(ctx);
             }
         }));
+    }
+
+    fn store_failed(&mut self, error: &StoreError) {
+        count(Counter::StoreFailures);
+        if !std::mem::replace(&mut self.store_complained, true) {
+            tracing::warn!(
+                %error,
+                "engines cannot tell each other of their signs of life and of refused keys: the store does not answer"
+            );
+        }
     }
 
     fn look_later(&mut self, ctx: &mut Context<Self>) {
@@ -158,6 +167,7 @@ impl KeyPool {
 
     fn looked(&mut self, look: u64, sight: Sight, ctx: &mut Context<Self>) {
         self.beat.known = Some(sight.version);
+        self.store_complained = false;
         if let Some(rival) = sight.rival {
             tracing::error!(
                 node = %self.desk.node, %rival,
@@ -179,16 +189,11 @@ impl KeyPool {
             Ok(1..) => pool.look(ctx),
             Ok(0) => pool.look_later(ctx),
             Err(error) => {
-                store_failed(&error);
+                pool.store_failed(&error);
                 pool.look_later(ctx);
             }
         }));
     }
-}
-
-fn store_failed(error: &StoreError) {
-    count(Counter::StoreFailures);
-    tracing::warn!(%error, "this engine's sign of life, or that of others, is held up by the store");
 }
 
 impl Actor for KeyPool {

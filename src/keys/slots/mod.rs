@@ -16,6 +16,7 @@
 //!   it knows of the others, and its slot is claimed when the store is back. A slot that was lost (others took this
 //!   engine for dead) becomes such a session too; a running call never notices.
 
+mod messages;
 mod project;
 mod waiting;
 
@@ -27,84 +28,15 @@ use crate::domain::{CallId, ProjectId};
 use project::{Project, State, Step};
 use waiting::Waiting;
 
+pub(super) use messages::{Decision, SlotOutput};
+pub use messages::{SlotId, SlotNews, SlotOrder, TakenSlot};
+
 /// What could not be given back is tried again this much later.
 const GIVE_BACK_AGAIN: Duration = Duration::from_secs(2);
 /// Of the slots of a project that are free, one in so many may stay idle with this engine.
 const KEPT_OF_FREE: u32 = 4;
 /// Whoever loses that many claims for one call meets a project that is as good as full.
 const MAX_CLAIMS: u32 = 8;
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SlotId {
-    pub project: ProjectId,
-    /// From 1.
-    pub number: u32,
-}
-
-/// A slot that the store says is taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TakenSlot {
-    pub slot: SlotId,
-    /// By this run of this engine.
-    pub ours: bool,
-}
-
-/// What the shell must ask of the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SlotOrder {
-    Claim {
-        slot: SlotId,
-        call: CallId,
-    },
-    /// Which slots of the project are taken?
-    See {
-        project: ProjectId,
-    },
-    GiveBack {
-        slot: SlotId,
-    },
-}
-
-/// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SlotNews {
-    Claimed(SlotId),
-    /// Somebody else has it.
-    Lost(SlotId),
-    ClaimFailed(SlotId),
-    Seen {
-        project: ProjectId,
-        taken: Vec<TakenSlot>,
-    },
-    SeeFailed(ProjectId),
-    GivenBack(SlotId),
-    GiveBackFailed(SlotId),
-    /// All projects at once, as asked for by [`Slots::begin_look`].
-    Looked {
-        look: u64,
-        taken: Vec<TakenSlot>,
-    },
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Decision {
-    Granted { in_store: bool },
-    Full,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum SlotOutput {
-    Decided {
-        call: CallId,
-        decision: Decision,
-    },
-    Order(SlotOrder),
-    /// The call runs on, but the store does not know of its session any more.
-    LeaseLost {
-        call: CallId,
-        slot: SlotId,
-    },
-}
 
 pub(super) struct Slots {
     limits: KeyLimits,

@@ -74,7 +74,7 @@ impl Project {
             State::Claiming(_) | State::Idle { .. } | State::Returning => None,
         };
         let (left, _) = self.ours.iter().filter_map(held).find(|(_, holder)| holder == call)?;
-        let (highest, its_call) = self.ours.iter().filter_map(held).last()?;
+        let (highest, its_call) = self.ours.iter().filter_map(held).next_back()?;
         self.set(left, State::Held(its_call));
         Some(highest)
     }
