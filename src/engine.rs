@@ -14,10 +14,11 @@ use std::net::SocketAddr;
 use actix::prelude::*;
 use tokio::task::JoinHandle;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Staff};
 use crate::actors::call_supervisor::{CrashSession, EndCall, PlaceCall, PressDigits, Refused};
 use crate::actors::key_pool::ReplaceKeys;
 use crate::actors::{Directory, EngineSizes, EventStream, Readiness};
+use crate::catalogue::Catalogue;
 use crate::domain::CallId;
 use crate::http::Http;
 use crate::keys::KeyPool;
@@ -39,7 +40,8 @@ pub struct Engine {
     store: Store,
     users: Users,
     calls: Calls,
-    accounts: Accounts,
+    staff: Staff,
+    catalogue: Catalogue,
     tidying: JoinHandle<()>,
     /// No other process is this node as long as this one runs.
     _folder: NodeFolder,
@@ -70,7 +72,16 @@ impl Engine {
     }
 
     pub fn accounts(&self) -> &Accounts {
-        &self.accounts
+        &self.staff.accounts
+    }
+
+    /// Users together with their keys.
+    pub fn staff(&self) -> &Staff {
+        &self.staff
+    }
+
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
     }
 
     pub fn calls(&self) -> &Calls {

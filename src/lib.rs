@@ -8,6 +8,7 @@ pub mod access;
 pub mod accounts;
 pub mod actors;
 pub mod call;
+pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod config;

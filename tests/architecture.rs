@@ -26,10 +26,13 @@ fn may_import(room: &str) -> Option<Vec<&'static str>> {
         "net" | "store" => shell(&[]),
         "actors" => shell(&["net", "store"]),
         "sandbox" => shell(&["net"]),
-        "accounts" => shell(&["store"]),
-        "http" => [&SHARED_BY_SHELLS[..], &["actors", "accounts", "store", "access", "domain"]].concat(),
+        "accounts" | "catalogue" => shell(&["store"]),
+        "http" => {
+            let others = ["actors", "accounts", "catalogue", "store", "access", "domain", "keys"];
+            [&SHARED_BY_SHELLS[..], &others].concat()
+        }
         composition if COMPOSITION.contains(&composition) => {
-            shell(&["net", "store", "actors", "accounts", "http", "sandbox", "engine", "cli"])
+            shell(&["net", "store", "actors", "accounts", "catalogue", "http", "sandbox", "engine", "cli"])
         }
         _ => return None,
     })

@@ -22,6 +22,7 @@ mod first_start;
 mod log_in;
 mod passwords;
 mod sessions;
+mod staff;
 mod sweep;
 mod tokens;
 
@@ -41,6 +42,7 @@ pub use first_start::FirstUser;
 pub use log_in::{Attempt, LoggedIn};
 pub use passwords::{Overloaded, Passwords};
 pub use sessions::{Caller, Shown};
+pub use staff::Staff;
 pub use tokens::NewToken;
 
 /// Both clocks, so that a test can bring its own.

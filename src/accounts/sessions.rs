@@ -42,6 +42,15 @@ impl Accounts {
         Ok(Some(Caller { identity: ticket.identity(), kind: bearer.kind, ticket_id: bearer.id }))
     }
 
+    /// Whether who came with this is still let in.
+    pub async fn is_still_in(&self, caller: &Caller) -> Result<bool, StoreError> {
+        let found = match caller.kind {
+            BearerKind::Session => self.logins.get(&caller.ticket_id).await?,
+            BearerKind::ApiToken => self.api_tokens.get(&caller.ticket_id).await?,
+        };
+        Ok(found.is_some_and(|ticket| !ticket.is_over(self.wall(), &self.limits)))
+    }
+
     pub async fn log_out(&self, caller: &Caller) -> Result<(), StoreError> {
         match caller.kind {
             BearerKind::Session => self.logins.end(&caller.ticket_id).await.map(drop),

@@ -33,7 +33,7 @@ pub use books::Books;
 pub use call_session::CallSession;
 pub use call_supervisor::CallSupervisor;
 pub use directory::Directory;
-pub use events::EventStream;
+pub use events::{EventStream, Ownership};
 pub use key_pool::KeyPool;
 pub use readiness::Readiness;
 pub use sip_endpoint::SipEndpoint;

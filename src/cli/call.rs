@@ -128,10 +128,11 @@ impl Call {
     async fn place(&self, engine: &Engine, progress: &mut Progress) {
         let order = PlaceCall {
             target: self.target.clone(),
-            owner: self.owner.clone(),
+            owner: self.owner.as_str().into(),
             from: self.from.clone(),
             gateway: self.gateway.as_ref().map(GatewayId::new),
             voice_agent: self.voice_agent.clone(),
+            metadata: None,
         };
         match engine.place_call(order).await {
             Ok(call) => {
@@ -161,7 +162,7 @@ impl Call {
         if let Some(line) = describe(&event) {
             self.tell(line);
         }
-        let EngineEvent::Call { call, event } = event else { return };
+        let EngineEvent::Call { call, event, .. } = event else { return };
         match event {
             CallEvent::Answered => {
                 if let Some(answered_at) = progress.under_way.get_mut(&call) {

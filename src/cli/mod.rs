@@ -5,6 +5,8 @@ mod common;
 mod demo;
 mod keys;
 mod loadtest;
+mod number;
+mod openapi;
 mod sandbox;
 mod secret;
 mod secret_input;
@@ -47,8 +49,12 @@ enum Command {
     Keys(keys::Keys),
     /// Add, list, change and remove the users whose calls these are
     User(user::User),
+    /// Add, list, change and remove phone numbers: whose their calls are, and which persona answers
+    Number(number::Number),
     /// Seal and open the secrets that the store keeps, and make the key for it
     Secret(secret::SecretCommand),
+    /// Print the description of the REST interface (OpenAPI 3.1)
+    Openapi(openapi::OpenApi),
     /// Run a local stand-in of a service that Clearline talks to
     Sandbox(sandbox::Sandbox),
 }
@@ -65,7 +71,9 @@ pub fn run() -> ExitCode {
         Command::Loadtest(loadtest) => loadtest.run(),
         Command::Keys(keys) => keys.run(),
         Command::User(user) => user.run(),
+        Command::Number(number) => number.run(),
         Command::Secret(secret) => secret.run(),
+        Command::Openapi(openapi) => openapi.run(),
         Command::Sandbox(sandbox) => sandbox.run(),
     };
     result.unwrap_or_else(|failure| failure.report())

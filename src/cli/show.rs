@@ -8,7 +8,7 @@ use crate::voice::Speaker;
 pub(super) fn describe(event: &EngineEvent) -> Option<String> {
     match event {
         EngineEvent::Registration { gateway, state } => Some(format!("gateway {gateway}: {state:?}")),
-        EngineEvent::Call { call, event } => Some(format!("{}  {}", short(call), describe_call(event)?)),
+        EngineEvent::Call { call, event, .. } => Some(format!("{}  {}", short(call), describe_call(event)?)),
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
         .or_else(|| gateways(settings))
         .or_else(|| sealing_keys(settings))
         .or_else(|| personas(settings))
+        .or_else(|| http(settings))
 }
 
 fn ranges(settings: &Settings) -> Option<Fault> {
@@ -48,6 +49,20 @@ fn ranges(settings: &Settings) -> Option<Fault> {
     let outside = checks.into_iter().find(|(_, value, range)| !range.contains(value))?;
     let (path, value, range) = outside;
     Some((path.into(), format!("{value} is out of range; use {} to {}", range.start(), range.end())))
+}
+
+fn http(settings: &Settings) -> Option<Fault> {
+    let http = &settings.http;
+    if http.certificate.is_some() != http.private_key.is_some() {
+        return Some(("http.certificate".into(), "goes with http.private_key; set both or none".into()));
+    }
+    let is_origin = |text: &&String| {
+        let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        authority.is_some_and(|authority| !authority.is_empty() && !authority.contains(['/', '*', ' ']))
+    };
+    let wrong = http.allowed_origins.iter().find(|origin| !is_origin(origin))?;
+    let problem = format!("{wrong:?} is no origin; write scheme and host alone, as https://crm.example.com");
+    Some(("http.allowed_origins".into(), problem))
 }
 
 fn ports(settings: &Settings) -> Option<Fault> {

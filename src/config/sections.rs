@@ -211,6 +211,13 @@ pub enum LogLevel {
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     pub listen: SocketAddr,
+    /// PEM files, both or none.
+    pub certificate: Option<PathBuf>,
+    pub private_key: Option<PathBuf>,
+    pub allowed_origins: Vec<String>,
+    pub trusted_proxies: Vec<Network>,
+    /// For each client address; 0: no limit.
+    pub requests_per_s: u32,
 }
 
 /// How long somebody stays logged in (SPEC O3).
@@ -249,10 +256,19 @@ impl Settings {
         KeyLimits { idle_max: limits.idle_max.min(self.node.dead_after() / 3), ..limits }
     }
 
-    /// A persona by its id; `default` is there even when no file describes it.
+    /// Those that the file describes, and the built-in one; the first answers where none is named.
+    pub fn known_voice_agents(&self) -> Vec<VoiceAgent> {
+        let built_in = VoiceAgent::default();
+        let mut known = self.voice_agents.clone();
+        if known.iter().all(|agent| agent.id != built_in.id) {
+            known.push(built_in);
+        }
+        known
+    }
+
+    /// A persona by its id.
     pub fn voice_agent(&self, id: &VoiceAgentId) -> Option<VoiceAgent> {
-        let described = self.voice_agents.iter().find(|agent| agent.id == *id).cloned();
-        described.or_else(|| (*id == default_voice_agent()).then(VoiceAgent::default))
+        self.known_voice_agents().into_iter().find(|agent| agent.id == *id)
     }
 }
 
@@ -350,7 +366,14 @@ impl Default for Log {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            certificate: None,
+            private_key: None,
+            allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            requests_per_s: 500,
+        }
     }
 }
 

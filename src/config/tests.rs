@@ -225,6 +225,8 @@ fn a_number_leads_to_its_owner_and_persona() {
     let persona = settings.voice_agent(&route.voice_agent).unwrap();
     assert_eq!((route.owner.as_str(), persona.voice.as_str()), ("ada", "Puck"));
     assert!(settings.voice_agent(&VoiceAgentId::new("default")).is_some());
+    let known: Vec<_> = settings.known_voice_agents().into_iter().map(|agent| agent.name).collect();
+    assert_eq!(known, ["desk", "default"], "the first answers where none is named");
     let error = bench("[numbers]\n\"+4930\" = { owner = \"ada\", voice_agent = \"dsk\" }").error();
     assert!(error.contains("numbers.+4930.voice_agent"), "{error}");
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Timestamp;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -75,3 +77,54 @@ id!(
     /// One run of a node, from its start to its end.
     StartId
 );
+id!(
+    /// A phone number's record.
+    NumberId
+);
+id!(
+    /// What a call brought.
+    LeadId
+);
+id!(
+    /// Many calls with one purpose.
+    CampaignId
+);
+
+/// The least id that could be born at this moment: ids are UUIDv7, which begin with the milliseconds since 1970.
+pub fn first_id_of(moment: Timestamp) -> String {
+    let millis = moment.as_millis();
+    format!("{:08x}-{:04x}-", millis >> 16, millis & 0xffff)
+}
+
+/// When an id was born, if it is a UUIDv7.
+pub fn birth_of(id: &str) -> Option<Timestamp> {
+    let (high, rest) = id.split_at_checked(8)?;
+    let (low, rest) = rest.strip_prefix('-')?.split_at_checked(4)?;
+    let is_version_7 = rest.starts_with("-7") && id.len() == 36;
+    let hex = [high, low].concat();
+    let millis = is_version_7.then(|| u64::from_str_radix(&hex, 16).ok())??;
+    Some(Timestamp::from_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_tells_when_it_was_born_and_sorts_behind_the_first_of_its_moment() {
+        let id = "019ac0ff-ee12-7abc-8def-0123456789ab";
+        let birth = birth_of(id).unwrap();
+        assert_eq!(birth.as_millis(), 0x019a_c0ff_ee12);
+        let next = Timestamp::from_millis(birth.as_millis() + 1);
+        assert!(first_id_of(birth).as_str() < id && id < first_id_of(next).as_str());
+        assert!(first_id_of(Timestamp::from_millis(0)) < first_id_of(birth));
+    }
+
+    #[test]
+    fn an_id_of_another_kind_tells_nothing() {
+        for id in ["", "c1", "019ac0ff-ee12-4abc-8def-0123456789ab", "019ac0ff-ee12-7", "ümläute-ümläute"]
+        {
+            assert_eq!(birth_of(id), None, "{id}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ use crate::call::CallLimits;
 use crate::call::registry::RegistryLimits;
 use crate::config::{self, Settings};
 use crate::domain::VoiceAgent;
+use crate::http::{HttpSettings, TlsFiles};
 use crate::sip::endpoint::{EndpointConfig, EndpointLimits, Gateway};
 use crate::voice::Timeouts;
 
@@ -18,6 +19,19 @@ use super::StartError;
 const USER_AGENT: &str = concat!("Clearline/", env!("CARGO_PKG_VERSION"));
 /// An address nobody has (RFC 5737): asking for the way there names the interface that leads to the world.
 const SOMEWHERE: &str = "192.0.2.1:9";
+
+pub(super) fn http(settings: &Settings) -> HttpSettings {
+    let http = settings.http.clone();
+    let tls = http.certificate.zip(http.private_key);
+    HttpSettings {
+        listen: http.listen,
+        tls: tls.map(|(certificate, private_key)| TlsFiles { certificate, private_key }),
+        allowed_origins: http.allowed_origins,
+        trusted_proxies: http.trusted_proxies,
+        requests_per_s: http.requests_per_s,
+        session: settings.sessions.limits().longest,
+    }
+}
 
 /// What far ends are told about us.
 pub(super) struct Advertised {
@@ -144,10 +158,7 @@ pub(super) fn timeouts(voice: &config::Voice) -> Timeouts {
 
 /// Personas with the engine's model filled in; the built-in one when the settings describe none.
 pub(super) fn voice_agents(settings: &Settings) -> Vec<VoiceAgent> {
-    let mut agents = settings.voice_agents.clone();
-    if agents.is_empty() {
-        agents.push(VoiceAgent::default());
-    }
+    let mut agents = settings.known_voice_agents();
     for agent in agents.iter_mut().filter(|agent| agent.model.is_empty()) {
         agent.model.clone_from(&settings.voice.model);
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use actix::prelude::*;
 
-use crate::accounts::{Accounts, Times};
+use crate::accounts::{Accounts, Staff, Times};
 use crate::actors::call_supervisor::CallSettings;
 use crate::actors::key_pool::KeyDesk;
 use crate::actors::sip_endpoint::SipParts;
@@ -14,16 +14,17 @@ use crate::actors::udp_router::RouterSettings;
 use crate::actors::{
     Books, CallSupervisor, Directory, EventStream, KeyPool, Readiness, SipEndpoint, UdpRouter,
 };
+use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{Entropy, StartId, WrongSealingKey};
-use crate::http::Http;
-use crate::keys::{Fingerprints, KeyRing, KeyTrouble};
+use crate::http::{Api, Http, HttpError};
+use crate::keys::{KeyRing, KeyTrouble};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
 use crate::store::{
-    self, Calls, Journal, KeyHealth, Leases, NodeFolder, Nodes, Recordings, Store, StoreError, Unwritten,
-    Users,
+    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leases, NodeFolder, Nodes, Numbers, Recordings,
+    Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
 };
 
 use super::store::{OpenStore, StoreStartError, wait_for_store};
@@ -34,8 +35,8 @@ use super::{Engine, descriptors, journal, settings as derive, threads};
 pub enum StartError {
     #[error("sip.listen: cannot listen on {address}: {error}; choose another address or stop who has it")]
     SipListen { address: SocketAddr, error: io::Error },
-    #[error("http.listen: cannot listen on {address}: {error}; choose another address or stop who has it")]
-    HttpListen { address: SocketAddr, error: io::Error },
+    #[error(transparent)]
+    Http(#[from] HttpError),
     #[error("media.bind: cannot listen on {address}: {error}; name an address of this machine")]
     MediaBind { address: IpAddr, error: io::Error },
     #[error(
@@ -51,6 +52,8 @@ pub enum StartError {
     Sealing(#[from] WrongSealingKey),
     #[error(transparent)]
     Store(#[from] StoreStartError),
+    #[error("the store does not give what all engines must agree on: {0}")]
+    Constants(StoreError),
     #[error("recording.dir: cannot write recordings to {path}: {error}; choose another folder", path = path.display())]
     Recordings { path: PathBuf, error: io::Error },
     #[error("no thread can be started to look at passwords: {0}; raise the limit of threads (ulimit -u)")]
@@ -59,8 +62,6 @@ pub enum StartError {
     NodeFolder { path: PathBuf, error: io::Error },
     #[error("node.dir: the journal in {path} cannot be opened: {error}; look at its permissions", path = path.display())]
     Journal { path: PathBuf, error: io::Error },
-    #[error("the store cannot be read: {0}")]
-    Unreadable(StoreError),
     #[error("the operating system gives no randomness: {0}")]
     Entropy(io::Error),
 }
@@ -71,6 +72,7 @@ impl Engine {
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         descriptors::raise_limit(settings.calls.max_calls);
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
+        let http_listener = Http::bind(settings.http.listen)?;
         let OpenStore { store, io } = wait_for_store(&settings).await?;
         let ground = Ground::prepare(&settings, store.clone(), &mut entropy).await?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
@@ -92,12 +94,13 @@ impl Engine {
         };
         ground.directory.set_sip(SipEndpoint::start(&sip_arbiter.handle(), parts));
         arbiters.push(sip_arbiter);
-        let http = Http::start(settings.http.listen, readiness.clone(), ground.directory.clone())
-            .map_err(|error| StartError::HttpListen { address: settings.http.listen, error })?;
+        let http = Http::start(http_listener, ground.api(&settings, readiness.clone()))?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
-        let Ground { store, users, calls, accounts, directory, events, folder, .. } = ground;
-        let tidying = actix::spawn(accounts.clone().keep_tidy());
+        let agents_of_settings = derive::voice_agents(&settings);
+        let catalogue = Catalogue::new(&ground.store, &agents_of_settings);
+        let Ground { store, users, calls, staff, directory, events, folder, .. } = ground;
+        let tidying = actix::spawn(staff.accounts.clone().keep_tidy());
         Ok(Self {
             directory,
             events,
@@ -109,7 +112,8 @@ impl Engine {
             store,
             users,
             calls,
-            accounts,
+            staff,
+            catalogue,
             tidying,
             _folder: folder,
             _io: io,
@@ -122,9 +126,8 @@ struct Ground {
     store: Store,
     users: Users,
     calls: Calls,
-    accounts: Accounts,
+    staff: Staff,
     recordings: Option<Recordings>,
-    fingerprints: Fingerprints,
     /// What keys the model has refused before.
     troubles: Vec<KeyTrouble>,
     folder: NodeFolder,
@@ -140,16 +143,25 @@ impl Ground {
         let folder = NodeFolder::take(&path, clock::new_id);
         let folder = folder.map_err(|error| StartError::NodeFolder { path, error })?;
         let (journal, left_in_journal) = journal::open(settings, &folder)?;
-        let fingerprints = store::fingerprints(&store, entropy).await.map_err(StartError::Unreadable)?;
-        let troubles = KeyHealth::new(store.clone()).all().await.map_err(StartError::Unreadable)?;
         let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
+        let accounts = accounts.map_err(StartError::Passwords)?;
+        let assignment = KeyAssignment {
+            users: Users::new(store.clone()),
+            holders: KeyHolders::new(store.clone()),
+            health: KeyHealth::new(store.clone()),
+            audit: accounts.audit().clone(),
+            by: By::Engine,
+            fingerprints: fingerprints(&store, entropy).await.map_err(StartError::Constants)?,
+            sealing: settings.secrets.sealing()?,
+            now: clock::unix_time,
+        };
+        let troubles = assignment.health.all().await.map_err(StartError::Constants)?;
         Ok(Self {
-            accounts: accounts.map_err(StartError::Passwords)?,
+            staff: Staff { accounts, assignment },
             users: Users::new(store.clone()),
             calls: Calls::new(store.clone()),
             store,
             recordings: open_recordings(settings)?,
-            fingerprints,
             troubles,
             folder,
             journal,
@@ -157,6 +169,17 @@ impl Ground {
             directory: Directory::default(),
             events: EventStream::new(),
         })
+    }
+
+    fn api(&self, settings: &Settings, readiness: Readiness) -> Api {
+        Api {
+            staff: self.staff.clone(),
+            store: self.store.clone(),
+            directory: self.directory.clone(),
+            events: self.events.clone(),
+            readiness,
+            settings: derive::http(settings).into(),
+        }
     }
 
     fn call_settings(&self, settings: &Settings, gateways: &[Gateway]) -> Result<CallSettings, StartError> {
@@ -167,11 +190,14 @@ impl Ground {
             gateways: derive::gateways(settings, gateways),
             numbers: derive::numbers(settings),
             voice_agents: derive::voice_agents(settings),
+            default_model: voice.model.clone(),
+            stored_numbers: Numbers::new(self.store.clone()),
+            personas: VoiceAgents::new(self.store.clone()),
             default_owner: settings.calls.default_owner_id.as_ref().map(ToString::to_string),
             model: ModelEndpoint::new(&voice.url, &voice.version, voice.allow_insecure_url)?,
             timeouts: derive::timeouts(voice),
             users: self.users.clone(),
-            sealing: settings.secrets.sealing()?,
+            sealing: self.staff.assignment.sealing.clone(),
             recordings: self.recordings.clone(),
             directory: self.directory.clone(),
             events: self.events.clone(),
@@ -211,15 +237,16 @@ impl Ground {
 
 impl Ground {
     fn key_pool(&self, settings: &Settings) -> KeyPool {
+        let fingerprints = &self.staff.assignment.fingerprints;
         let desk = KeyDesk {
-            leases: Leases::new(self.store.clone(), self.fingerprints.clone()),
+            leases: Leases::new(self.store.clone(), fingerprints.clone()),
             nodes: Nodes::new(self.store.clone()),
-            health: KeyHealth::new(self.store.clone()),
+            health: self.staff.assignment.health.clone(),
             node: self.folder.node.clone(),
             start: StartId::new(clock::new_id()),
         };
-        let (pool, fingerprints) = (settings.google_keys.clone(), self.fingerprints.clone());
-        let mut ring = KeyRing::new(pool, settings.key_limits(), fingerprints);
+        let pool = settings.google_keys.clone();
+        let mut ring = KeyRing::new(pool, settings.key_limits(), fingerprints.clone());
         let reading = ring.begin_reading_troubles();
         ring.learn_troubles(reading, self.troubles.clone(), clock::now(), clock::unix_time());
         KeyPool::new(ring, desk, settings.node.beat(), settings.node.dead_after())

@@ -1,67 +1,30 @@
-//! HTTP: health, readiness and metrics. The REST interface will live here, a file per resource.
+//! REST under `/api` for the CRM's side of the engine, described by OpenAPI; health, readiness and metrics (SPEC I1).
+//!
+//! ```text
+//! request ─▶ answered: logged, counted ─▶ CORS ─▶ headers ─▶ turnstile ─▶ identify ─▶ handler ─▶ problem or JSON
+//! ```
+//!
+//! A file of [`resources`] holds one resource: what clients see of it (views of its own, never a document of the store), and its
+//! handlers, each of which asks [`access::Identity`](crate::access::Identity) first and is described by `utoipa::path` where it
+//! stands. [`openapi`] gathers the descriptions and adds to each the problems that every such request can meet, so that
+//! no handler repeats them. Errors are [`Problem`]s; [`refusals`] translates those of the rooms below.
+//!
+//! Users, personas and numbers are written through `accounts` and `store`; calls and key leases belong to actors and are asked by
+//! message. Nothing here decides a rule.
 
-use std::io;
-use std::net::SocketAddr;
+mod answered;
+mod api;
+mod body;
+mod caller;
+mod client;
+mod openapi;
+mod paging;
+mod problem;
+mod refusals;
+mod resources;
+mod server;
 
-use actix_web::dev::ServerHandle;
-use actix_web::http::header::ContentType;
-use actix_web::{App, HttpResponse, HttpServer, web};
-
-use crate::actors::{self, Directory, Readiness};
-use crate::telemetry;
-
-/// A running server.
-pub struct Http {
-    pub address: SocketAddr,
-    handle: ServerHandle,
-}
-
-impl Http {
-    /// Listens on `address`; the engine alone handles signals.
-    pub fn start(address: SocketAddr, readiness: Readiness, directory: Directory) -> io::Result<Self> {
-        let app = move || {
-            App::new()
-                .app_data(web::Data::new(readiness.clone()))
-                .app_data(web::Data::new(directory.clone()))
-                .route("/health", web::get().to(health))
-                .route("/ready", web::get().to(ready))
-                .route("/metrics", web::get().to(metrics))
-        };
-        let server = HttpServer::new(app).workers(1).disable_signals().bind(address)?;
-        let address = server.addrs().first().copied().unwrap_or(address);
-        let server = server.run();
-        let handle = server.handle();
-        actix::spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(%error, "the HTTP server stopped");
-            }
-        });
-        Ok(Self { address, handle })
-    }
-
-    pub async fn stop(self) {
-        self.handle.stop(true).await;
-    }
-}
-
-/// The process runs.
-async fn health() -> HttpResponse {
-    HttpResponse::Ok().content_type(ContentType::plaintext()).body("ok\n")
-}
-
-/// The engine takes calls; if not, why.
-async fn ready(readiness: web::Data<Readiness>) -> HttpResponse {
-    match readiness.reason_against() {
-        None => HttpResponse::Ok().content_type(ContentType::plaintext()).body("ready\n"),
-        Some(reason) => HttpResponse::ServiceUnavailable()
-            .content_type(ContentType::plaintext())
-            .body(format!("{reason}\n")),
-    }
-}
-
-/// Sizes are asked for at this moment: nobody has to keep a gauge up to date on a call's path.
-async fn metrics(directory: web::Data<Directory>) -> HttpResponse {
-    let metrics = telemetry::metrics();
-    actors::refresh_metrics(metrics, &directory).await;
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics.render())
-}
+pub use api::{Api, HttpSettings, TlsFiles};
+pub use openapi::described;
+pub use problem::Problem;
+pub use server::{Http, HttpError};

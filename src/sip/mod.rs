@@ -6,8 +6,8 @@
 //! values that have a structure of their own (Via, From, CSeq …); `digest` answers challenges. Nothing here knows a
 //! socket, a clock or an actor.
 //!
-//! On top stand the machines: `transaction` (the four of RFC 3261), `dialog`, `registration` and `gate` (who may speak,
-//! and how much) know states and timers only; `endpoint` holds the tables of all of them and is what an actor drives.
+//! On top stand the machines: `transaction` (the four of RFC 3261), `dialog` and `registration` know states and timers
+//! only; `endpoint` holds the tables of all of them and is what an actor drives.
 //!
 //! RFC 3261 §7, §19, §20, §25 (messages and grammar), RFC 3581 (rport), RFC 3262 (RAck), RFC 4028 (session timers),
 //! RFC 3966 (tel), RFC 7616 and RFC 8760 (digest).
@@ -15,7 +15,6 @@
 pub mod dialog;
 pub mod digest;
 pub mod endpoint;
-pub mod gate;
 pub mod header;
 pub mod message;
 pub mod parse;

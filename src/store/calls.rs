@@ -1,10 +1,13 @@
-//! Session records: inserted when a call is accepted, merged as it goes.
+//! Session records: inserted when a call is accepted, merged as it goes, listed without what was said.
 
 use serde_json::Value;
 
 use super::change::change;
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
-use crate::domain::{CallId, CallRecord, UserId};
+use crate::access::Scope;
+use crate::domain::{
+    CallId, CallRecord, CallSummary, Direction, Outcome, PhoneNumber, Timestamp, UserId, first_id_of,
+};
 
 pub static CALLS: Collection = Collection {
     name: "calls",
@@ -12,10 +15,65 @@ pub static CALLS: Collection = Collection {
         Index::plain("owner_id"),
         Index::plain("tenant_id"),
         Index::plain("dialed_number"),
+        Index::plain("from_number"),
         Index::plain("outcome"),
+        Index::pair("owner_id", "outcome"),
+        Index::pair("tenant_id", "outcome"),
+        Index::pair("owner_id", "direction"),
+        Index::pair("tenant_id", "direction"),
+        Index::pair("dialed_number", "outcome"),
+        Index::pair("from_number", "outcome"),
     ],
     durable: false,
 };
+
+/// What a list does not show, and what would make it slow.
+const LONG: &[&str] = &["conversation_items"];
+
+/// Which calls a list shows; without anything set, all.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CallFilter {
+    pub outcome: Option<Outcome>,
+    pub direction: Option<Direction>,
+    /// Exactly as the record has it, which is E.164 wherever that is known.
+    pub dialed_number: Option<PhoneNumber>,
+    pub from_number: Option<PhoneNumber>,
+    /// True: only calls that have not ended; false: only those that have.
+    pub running: Option<bool>,
+    pub started_from: Option<Timestamp>,
+    pub started_before: Option<Timestamp>,
+}
+
+impl CallFilter {
+    /// A number is a question of its own, which few calls answer; else it is whose calls, together with the outcome or
+    /// the direction. A time is a range of ids: a call begins when its id is born.
+    fn query(&self, (field, whose): (&'static str, &str), limit: usize) -> Query {
+        let numbers = [("from_number", &self.from_number), ("dialed_number", &self.dialed_number)];
+        let numbers = numbers.into_iter().filter_map(|(field, number)| Some((field, number.as_ref()?)));
+        let query =
+            numbers.fold(Query::all(limit), |query, (field, number)| query.and(field, number.expose()));
+        let mut query = query.and(field, whose);
+        if let Some(outcome) = self.outcome {
+            query = query.and("outcome", outcome.as_str());
+        }
+        query = match self.running {
+            Some(true) => query.and_missing("outcome"),
+            Some(false) => query.and_present("outcome"),
+            None => query,
+        };
+        if let Some(direction) = self.direction {
+            query = query.and("direction", direction.as_str());
+        }
+        query.of_ids(self.started_from.map(first_id_of), self.started_before.map(first_id_of))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallList {
+    pub calls: Vec<CallSummary>,
+    /// Ask for the next page with it; `None`: this was the last.
+    pub next: Option<String>,
+}
 
 #[derive(Clone)]
 pub struct Calls {
@@ -64,11 +122,31 @@ impl Calls {
         change(&self.store, &CALLS, id, |found| Ok(unless_newer(found))).await.map(drop)
     }
 
-    /// How many of this owner's newest calls have no outcome yet.
+    /// How many of this owner's calls have no outcome yet, up to a page of them.
     pub async fn running_of(&self, owner: &UserId) -> Result<usize, StoreError> {
-        let query = Query::equals("owner_id", owner.as_str(), MAX_PAGE).newest_first();
-        let newest = self.store.find(&CALLS, query).await?.documents;
-        Ok(newest.iter().filter(|call| call.body.get("outcome").is_none_or(Value::is_null)).count())
+        let query = Query::equals("owner_id", owner.as_str(), MAX_PAGE).and_missing("outcome");
+        Ok(self.store.find(&CALLS, query.leaving_out(LONG)).await?.documents.len())
+    }
+
+    /// Newest first. There is no list of everybody's calls: nobody may see it (SPEC O2).
+    pub async fn list(
+        &self,
+        scope: &Scope,
+        filter: &CallFilter,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<CallList, StoreError> {
+        let whose = match scope {
+            Scope::Owner(owner) => ("owner_id", owner.as_str()),
+            Scope::Tenant(tenant) => ("tenant_id", tenant.as_str()),
+            Scope::Everything | Scope::Nothing => return Ok(CallList { calls: Vec::new(), next: None }),
+        };
+        let query = filter.query(whose, limit).newest_first().after(after).leaving_out(LONG);
+        let page = self.store.find(&CALLS, query).await?;
+        let readable = |document: &Document| {
+            document.parse(&CALLS).inspect_err(|error| tracing::warn!(%error, "passed over")).ok()
+        };
+        Ok(CallList { calls: page.documents.iter().filter_map(readable).collect(), next: page.next })
     }
 
     /// Lays `changes` over the record: members replace members, null removes one (RFC 7396).

@@ -89,3 +89,37 @@ fn lay_over(target: &mut Value, changes: &Value) {
         }
     }
 }
+
+/// What laid over the one object makes it the other (RFC 7396); members that neither has stay.
+pub(super) fn difference(from: &Value, to: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (from, to) else { return to.clone() };
+    let gone = old.keys().filter(|name| !new.contains_key(*name)).map(|name| (name.clone(), Value::Null));
+    let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(value));
+    let changed = changed.map(|(name, value)| {
+        let old = old.get(name).unwrap_or(&Value::Null);
+        (name.clone(), difference(old, value))
+    });
+    Value::Object(gone.chain(changed).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_difference_laid_over_the_old_gives_the_new_and_leaves_what_neither_knows() {
+        let old = json!({ "name": "a", "rules": { "x": 1, "y": { "z": [1] } }, "gone": true, "same": 1 });
+        let new = json!({ "name": "b", "rules": { "y": { "w": 2 } }, "same": 1, "fresh": { "in": null } });
+        let mut stored = old.clone();
+        stored["foreign"] = json!("kept");
+        stored["rules"]["y"]["foreign"] = json!("kept");
+        lay_over(&mut stored, &difference(&old, &new));
+        let expected = json!({
+            "name": "b", "rules": { "y": { "w": 2, "foreign": "kept" } }, "same": 1, "fresh": {}, "foreign": "kept"
+        });
+        assert_eq!(stored, expected);
+        assert_eq!(difference(&old, &old), json!({}));
+    }
+}

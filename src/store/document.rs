@@ -21,21 +21,38 @@ pub struct Collection {
 pub struct Index {
     pub field: &'static str,
     pub unique: bool,
+    /// Documents with the same value lie in the order of this field first, also those without it: for questions about
+    /// both. They are asked with `field` first.
+    pub then: Option<&'static str>,
 }
 
 impl Collection {
     pub(super) fn has_index(&self, field: &str) -> bool {
-        self.indexes.iter().any(|index| index.field == field)
+        self.indexes.iter().any(|index| index.field == field || index.then == Some(field))
+    }
+
+    /// The index that a question is answered from: its first field decides, and of those that begin with it the one
+    /// that knows more of the question.
+    pub(super) fn index_for(&self, query: &Query) -> Option<&'static Index> {
+        let (first, _) = query.conditions.first()?;
+        let begins = || self.indexes.iter().filter(|index| index.field == *first);
+        begins()
+            .find(|index| index.then.is_some_and(|then| query.pins(then)))
+            .or_else(|| begins().find(|index| index.then.is_none()))
     }
 }
 
 impl Index {
     pub const fn plain(field: &'static str) -> Self {
-        Self { field, unique: false }
+        Self { field, unique: false, then: None }
+    }
+
+    pub const fn pair(field: &'static str, then: &'static str) -> Self {
+        Self { field, unique: false, then: Some(then) }
     }
 
     pub const fn unique(field: &'static str) -> Self {
-        Self { field, unique: true }
+        Self { field, unique: true, then: None }
     }
 }
 
@@ -68,20 +85,42 @@ pub enum Order {
     NewestFirst,
 }
 
-/// Documents whose indexed fields all have the values wanted, in the order of their ids (which are born in order).
+/// What a field of the documents wanted is like.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    Is(Value),
+    /// It is not there, or null.
+    Missing,
+    /// It is there; narrows a question, but leads to nothing by itself.
+    Present,
+}
+
+/// Documents whose indexed fields are all as wanted, in the order of their ids (which are born in order).
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// Each field must have an index; without any, all documents are meant.
-    pub equals: Vec<(&'static str, Value)>,
+    /// Each field must have an index; without any, all documents are meant. The first one leads to the documents, what
+    /// the others leave out is passed over one by one.
+    pub conditions: Vec<(&'static str, Condition)>,
     pub order: Order,
     /// The last id of the page before.
     pub after: Option<String>,
+    /// The first id that is meant, and the first that no longer is.
+    pub ids: (Option<String>, Option<String>),
+    /// Members of the body that are not asked for.
+    pub leave_out: &'static [&'static str],
     pub limit: usize,
 }
 
 impl Query {
     pub fn all(limit: usize) -> Self {
-        Self { equals: Vec::new(), order: Order::OldestFirst, after: None, limit }
+        Self {
+            conditions: Vec::new(),
+            order: Order::OldestFirst,
+            after: None,
+            ids: (None, None),
+            leave_out: &[],
+            limit,
+        }
     }
 
     pub fn equals(field: &'static str, value: impl Into<Value>, limit: usize) -> Self {
@@ -89,8 +128,30 @@ impl Query {
     }
 
     pub fn and(mut self, field: &'static str, value: impl Into<Value>) -> Self {
-        self.equals.push((field, value.into()));
+        self.conditions.push((field, Condition::Is(value.into())));
         self
+    }
+
+    /// Only documents without this field.
+    pub fn and_missing(mut self, field: &'static str) -> Self {
+        self.conditions.push((field, Condition::Missing));
+        self
+    }
+
+    /// Only documents with this field.
+    pub fn and_present(mut self, field: &'static str) -> Self {
+        self.conditions.push((field, Condition::Present));
+        self
+    }
+
+    /// Only ids from the first on, and before the second.
+    pub fn of_ids(self, from: Option<String>, until: Option<String>) -> Self {
+        Self { ids: (from, until), ..self }
+    }
+
+    /// Documents come without these members, and what is long in them need not be carried.
+    pub fn leaving_out(self, members: &'static [&'static str]) -> Self {
+        Self { leave_out: members, ..self }
     }
 
     pub fn newest_first(self) -> Self {
@@ -101,10 +162,33 @@ impl Query {
         Self { after: id, ..self }
     }
 
+    /// What the ids of the page must be like, by pages and by what was asked.
+    pub(super) fn id_bounds(&self) -> impl Iterator<Item = (Comparison, &str)> {
+        let beyond = match self.order {
+            Order::OldestFirst => Comparison::Greater,
+            Order::NewestFirst => Comparison::Less,
+        };
+        let (from, until) = &self.ids;
+        let bounds = [(beyond, &self.after), (Comparison::GreaterOrSame, from), (Comparison::Less, until)];
+        bounds.into_iter().filter_map(|(comparison, id)| Some((comparison, id.as_deref()?)))
+    }
+
+    /// Whether all documents wanted have one and the same in this field.
+    fn pins(&self, field: &str) -> bool {
+        self.conditions.iter().any(|(named, wanted)| *named == field && *wanted != Condition::Present)
+    }
+
     /// How many documents an answer may hold; every back end keeps to it.
     pub(super) fn page_size(&self) -> usize {
         self.limit.clamp(1, MAX_PAGE)
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Greater,
+    GreaterOrSame,
+    Less,
 }
 
 #[derive(Debug, Clone, PartialEq)]

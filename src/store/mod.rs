@@ -7,7 +7,8 @@
 //! could not hold is refused by both (`storable`), and the suite in `tests/store` is run on both.
 //!
 //! What is special to a collection stands above the interface ([`Users`], [`Calls`], [`Logins`]) and knows no back end.
-//! What changes users or tokens wants an [`Entry`] of the [`Audit`], so that no change is made without one (SPEC O4).
+//! What changes users, tokens, personas or numbers wants an [`Entry`] of the [`Audit`], so that no change is made without
+//! one (SPEC O4); `records` is what the last two have in common.
 //! Every claim that must have one winner is won by inserting a document whose id is the claim. There are no
 //! transactions over several documents, no upserts and no server time: no back end would have to agree on them.
 
@@ -18,36 +19,46 @@ mod constants;
 mod document;
 pub mod embedded;
 mod error;
+mod idempotency;
 mod interface;
 mod journal;
 mod key_assignment;
 mod key_health;
 mod key_holders;
+mod leads;
 mod leases;
 pub mod mongo;
 mod node_folder;
 mod nodes;
+mod numbers;
 mod recordings;
+mod records;
 mod storable;
 mod tickets;
 mod users;
+mod voice_agents;
 
 pub use audit::{AUDIT_LOG, Audit, AuditState, By, Change, Effect, Entry, Subject};
-pub use calls::{CALLS, Calls};
+pub use calls::{CALLS, CallFilter, CallList, Calls};
 pub use constants::{CONSTANTS, fingerprints};
-pub use document::{Collection, Document, Index, MAX_PAGE, Order, Page, Query};
+pub use document::{Collection, Condition, Document, Index, MAX_PAGE, Order, Page, Query};
 pub use error::{OpenError, StoreError};
+pub use idempotency::{Claim, Claimed, IDEMPOTENCY_KEYS, IdempotencyKeys, hash};
 pub use interface::{Backend, Command, Read, Reply, Store, Write};
 pub use journal::{Journal, JournalBusy, OpenJournal, Unwritten};
 pub use key_assignment::{KeyAssignment, Sealed};
 pub use key_health::{GOOGLE_KEYS, KeyHealth};
 pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
+pub use leads::{LEADS, Leads};
 pub use leases::{LEASES, Lease, Leases};
 pub use node_folder::NodeFolder;
 pub use nodes::{Beaten, NODES, Nodes};
+pub use numbers::{NUMBERS, Numbers};
 pub use recordings::{RecordingSink, Recordings};
+pub use records::{Listed, Stored};
 pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
 pub use users::{Credential, USERS, Users};
+pub use voice_agents::{VOICE_AGENTS, VoiceAgents};
 
 /// Every collection of this version; the back end makes what is missing when it opens.
 pub const COLLECTIONS: &[&Collection] = &[
@@ -61,4 +72,8 @@ pub const COLLECTIONS: &[&Collection] = &[
     &LEASES,
     &NODES,
     &GOOGLE_KEYS,
+    &VOICE_AGENTS,
+    &NUMBERS,
+    &LEADS,
+    &IDEMPOTENCY_KEYS,
 ];

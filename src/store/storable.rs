@@ -2,7 +2,7 @@
 
 use serde_json::{Number, Value};
 
-use super::{Collection, Index, Query, StoreError};
+use super::{Collection, Condition, Index, Query, StoreError};
 
 /// Members the store keeps itself, beside those of the body where a back end lays them side by side.
 const RESERVED: [&str; 5] = ["_id", "version", "created_at", "updated_at", "unique_keys"];
@@ -24,15 +24,22 @@ pub(super) fn check_body(collection: &Collection, id: &str, body: &Value) -> Res
 
 /// Refuses a question no index could answer.
 pub(super) fn check_query(collection: &Collection, query: &Query) -> Result<(), StoreError> {
-    for (field, value) in &query.equals {
-        if !collection.has_index(field) {
+    for (at, (field, wanted)) in query.conditions.iter().enumerate() {
+        let can_be_answered = if at == 0 { leads(collection, query) } else { collection.has_index(field) };
+        if !can_be_answered {
             return Err(StoreError::NotIndexed { collection: collection.name, field });
         }
-        if value.is_null() || !is_scalar(value) {
+        if matches!(wanted, Condition::Is(value) if value.is_null() || !is_scalar(value)) {
             return Err(StoreError::NotComparable { collection: collection.name, field });
         }
     }
     Ok(())
+}
+
+/// An index begins with the first field, and what is asked of it narrows.
+fn leads(collection: &Collection, query: &Query) -> bool {
+    let narrows = query.conditions.first().is_some_and(|(_, wanted)| *wanted != Condition::Present);
+    narrows && collection.index_for(query).is_some()
 }
 
 fn fault_in_members(body: &Value) -> Option<String> {
@@ -62,12 +69,16 @@ fn fault_in_number(number: &Number) -> Option<String> {
 }
 
 fn fault_in_index(index: &Index, body: &Value) -> Option<String> {
-    let field = index.field;
+    let fields = [Some(index.field), index.then];
+    fields.into_iter().flatten().find_map(|field| fault_in_field(field, index.unique, body))
+}
+
+fn fault_in_field(field: &str, unique: bool, body: &Value) -> Option<String> {
     let value = indexed_value(field, body).unwrap_or(&Value::Null);
     if !is_scalar(value) {
         return Some(format!("{field} has an index and can be no list or object"));
     }
-    let unusable = index.unique && !value.is_null() && !value.is_string();
+    let unusable = unique && !value.is_null() && !value.is_string();
     unusable.then(|| format!("{field} is unique and must be a text"))
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::audit::Entry;
 use super::change::{change, remove};
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
-use crate::domain::{Role, Secret, User, UserId};
+use crate::domain::{Role, Secret, TenantId, User, UserId};
 
 pub static USERS: Collection = Collection {
     name: "users",
@@ -60,11 +60,12 @@ impl Users {
         document.map(|document| document.parse(&USERS)).transpose()
     }
 
-    /// By name, or else by id: what a person or a setting calls a user.
+    /// By id, or else by name: what a person or a setting calls a user. Names are chosen by users and ids are not, so
+    /// nobody can step before another by a name like that other's id.
     pub async fn find(&self, name_or_id: &str) -> Result<Option<User>, StoreError> {
-        match self.by_name(name_or_id).await? {
+        match self.get(&UserId::new(name_or_id)).await? {
             Some(user) => Ok(Some(user)),
-            None => self.get(&UserId::new(name_or_id)).await,
+            None => self.by_name(name_or_id).await,
         }
     }
 
@@ -122,6 +123,23 @@ impl Users {
 
     pub async fn of_tenant(&self, tenant: &str) -> Result<Vec<User>, StoreError> {
         self.all_of(Query::equals("tenant_id", tenant, MAX_PAGE)).await
+    }
+
+    /// In the order in which they were added; `tenant` narrows it to one. With the id to go on after.
+    pub async fn page(
+        &self,
+        tenant: Option<&TenantId>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<(Vec<User>, Option<String>), StoreError> {
+        let all = Query::all(limit).after(after);
+        let query = match tenant {
+            Some(tenant) => all.and("tenant_id", tenant.as_str()),
+            None => all,
+        };
+        let page = self.store.find(&USERS, query).await?;
+        let users = page.documents.iter().map(|document| document.parse(&USERS)).collect::<Result<_, _>>();
+        Ok((users?, page.next))
     }
 
     pub async fn by_name(&self, name: &str) -> Result<Option<User>, StoreError> {

@@ -61,6 +61,8 @@ table! {
         LogInsOverloaded = "clearline_log_ins_overloaded_total", "Passwords that were not looked at because too many waited.";
         JournalRecords = "clearline_journal_records_total", "Records of calls kept in the journal because the store did not answer.";
         JournalFailures = "clearline_journal_failures_total", "Records of calls the journal could not keep.";
+        HttpRequests = "clearline_http_requests_total", "Requests over HTTP.";
+        HttpFailures = "clearline_http_failures_total", "Requests over HTTP that were answered with 5xx.";
         StoreFailures = "clearline_store_failures_total", "Requests the store could not serve.";
     }
 }

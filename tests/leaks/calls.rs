@@ -85,6 +85,7 @@ impl Lane {
             from: None,
             gateway: Some(self.gateway.clone()),
             voice_agent: None,
+            metadata: None,
         };
         world.engine.place_call(order).await.unwrap_or_else(|refused| panic!("{refused}"))
     }

@@ -23,7 +23,7 @@ pub(crate) struct News(Arc<Watched<Told>>);
 impl News {
     pub(crate) async fn gather(self, mut events: broadcast::Receiver<EngineEvent>) {
         while let Ok(event) = events.recv().await {
-            if let EngineEvent::Call { call, event } = event {
+            if let EngineEvent::Call { call, event, .. } = event {
                 self.0.change(|told| note(told, call, event));
             }
         }

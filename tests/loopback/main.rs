@@ -23,6 +23,7 @@ mod hold;
 mod hostile;
 mod isolation;
 mod limits;
+mod numbers;
 mod outcomes;
 mod refusals;
 mod stopping;

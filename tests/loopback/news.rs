@@ -68,7 +68,7 @@ fn finish_of(event: &CallEvent) -> Option<Finish> {
 
 pub(crate) async fn gather(mut news: broadcast::Receiver<EngineEvent>, kept: News) {
     while let Ok(event) = news.recv().await {
-        if let EngineEvent::Call { call, event } = event {
+        if let EngineEvent::Call { call, event, .. } = event {
             kept.0.change(|kept| kept.push((call, event)));
         }
     }

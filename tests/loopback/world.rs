@@ -199,7 +199,14 @@ impl Plan {
 }
 
 pub(crate) fn order(number: &str) -> PlaceCall {
-    PlaceCall { target: number.into(), owner: "ada".into(), from: None, gateway: None, voice_agent: None }
+    PlaceCall {
+        target: number.into(),
+        owner: "ada".into(),
+        from: None,
+        gateway: None,
+        voice_agent: None,
+        metadata: None,
+    }
 }
 
 pub(crate) fn hears(session: &SessionReport, tone_hz: f64) -> bool {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clearline::domain::Timestamp;
 use clearline::store::{
-    AUDIT_LOG, CALLS, CONSTANTS, Collection, GOOGLE_KEYS, Index, KEY_HOLDERS, LEASES, NODES, Store, USERS,
+    AUDIT_LOG, CALLS, CONSTANTS, Collection, GOOGLE_KEYS, Index, KEY_HOLDERS, LEADS, LEASES, NODES, NUMBERS,
+    Store, USERS, VOICE_AGENTS,
 };
 use serde_json::{Value, json};
 
@@ -15,11 +16,28 @@ const SAFETY_LIMIT: Duration = Duration::from_secs(120);
 
 pub(crate) static THINGS: Collection = Collection {
     name: "things",
-    indexes: &[Index::unique("name"), Index::plain("place.room"), Index::plain("colour")],
+    indexes: &[
+        Index::unique("name"),
+        Index::plain("place.room"),
+        Index::plain("colour"),
+        Index::pair("colour", "place.shelf"),
+    ],
     durable: true,
 };
-pub(crate) const COLLECTIONS: &[&Collection] =
-    &[&THINGS, &USERS, &CALLS, &AUDIT_LOG, &CONSTANTS, &KEY_HOLDERS, &LEASES, &NODES, &GOOGLE_KEYS];
+pub(crate) const COLLECTIONS: &[&Collection] = &[
+    &THINGS,
+    &USERS,
+    &CALLS,
+    &AUDIT_LOG,
+    &CONSTANTS,
+    &KEY_HOLDERS,
+    &VOICE_AGENTS,
+    &NUMBERS,
+    &LEADS,
+    &LEASES,
+    &NODES,
+    &GOOGLE_KEYS,
+];
 
 /// An empty store for one case.
 pub(crate) trait Bench: Sized {

@@ -59,7 +59,11 @@ on_every_back_end! {
         pages_go_on_behind_the_last_document_whatever_comes_and_goes_meanwhile,
         a_question_by_two_fields_gives_what_matches_both,
         a_question_compares_texts_numbers_and_truth_values,
-        a_question_no_index_can_answer_is_refused_instead_of_slow;
+        a_question_no_index_can_answer_is_refused_instead_of_slow,
+        a_question_tells_documents_with_a_field_from_those_without,
+        a_pair_of_fields_is_asked_together_or_by_its_first,
+        a_question_may_be_about_some_ids_only_page_by_page,
+        members_that_are_not_asked_for_are_left_out_and_stay_in_the_store;
     races:
         of_many_who_claim_the_same_id_exactly_one_wins,
         of_many_who_claim_the_same_unique_value_exactly_one_wins,
@@ -87,4 +91,17 @@ on_every_back_end! {
     key_health:
         engines_that_report_the_same_trouble_at_once_write_down_one,
         a_healed_key_is_healed_for_all_and_the_healing_is_in_the_audit_log;
+    records:
+        a_persona_s_name_is_unique_in_its_tenant_however_it_is_written,
+        a_change_that_expects_an_older_version_is_lost_and_one_that_expects_none_is_made,
+        a_tenant_s_personas_are_its_own_and_the_shared_ones_page_by_page,
+        a_number_is_found_by_every_form_it_is_dialled_in_and_is_there_once,
+        digits_that_are_numbers_of_two_countries_are_nobody_s,
+        a_number_of_another_program_is_listed_and_found_once_it_was_changed,
+        rules_are_replaced_and_what_other_programs_wrote_beside_them_stays,
+        a_lead_is_found_by_its_call_and_listed_newest_first;
+    call_lists:
+        calls_are_listed_newest_first_to_those_whose_they_are,
+        calls_are_narrowed_by_each_filter_and_by_several,
+        a_call_that_cannot_be_read_hides_no_other;
 }

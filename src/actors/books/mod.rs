@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::sync::oneshot;
 
 use crate::call::{Finish, Note};
 use crate::clock;
@@ -21,7 +22,7 @@ use crate::store::{Calls, Journal, Recordings, StoreError, Unwritten};
 use crate::telemetry::{Counter, count};
 
 use super::SERVICE_MAILBOX_SIZE;
-use super::events::{CallEvent, EventStream};
+use super::events::{CallEvent, EventStream, Ownership};
 use super::guard::guarded;
 use page::{Page, log};
 
@@ -67,12 +68,13 @@ impl Books {
         let Some(page) = self.pages.get_mut(call) else { return };
         log(call, &note);
         let (event, urgent) = page.take(note);
+        let of = Ownership::from(&page.record);
         if page.dirty {
             let pause = if urgent { Duration::ZERO } else { WRITE_PAUSE };
             self.plan_write(call, pause, ctx);
         }
         if let Some(event) = event {
-            self.events.tell_call(call, event);
+            self.events.tell_call(call, of, event);
         }
     }
 
@@ -116,6 +118,11 @@ impl Books {
         self.store_is_away = result.is_err();
         let Some(page) = self.pages.get_mut(call) else { return };
         page.writing = None;
+        page.was_offered = true;
+        for waiting in page.waiting.drain(..) {
+            // Who waited may have gone.
+            waiting.send(()).ok();
+        }
         let pause = match result.map(|known| page.known = known) {
             Ok(()) if page.dirty => Duration::ZERO,
             Ok(()) => {
@@ -197,11 +204,13 @@ impl Books {
             }
         };
         ctx.spawn(finishing.into_actor(self).map(move |recording, books, ctx| {
+            let mut of = Ownership::default();
             if let Some(page) = books.pages.get_mut(&call) {
                 page.close(&finish, quality, recording.clone());
+                of = Ownership::from(&page.record);
                 books.plan_write(&call, Duration::ZERO, ctx);
             }
-            books.events.tell_call(&call, CallEvent::Ended { finish, recording });
+            books.events.tell_call(&call, of, CallEvent::Ended { finish, recording });
         }));
     }
 }
@@ -273,6 +282,41 @@ impl Handler<CloseBook> for Books {
 
     fn handle(&mut self, CloseBook { call, finish, quality }: CloseBook, ctx: &mut Context<Self>) {
         self.guarded(&call, |books| books.close(call.clone(), finish, quality, ctx));
+    }
+}
+
+/// Answered as soon as the call's record is in the store, or the store has failed to take it for the first time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AwaitFirstWrite {
+    pub call: CallId,
+}
+
+impl Handler<AwaitFirstWrite> for Books {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, AwaitFirstWrite { call }: AwaitFirstWrite, _: &mut Context<Self>) -> Self::Result {
+        let (told, offered) = oneshot::channel();
+        if let Some(page) = self.pages.get_mut(&call).filter(|page| !page.was_offered) {
+            page.waiting.push(told);
+        }
+        // Without a page the sender is dropped here, which is an answer too.
+        Box::pin(async move { offered.await.unwrap_or_default() })
+    }
+}
+
+/// The record of a call that goes on, or has just ended, as it stands at this moment: the store is up to two seconds behind.
+#[derive(Message)]
+#[rtype(result = "Option<Box<CallRecord>>")]
+pub struct AskBook {
+    pub call: CallId,
+}
+
+impl Handler<AskBook> for Books {
+    type Result = Option<Box<CallRecord>>;
+
+    fn handle(&mut self, AskBook { call }: AskBook, _: &mut Context<Self>) -> Self::Result {
+        self.pages.get(&call).map(|page| Box::new(page.record.clone()))
     }
 }
 

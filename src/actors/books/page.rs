@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use crate::call::{Finish, Note};
 use crate::clock;
-use crate::domain::{CallId, CallQuality, CallRecord, ConversationItem, ModelUsage, Speaker};
-use crate::voice::{Speaker as Voice, TranscriptItem};
+use crate::domain::{CallId, CallQuality, CallRecord, ConversationItem, ModelUsage};
+use crate::voice::TranscriptItem;
 
-use super::super::events::CallEvent;
+use super::super::events::{CallEvent, said_by};
 
 const SOURCE: &str = "gemini-live";
 
@@ -22,11 +24,24 @@ pub(super) struct Page {
     pub(super) closed: bool,
     /// The newest revision that the journal has; 0 when it has none.
     pub(super) journaled: u64,
+    /// The store has been asked to take it once, and has answered.
+    pub(super) was_offered: bool,
+    /// Who waits for that.
+    pub(super) waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl Page {
     pub(super) fn new(mut record: CallRecord) -> Self {
         record.revision += 1;
+        Self::holding(record)
+    }
+
+    /// What an engine that is gone could not write any more. Nothing is added to it.
+    pub(super) fn left_behind(record: CallRecord) -> Self {
+        Self { journaled: record.revision, closed: true, ..Self::holding(record) }
+    }
+
+    fn holding(record: CallRecord) -> Self {
         Self {
             record,
             known: None,
@@ -35,20 +50,8 @@ impl Page {
             write_planned: false,
             closed: false,
             journaled: 0,
-        }
-    }
-
-    /// What an engine that is gone could not write any more. Nothing is added to it.
-    pub(super) fn left_behind(record: CallRecord) -> Self {
-        let journaled = record.revision;
-        Self {
-            record,
-            known: None,
-            dirty: true,
-            writing: None,
-            write_planned: false,
-            closed: true,
-            journaled,
+            was_offered: false,
+            waiting: Vec::new(),
         }
     }
 
@@ -125,10 +128,7 @@ pub(super) fn log(call: &CallId, note: &Note) {
 
 fn conversation_item(item: &TranscriptItem) -> ConversationItem {
     ConversationItem {
-        role: match item.speaker {
-            Voice::Caller => Speaker::User,
-            Voice::Model => Speaker::Assistant,
-        },
+        role: said_by(item),
         content: item.text.clone(),
         timestamp: clock::unix_time(),
         source: SOURCE.into(),

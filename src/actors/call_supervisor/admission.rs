@@ -3,15 +3,18 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use serde_json::{Map, Value};
+
 use crate::call::registry::{AdmissionRefused, RegistryLimits};
 use crate::call::watch::CallLimits;
 use crate::clock;
 use crate::domain::{
     CallId, CallRecord, Direction, GatewayId, Outcome, PhoneNumber, Sealing, Secret, User, VoiceAgent,
+    birth_of, in_e164,
 };
 use crate::keys::{Granted, KeySource};
 use crate::net::voice_ws::ModelEndpoint;
-use crate::store::{Recordings, StoreError, Users};
+use crate::store::{Numbers, Recordings, StoreError, Users, VoiceAgents};
 use crate::telemetry::{Counter, count};
 use crate::voice::Timeouts;
 
@@ -19,7 +22,8 @@ use super::super::key_pool::{LeaseKey, LeaseRefused, ReturnKey};
 use super::super::sip_endpoint::DialTarget;
 use super::super::udp_router::{OpenRoute, OpenedRoute, RouteRefused};
 use super::super::{Directory, EventStream};
-use super::PlaceCall;
+use super::parties::{Parties, parties};
+use super::{CallOwner, PlaceCall};
 
 /// What calls are made of, from the settings.
 #[derive(Clone)]
@@ -28,7 +32,12 @@ pub struct CallSettings {
     pub limits: CallLimits,
     pub gateways: Vec<GatewaySettings>,
     pub numbers: Vec<NumberRule>,
+    /// Those of the settings, the default first.
     pub voice_agents: Vec<VoiceAgent>,
+    /// For personas that name no model.
+    pub default_model: String,
+    pub stored_numbers: Numbers,
+    pub personas: VoiceAgents,
     /// Name or id of the user who owns calls to numbers without a rule.
     pub default_owner: Option<String>,
     pub model: ModelEndpoint,
@@ -66,7 +75,7 @@ impl CallSettings {
         self.gateways.iter().any(|known| known.id == *gateway && known.any_media_host)
     }
 
-    pub(super) fn outbound_order(&self, place: PlaceCall) -> Result<Order, Refused> {
+    pub(super) fn outbound_order(&self, call: CallId, place: PlaceCall) -> Result<Order, Refused> {
         let gateway = match &place.gateway {
             Some(wanted) => self.gateways.iter().find(|known| known.id == *wanted),
             None => self.gateways.first(),
@@ -74,27 +83,18 @@ impl CallSettings {
         let gateway = gateway.ok_or(Refused::NoGateway)?;
         let number = PhoneNumber::new(place.target.clone());
         Ok(Order {
-            call: clock::new_call_id(),
+            call,
             direction: Direction::Outbound,
             dialed: number.clone(),
             number,
-            owner: OwnerRule::Named(place.owner),
+            asked_by: Some(place.owner),
             persona: place.voice_agent,
             signalling: gateway.address,
             any_media_host: gateway.any_media_host,
             dial: Some(DialTarget { gateway: gateway.id.clone(), target: place.target, from: place.from }),
             offer: None,
+            metadata: place.metadata,
         })
-    }
-
-    fn voice_agent(&self, name: Option<&str>) -> Result<VoiceAgent, Refused> {
-        match name {
-            Some(name) => {
-                let known = self.voice_agents.iter().find(|agent| agent.id.as_str() == name);
-                known.cloned().ok_or_else(|| Refused::NoVoiceAgent(name.to_owned()))
-            }
-            None => Ok(self.voice_agents.first().cloned().unwrap_or_default()),
-        }
     }
 }
 
@@ -110,12 +110,15 @@ pub(super) struct Order {
     /// The person's number, in both directions.
     pub(super) number: PhoneNumber,
     pub(super) dialed: PhoneNumber,
-    pub(super) owner: OwnerRule,
+    /// Who wants it; `None`: somebody calls in.
+    pub(super) asked_by: Option<CallOwner>,
+    /// By the id of the one asked for.
     pub(super) persona: Option<String>,
     pub(super) signalling: IpAddr,
     pub(super) any_media_host: bool,
     pub(super) dial: Option<DialTarget>,
     pub(super) offer: Option<Vec<u8>>,
+    pub(super) metadata: Option<Map<String, Value>>,
 }
 
 impl Order {
@@ -124,24 +127,16 @@ impl Order {
     }
 }
 
-#[derive(Debug, Clone)]
-pub(super) enum OwnerRule {
-    /// By name or by id.
-    Named(String),
-    Default,
-}
-
 /// All that a call holds when it begins.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    pub(super) owner: User,
-    pub(super) persona: VoiceAgent,
+    pub(super) parties: Parties,
     pub(super) grant: Granted,
     pub(super) route: OpenedRoute,
 }
 
 /// Why a call did not come to be.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Refused {
     #[error(transparent)]
     Admission(AdmissionRefused),
@@ -153,8 +148,10 @@ pub enum Refused {
     OwnerMayNotCall(String),
     #[error("there is no such gateway to dial through; add one under [[sip.gateways]]")]
     NoGateway,
-    #[error("there is no voice agent {0:?}; add it under [[voice_agents]]")]
+    #[error("there is no voice agent {0:?} for this user; make one, or name one of [[voice_agents]]")]
     NoVoiceAgent(String),
+    #[error("the voice agent {0:?} is disabled; enable it, or name another")]
+    VoiceAgentDisabled(String),
     #[error("no usable Google key: {0}")]
     Key(LeaseRefused),
     #[error(transparent)]
@@ -171,9 +168,11 @@ impl Refused {
             Self::Admission(_) | Self::Route(_) | Self::PartMissing => Outcome::RefusedCapacity,
             Self::Key(LeaseRefused::Key(refusal)) => refusal.outcome(),
             Self::Key(LeaseRefused::Fault) => Outcome::RefusedCapacity,
-            Self::NoOwner | Self::UnknownOwner(_) | Self::OwnerMayNotCall(_) | Self::NoVoiceAgent(_) => {
-                Outcome::RefusedPolicy
-            }
+            Self::NoOwner
+            | Self::UnknownOwner(_)
+            | Self::OwnerMayNotCall(_)
+            | Self::NoVoiceAgent(_)
+            | Self::VoiceAgentDisabled(_) => Outcome::RefusedPolicy,
             Self::NoGateway => Outcome::TrunkFailed,
             Self::Store(_) => Outcome::RefusedCapacity,
         }
@@ -199,11 +198,10 @@ pub(super) async fn prepare(settings: Rc<CallSettings>, order: Order) -> (Order,
 }
 
 async fn gather(settings: &CallSettings, order: &Order) -> Result<Prepared, Refused> {
-    let persona = settings.voice_agent(order.persona.as_deref())?;
-    let owner = find_owner(settings, &order.owner).await?;
-    let grant = lease_key(settings, order, &owner).await?;
+    let parties = parties(settings, order).await?;
+    let grant = lease_key(settings, order, &parties.owner).await?;
     match open_route(settings, order).await {
-        Ok(route) => Ok(Prepared { owner, persona, grant, route }),
+        Ok(route) => Ok(Prepared { parties, grant, route }),
         Err(refused) => {
             if let Some(keys) = settings.directory.keys() {
                 keys.do_send(ReturnKey { lease: grant.lease });
@@ -211,23 +209,6 @@ async fn gather(settings: &CallSettings, order: &Order) -> Result<Prepared, Refu
             Err(refused)
         }
     }
-}
-
-/// Read from the store at each call, never from a cache: a reassigned key counts from the next call on (SPEC K4).
-async fn find_owner(settings: &CallSettings, rule: &OwnerRule) -> Result<User, Refused> {
-    let wanted = match rule {
-        OwnerRule::Named(wanted) => wanted,
-        OwnerRule::Default => settings.default_owner.as_ref().ok_or(Refused::NoOwner)?,
-    };
-    let owner = settings.users.find(wanted).await?;
-    let owner = owner.ok_or_else(|| Refused::UnknownOwner(wanted.clone()))?;
-    if !owner.may_own_calls() {
-        return Err(Refused::OwnerMayNotCall(wanted.clone()));
-    }
-    if owner.google_api_key.is_some() {
-        tracing::info!("Retrieved API key for user {} (ID: {})", owner.name, owner.id);
-    }
-    Ok(owner)
 }
 
 async fn lease_key(settings: &CallSettings, order: &Order, owner: &User) -> Result<Granted, Refused> {
@@ -269,15 +250,21 @@ async fn open_route(settings: &CallSettings, order: &Order) -> Result<OpenedRout
 
 impl Prepared {
     pub(super) fn first_record(&self, order: &Order) -> CallRecord {
+        let Parties { owner, persona, number } = &self.parties;
+        let country = number.as_ref().map(|number| number.country_code.as_str());
+        let called = number.as_ref().map_or(&order.dialed, |number| &number.number);
         let (from, dialed) = match order.direction {
-            Direction::Inbound => (order.number.clone(), order.dialed.clone()),
+            Direction::Inbound => (order.number.clone(), called.clone()),
             Direction::Outbound => (PhoneNumber::new(order.shown_number()), order.number.clone()),
         };
-        let started = clock::unix_time();
+        let (from, dialed) = (in_e164(&from, country), in_e164(&dialed, country));
+        // Lists by time go by ids.
+        let started = birth_of(order.call.as_str()).unwrap_or_else(clock::unix_time);
         let mut record = CallRecord::started(order.call.clone(), order.direction, from, dialed, started);
-        record.owner_id = Some(self.owner.id.clone());
-        record.tenant_id = self.owner.tenant_id.clone();
-        record.voice_agent_id = Some(self.persona.id.clone());
+        record.owner_id = Some(owner.id.clone());
+        record.tenant_id = owner.tenant_id.clone();
+        record.voice_agent_id = Some(persona.id.clone());
+        record.metadata.clone_from(&order.metadata);
         record.key_hint = Some(self.grant.key.hint());
         record
     }

@@ -1,16 +1,21 @@
 //! The supervisor's side of its messages.
 
-use actix::prelude::*;
+use std::future::ready;
 
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use crate::clock;
 use crate::domain::{CallId, Direction};
 use crate::sip::endpoint::IncomingCall;
 
 use super::super::call_session::{CallFinished, CheckpointTaken, HangUp, InjectPanic, SessionGone};
 use super::super::udp_router::SendDigits;
 use super::CallSupervisor;
-use super::admission::{Order, OwnerRule, Refused};
+use super::admission::{Order, Refused};
 use super::messages::{
-    AskLiveCalls, CrashSession, DrainCalls, EndCall, IncomingOffered, PlaceCall, PressDigits, RouteLost,
+    AskLiveCalls, BeginCall, CrashSession, DrainCalls, EndCall, IncomingOffered, PlaceCall, PressDigits,
+    RouteLost,
 };
 
 impl Handler<IncomingOffered> for CallSupervisor {
@@ -18,7 +23,7 @@ impl Handler<IncomingOffered> for CallSupervisor {
 
     fn handle(&mut self, IncomingOffered(incoming): IncomingOffered, ctx: &mut Context<Self>) {
         let order = self.order_for(incoming);
-        if let Err(refused) = self.admit(order.clone(), ctx) {
+        if let Err(refused) = self.admit(order.clone(), None, ctx) {
             self.refuse(&order, &Refused::Admission(refused));
         }
     }
@@ -26,15 +31,11 @@ impl Handler<IncomingOffered> for CallSupervisor {
 
 impl CallSupervisor {
     fn order_for(&self, incoming: IncomingCall) -> Order {
-        let number_rule = self.settings.number(incoming.to.expose());
         let any_media_host =
             incoming.gateway.as_ref().is_some_and(|gateway| self.settings.any_media_host(gateway));
         Order {
-            owner: match &number_rule {
-                Some(rule) => OwnerRule::Named(rule.owner.clone()),
-                None => OwnerRule::Default,
-            },
-            persona: number_rule.and_then(|rule| rule.voice_agent.clone()),
+            asked_by: None,
+            persona: None,
             call: incoming.call,
             direction: Direction::Inbound,
             number: incoming.from,
@@ -43,6 +44,7 @@ impl CallSupervisor {
             any_media_host,
             dial: None,
             offer: incoming.offer,
+            metadata: None,
         }
     }
 }
@@ -51,10 +53,28 @@ impl Handler<PlaceCall> for CallSupervisor {
     type Result = Result<CallId, Refused>;
 
     fn handle(&mut self, place: PlaceCall, ctx: &mut Context<Self>) -> Self::Result {
-        let order = self.settings.outbound_order(place)?;
+        let order = self.settings.outbound_order(clock::new_call_id(), place)?;
         let call = order.call.clone();
-        self.admit(order, ctx).map_err(Refused::Admission)?;
+        self.admit(order, None, ctx).map_err(Refused::Admission)?;
         Ok(call)
+    }
+}
+
+impl Handler<BeginCall> for CallSupervisor {
+    type Result = ResponseFuture<Result<(), Refused>>;
+
+    fn handle(&mut self, BeginCall { call, place }: BeginCall, ctx: &mut Context<Self>) -> Self::Result {
+        if self.calls.contains_key(&call) || self.preparing.contains_key(&call) {
+            return Box::pin(ready(Ok(())));
+        }
+        let (answer, begun) = oneshot::channel();
+        let order = self.settings.outbound_order(call, place);
+        let admitted =
+            order.and_then(|order| self.admit(order, Some(answer), ctx).map_err(Refused::Admission));
+        Box::pin(async move {
+            admitted?;
+            begun.await.unwrap_or(Err(Refused::PartMissing))
+        })
     }
 }
 
@@ -100,8 +120,8 @@ impl Handler<EndCall> for CallSupervisor {
     type Result = bool;
 
     fn handle(&mut self, EndCall { call, reason }: EndCall, _: &mut Context<Self>) -> bool {
-        if let Some(hung_up) = self.preparing.get_mut(&call) {
-            hung_up.get_or_insert(reason);
+        if let Some(preparing) = self.preparing.get_mut(&call) {
+            preparing.hung_up.get_or_insert(reason);
             return true;
         }
         let session = self.live_session(&call);

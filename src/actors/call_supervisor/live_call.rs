@@ -3,25 +3,30 @@
 use actix::Addr;
 
 use crate::call::{Checkpoint, Setup};
-use crate::domain::{CallId, Entropy};
+use crate::domain::{CallId, CallLimits, Entropy};
 use crate::keys::Granted;
 use crate::media::codec::Codec;
 use crate::media::sdp::{LocalMedia, Negotiation};
 use crate::voice::SessionConfig;
 
+use super::super::Ownership;
 use super::super::call_session::{Begin, CallSession, SessionParts};
 use super::super::udp_router::OpenedRoute;
 use super::admission::{CallSettings, Order, Prepared};
-use super::persona::session_config;
+use super::persona::{limits_for, session_config};
 
 pub(super) struct LiveCall {
     pub(super) session: Option<Addr<CallSession>>,
+    /// Who hears of it.
+    pub(super) of: Ownership,
     pub(super) epoch: u32,
     pub(super) arbiter: usize,
     pub(super) grant: Granted,
     pub(super) route: OpenedRoute,
     pub(super) checkpoint: Option<Box<Checkpoint>>,
     persona: SessionConfig,
+    /// What the persona allows the call.
+    limits: CallLimits,
     order: Order,
 }
 
@@ -29,12 +34,14 @@ impl LiveCall {
     pub(super) fn new(order: Order, prepared: Prepared, arbiter: usize) -> Self {
         Self {
             session: None,
+            of: Ownership::from(&prepared.parties.owner),
             epoch: 0,
             arbiter,
             grant: prepared.grant,
             route: prepared.route,
             checkpoint: None,
-            persona: session_config(&prepared.persona),
+            limits: prepared.parties.persona.limits.clone(),
+            persona: session_config(&prepared.parties.persona),
             order,
         }
     }
@@ -76,7 +83,8 @@ impl LiveCall {
             session_id: u64::from(self.route.ssrc),
             cname: format!("{:08x}", self.route.ssrc),
         };
-        let setup = Setup { direction: self.order.direction, limits: settings.limits };
+        let setup =
+            Setup { direction: self.order.direction, limits: limits_for(&self.limits, settings.limits) };
         Begin::New { setup, negotiation: Box::new(Negotiation::new(local)), offer: self.order.offer.take() }
     }
 }

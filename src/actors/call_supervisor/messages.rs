@@ -2,7 +2,7 @@
 
 use actix::prelude::*;
 
-use crate::domain::{CallId, GatewayId};
+use crate::domain::{CallId, GatewayId, UserId};
 use crate::sip::endpoint::IncomingCall;
 
 use super::admission::Refused;
@@ -18,13 +18,38 @@ pub struct IncomingOffered(pub IncomingCall);
 pub struct PlaceCall {
     /// A number, or a whole `sip:` address.
     pub target: String,
-    /// Name or id of the user whose call this is.
-    pub owner: String,
+    pub owner: CallOwner,
     /// The number to show; the gateway's user otherwise.
     pub from: Option<String>,
     /// The only gateway may be left out.
     pub gateway: Option<GatewayId>,
     pub voice_agent: Option<String>,
+    /// What whoever asks for the call wants to find in its record again.
+    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// The user whose call it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallOwner {
+    /// Who asks has been recognised. Never by name: a user could be named like another's id.
+    Id(UserId),
+    /// As a person types it: name or id.
+    Named(String),
+}
+
+impl From<&str> for CallOwner {
+    fn from(name_or_id: &str) -> Self {
+        Self::Named(name_or_id.to_owned())
+    }
+}
+
+/// Dial, for somebody who wants to know that the call has all it needs: the answer comes when it begins, or is refused.
+/// Where the engine has this call already, nothing is dialled.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "Result<(), Refused>")]
+pub struct BeginCall {
+    pub call: CallId,
+    pub place: PlaceCall,
 }
 
 /// Hang up; false when there is no such call.

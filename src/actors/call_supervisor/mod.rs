@@ -7,6 +7,7 @@ mod admission;
 mod handlers;
 mod live_call;
 mod messages;
+mod parties;
 mod persona;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::sync::oneshot;
 
 use crate::call::Finish;
 use crate::call::registry::{AdmissionRefused, AfterCrash, Registry};
@@ -24,7 +26,7 @@ use crate::telemetry::{Counter, count, count_ended};
 use super::SERVICE_MAILBOX_SIZE;
 use super::books::{CloseBook, OpenBook};
 use super::call_session::CallSession;
-use super::events::CallEvent;
+use super::events::{CallEvent, Ownership};
 use super::guard::guarded;
 use super::key_pool::ReturnKey;
 use super::sip_endpoint::{ExpectInvite, ForgetCall, PendingInvite, PerformSignal, RefuseCall};
@@ -35,7 +37,8 @@ use live_call::LiveCall;
 
 pub use admission::{CallSettings, GatewaySettings, NumberRule, Refused};
 pub use messages::{
-    AskLiveCalls, CrashSession, DrainCalls, EndCall, IncomingOffered, PlaceCall, PressDigits, RouteLost,
+    AskLiveCalls, BeginCall, CallOwner, CrashSession, DrainCalls, EndCall, IncomingOffered, PlaceCall,
+    PressDigits, RouteLost,
 };
 
 /// Callers refused for want of room may try again this soon.
@@ -44,12 +47,20 @@ const RETRY_AFTER_FULL: Duration = Duration::from_secs(5);
 pub struct CallSupervisor {
     registry: Registry,
     calls: HashMap<CallId, LiveCall>,
-    /// Admitted calls that are still being given what they need; with a reason once somebody has hung up already.
-    preparing: HashMap<CallId, Option<String>>,
+    /// Admitted calls that are still being given what they need.
+    preparing: HashMap<CallId, Preparing>,
     arbiters: Vec<ArbiterHandle>,
     calls_begun: usize,
     settings: Rc<CallSettings>,
     entropy: Entropy,
+}
+
+#[derive(Default)]
+struct Preparing {
+    /// The reason, once somebody has hung up already.
+    hung_up: Option<String>,
+    /// Who waits to hear whether the call begins.
+    answer: Option<oneshot::Sender<Result<(), Refused>>>,
 }
 
 impl CallSupervisor {
@@ -79,7 +90,7 @@ impl CallSupervisor {
     /// The call has all it needs. Whoever hung up meanwhile is not dialled, and nobody is answered.
     fn begin(&mut self, order: Order, prepared: Prepared, hung_up: Option<String>) {
         let call = order.call.clone();
-        let (number, owner) = (&order.number, &prepared.owner.name);
+        let (number, owner) = (&order.number, &prepared.parties.owner.name);
         tracing::info!(%call, direction = ?order.direction, %number, %owner, "call begins");
         count(match order.direction {
             Direction::Inbound => Counter::CallsInbound,
@@ -87,10 +98,11 @@ impl CallSupervisor {
         });
         self.settings.events.tell_call(
             &call,
+            Ownership::from(&prepared.parties.owner),
             CallEvent::Started {
                 direction: order.direction,
                 number: order.number.clone(),
-                owner: prepared.owner.name.clone(),
+                owner: prepared.parties.owner.name.clone(),
                 key_hint: prepared.grant.key.hint(),
             },
         );
@@ -98,7 +110,7 @@ impl CallSupervisor {
             books.do_send(OpenBook { record: Box::new(prepared.first_record(&order)) });
         }
         if let (Direction::Outbound, Some(sip)) = (order.direction, self.settings.directory.sip()) {
-            let owner = prepared.owner.id.clone();
+            let owner = prepared.parties.owner.id.clone();
             if let Some(target) = order.dial.clone() {
                 sip.do_send(ExpectInvite { call: call.clone(), invite: PendingInvite { owner, target } });
             }
@@ -126,7 +138,8 @@ impl CallSupervisor {
         }
         let finish = Finish::new(refused.outcome(), refused.to_string());
         count_ended(finish.outcome);
-        self.settings.events.tell_call(&order.call, CallEvent::Ended { finish, recording: None });
+        let ended = CallEvent::Ended { finish, recording: None };
+        self.settings.events.tell_call(&order.call, Ownership::default(), ended);
     }
 
     /// The session died: another takes its place, unless that happened too often.
@@ -137,7 +150,8 @@ impl CallSupervisor {
             AfterCrash::Rebuild { attempt } => {
                 tracing::error!(%call, attempt, "the call's session died; it is rebuilt");
                 count(Counter::SessionRebuilds);
-                self.settings.events.tell_call(call, CallEvent::Rebuilding { attempt });
+                let of = live.of.clone();
+                self.settings.events.tell_call(call, of, CallEvent::Rebuilding { attempt });
                 live.epoch += 1;
                 self.start_session(call);
             }
@@ -181,17 +195,27 @@ impl CallSupervisor {
         }
     }
 
-    fn admit(&mut self, order: Order, ctx: &mut Context<Self>) -> Result<(), AdmissionRefused> {
+    fn admit(
+        &mut self,
+        order: Order,
+        answer: Option<oneshot::Sender<Result<(), Refused>>>,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), AdmissionRefused> {
         self.registry.admit(order.call.clone(), order.direction)?;
-        self.preparing.insert(order.call.clone(), None);
+        self.preparing.insert(order.call.clone(), Preparing { hung_up: None, answer });
         let preparing = admission::prepare(self.settings.clone(), order);
         ctx.spawn(preparing.into_actor(self).map(|(order, prepared), supervisor, _| {
             let call = order.call.clone();
-            let hung_up = supervisor.preparing.remove(&call).flatten();
+            let Preparing { hung_up, answer } = supervisor.preparing.remove(&call).unwrap_or_default();
+            let begins = prepared.as_ref().map(drop).map_err(Refused::clone);
             supervisor.guarded(&call, |supervisor| match prepared {
                 Ok(prepared) => supervisor.begin(order, prepared, hung_up),
                 Err(refused) => supervisor.refuse(&order, &refused),
             });
+            if let Some(answer) = answer {
+                // Whoever waited may have gone; the call goes on.
+                drop(answer.send(begins));
+            }
         }));
         Ok(())
     }

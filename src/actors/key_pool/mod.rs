@@ -288,6 +288,19 @@ impl Handler<ReplaceKeys> for KeyPool {
     }
 }
 
+/// The keys as they were read last.
+#[derive(Message)]
+#[rtype(result = "keys::KeyPool")]
+pub struct AskPool;
+
+impl Handler<AskPool> for KeyPool {
+    type Result = MessageResult<AskPool>;
+
+    fn handle(&mut self, _: AskPool, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.ring.pool().clone())
+    }
+}
+
 /// The engine ends: slots and sign of life go back, so that nobody has to wait until it is taken for dead.
 #[derive(Message)]
 #[rtype(result = "()")]

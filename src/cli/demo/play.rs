@@ -48,6 +48,7 @@ pub(super) async fn both_calls(
         from: Some(NUMBER.into()),
         gateway: Some(GatewayId::new(GATEWAY)),
         voice_agent: None,
+        metadata: None,
     });
     let (placed, ()) = tokio::join!(place, adas_phone.dial(NUMBER));
     placed.map_err(|refused| Failure::new(format!("the call to ben was refused: {refused}")))?;
@@ -87,7 +88,7 @@ async fn follow(
 ) -> Result<BothCalls, Failure> {
     let (mut owners, mut played) = (HashMap::new(), BothCalls::new());
     while played.len() < 2 {
-        let Ok(EngineEvent::Call { call, event }) = news.recv().await else { continue };
+        let Ok(EngineEvent::Call { call, event, .. }) = news.recv().await else { continue };
         if let CallEvent::Started { owner, .. } = &event {
             owners.insert(call.clone(), owner.clone());
         }

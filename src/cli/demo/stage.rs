@@ -4,17 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::accounts::Accounts;
-use crate::config::{Gateway, NumberRoute, Secrets, Settings};
+use crate::accounts::Staff;
+use crate::config::{Gateway, NumberRoute, Settings};
 use crate::domain::{GatewayId, VoiceAgent};
 use crate::engine::Engine;
 use crate::keys::KeyPool;
 use crate::sandbox::model::{ModelServer, ModelSettings};
 use crate::sandbox::phone::{Phone, PhoneSettings};
-use crate::store::{By, KeyAssignment};
 
-use super::super::common::{Failure, key_assignment};
-use super::super::user::add_user;
+use super::super::common::Failure;
+use super::super::user::add_admin;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const STOP_LIMIT: Duration = Duration::from_secs(2);
@@ -49,9 +48,8 @@ impl Stage {
         let settings = settings(folder, &model, &bens_phone)?;
         let pool = settings.google_keys.clone();
         let engine = Engine::start(settings).await.map_err(|error| Failure::new(error.to_string()))?;
-        let assignment = key_assignment(engine.store(), &Secrets::default(), By::Engine).await?;
-        let ada = person(engine.accounts(), &assignment, &pool, "ada", 500.0).await?;
-        let ben = person(engine.accounts(), &assignment, &pool, "ben", 1_100.0).await?;
+        let ada = person(engine.staff(), &pool, "ada", 500.0).await?;
+        let ben = person(engine.staff(), &pool, "ben", 1_100.0).await?;
         let adas_phone = phone(PhoneSettings { seed: 2, ..PhoneSettings::new("ada", engine.sip_address()) })?;
         Ok(Self { model, engine, ada, ben, adas_phone, bens_phone })
     }
@@ -66,14 +64,8 @@ fn phone(settings: PhoneSettings) -> Result<Phone, Failure> {
     Phone::start(settings).map_err(|error| Failure::cannot("start a softphone", error))
 }
 
-async fn person(
-    accounts: &Accounts,
-    assignment: &KeyAssignment,
-    pool: &KeyPool,
-    name: &'static str,
-    tone_hz: f64,
-) -> Result<Person, Failure> {
-    let user = add_user(accounts, assignment, pool, name, None).await?;
+async fn person(staff: &Staff, pool: &KeyPool, name: &'static str, tone_hz: f64) -> Result<Person, Failure> {
+    let user = add_admin(staff, pool, name).await?;
     let key_hint = user.google_api_key.map(|key| key.hint()).unwrap_or_default();
     Ok(Person { name, key_hint, tone_hz })
 }

@@ -8,15 +8,14 @@ use std::time::Duration;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Secrets, Settings};
+use crate::config::Settings;
 use crate::domain::UserId;
 use crate::engine;
 use crate::keys::KeyPool;
-use crate::store::By;
 
 use super::super::CommandResult;
-use super::super::common::{Failure, key_assignment, start_logging};
-use super::super::user::add_user;
+use super::super::common::{Failure, start_logging};
+use super::super::user::add_admin;
 use super::attached;
 
 #[derive(Args)]
@@ -77,8 +76,7 @@ impl Engine {
 async fn serve(settings: Settings) -> CommandResult {
     let pool = settings.google_keys.clone();
     let engine = engine::Engine::start(settings).await.map_err(|error| Failure::new(error.to_string()))?;
-    let assignment = key_assignment(engine.store(), &Secrets::default(), By::Engine).await?;
-    add_user(engine.accounts(), &assignment, &pool, OWNER, None).await?;
+    add_admin(engine.staff(), &pool, OWNER).await?;
     attached::tell(&Listening { sip: engine.sip_address(), http: engine.http_address() });
     // However the input ends, it has ended.
     attached::end_of_input().await.ok();

@@ -3,13 +3,12 @@
 use clap::{Args, ValueEnum};
 
 use crate::access::check_name;
-use crate::accounts::{Accounts, Added, NewPassword, NewUser};
+use crate::accounts::{Accounts, NewPassword, NewUser, Staff};
 use crate::domain::{Role, TenantId, User as Record};
 use crate::keys::KeyPool;
-use crate::store::{By, KeyAssignment};
 
 use super::super::CommandResult;
-use super::super::common::{Failure, JsonAndSettings, store_failed};
+use super::super::common::{Failure, JsonAndSettings};
 use super::super::secret_input;
 use super::list::{Shown, show};
 use super::{by_this_person, find, refused, warn};
@@ -49,25 +48,20 @@ enum NewRole {
 impl Add {
     pub(super) async fn run(self) -> CommandResult {
         let desk = self.common.open().await?;
-        let (accounts, assignment, pool) = (&desk.accounts, &desk.assignment, &desk.settings.google_keys);
-        let tenant = self.tenant(accounts).await?;
+        let staff = &desk.staff;
+        let tenant_id = self.tenant(&staff.accounts).await?;
         let password = self.password().await?;
-        let by = by_this_person();
-        let added = match self.role {
-            NewRole::Superadmin => {
-                let new = NewUser { name: self.name, role: Role::Superadmin, tenant_id: None, password };
-                accounts.add(by, new).await.map_err(refused)?
-            }
-            NewRole::Admin | NewRole::Agent => {
-                add_with_key(accounts, assignment, pool, by, &self.name, tenant, password).await?
-            }
-        };
+        let new = NewUser { name: self.name, role: self.role.into(), tenant_id, password };
+        let added = staff.add(by_this_person(), &desk.settings.google_keys, new).await.map_err(refused)?;
         if added.user.role.makes_calls() && added.user.google_api_key.is_none() {
             warn(
                 "the pool has no Google key, so this user has none; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …",
             );
         }
-        show(&[Shown::of(&added.user, &assignment.sealing).with(added.one_time_password)], self.common.json)
+        show(
+            &[Shown::of(&added.user, &staff.assignment.sealing).with(added.one_time_password)],
+            self.common.json,
+        )
     }
 
     async fn tenant(&self, accounts: &Accounts) -> Result<Option<TenantId>, Failure> {
@@ -95,37 +89,25 @@ impl Add {
     }
 }
 
-/// An admin, or an agent of the given tenant, with a key of the pool if there is one; it cannot log in.
-pub(in super::super) async fn add_user(
-    accounts: &Accounts,
-    assignment: &KeyAssignment,
+/// An admin with a key of the pool if there is one; it cannot log in.
+pub(in super::super) async fn add_admin(
+    staff: &Staff,
     pool: &KeyPool,
     name: &str,
-    tenant: Option<TenantId>,
 ) -> Result<Record, Failure> {
-    let added =
-        add_with_key(accounts, assignment, pool, by_this_person(), name, tenant, NewPassword::None).await?;
-    Ok(added.user)
+    let new =
+        NewUser { name: name.to_owned(), role: Role::Admin, tenant_id: None, password: NewPassword::None };
+    Ok(staff.add(by_this_person(), pool, new).await.map_err(refused)?.user)
 }
 
-async fn add_with_key(
-    accounts: &Accounts,
-    assignment: &KeyAssignment,
-    pool: &KeyPool,
-    by: By,
-    name: &str,
-    tenant: Option<TenantId>,
-    password: NewPassword,
-) -> Result<Added, Failure> {
-    let new = NewUser {
-        name: name.to_owned(),
-        role: if tenant.is_some() { Role::Agent } else { Role::Admin },
-        tenant_id: tenant,
-        password,
-    };
-    let added = accounts.add(by, new).await.map_err(refused)?;
-    let with_key = assignment.assign(pool, &added.user.id, |_| true).await.map_err(store_failed)?;
-    Ok(Added { user: with_key.unwrap_or(added.user), ..added })
+impl From<NewRole> for Role {
+    fn from(role: NewRole) -> Self {
+        match role {
+            NewRole::Superadmin => Self::Superadmin,
+            NewRole::Admin => Self::Admin,
+            NewRole::Agent => Self::Agent,
+        }
+    }
 }
 
 fn parse_name(text: &str) -> Result<String, String> {

@@ -2,15 +2,16 @@
 
 use clap::Args;
 
-use crate::accounts::{Accounts, NewPassword};
-use crate::config::Settings;
+use crate::access::Scope;
+use crate::accounts::NewPassword;
 use crate::domain::User as Record;
+use crate::store::MAX_PAGE;
 
 use super::super::CommandResult;
 use super::super::common::{Failure, JsonAndSettings, store_failed};
 use super::super::secret_input;
 use super::list::{Shown, show};
-use super::{by_this_person, find, refused, warn};
+use super::{Desk, by_this_person, find, refused, warn};
 
 pub(super) const PASSWORD_EXAMPLES: &str = "Examples:
   clearline user passwd mira                        asks twice, without showing it
@@ -55,7 +56,7 @@ pub(super) struct Remove {
 impl Passwd {
     pub(super) async fn run(self) -> CommandResult {
         let desk = self.whom.common.open().await?;
-        let (accounts, sealing) = (&desk.accounts, &desk.assignment.sealing);
+        let (accounts, sealing) = (&desk.staff.accounts, &desk.staff.assignment.sealing);
         let user = find(accounts, &self.whom.user).await?;
         let password = if self.one_time_password {
             NewPassword::OneTime
@@ -77,13 +78,12 @@ impl Passwd {
 impl Disable {
     pub(super) async fn run(self) -> CommandResult {
         let desk = self.whom.common.open().await?;
-        let (accounts, sealing) = (&desk.accounts, &desk.assignment.sealing);
+        let (accounts, sealing) = (&desk.staff.accounts, &desk.staff.assignment.sealing);
         let user = find(accounts, &self.whom.user).await?;
-        if !accounts.disable(by_this_person(), &user).await.map_err(refused)? {
+        if !desk.staff.disable(by_this_person(), &user).await.map_err(refused)? {
             warn(format_args!("{} was disabled already", user.name));
         }
-        desk.assignment.give_back(&user.id).await.map_err(store_failed)?;
-        warn_of_what_it_leaves(accounts, &desk.settings, &user).await?;
+        warn_of_what_it_leaves(&desk, &user).await?;
         show(&[Shown::of(&without_key(user, false), sealing)], self.whom.common.json)
     }
 }
@@ -91,14 +91,13 @@ impl Disable {
 impl Enable {
     pub(super) async fn run(self) -> CommandResult {
         let desk = self.whom.common.open().await?;
-        let (accounts, sealing) = (&desk.accounts, &desk.assignment.sealing);
+        let (accounts, sealing) = (&desk.staff.accounts, &desk.staff.assignment.sealing);
         let user = find(accounts, &self.whom.user).await?;
-        if !accounts.enable(by_this_person(), &user).await.map_err(refused)? {
+        let pool = &desk.settings.google_keys;
+        let (user, was_disabled) = desk.staff.enable(by_this_person(), pool, &user).await.map_err(refused)?;
+        if !was_disabled {
             warn(format_args!("{} was enabled already", user.name));
         }
-        let pool = &desk.settings.google_keys;
-        let with_key = desk.assignment.assign(pool, &user.id, |_| true).await.map_err(store_failed)?;
-        let user = with_key.unwrap_or(Record { enabled: true, ..user });
         show(&[Shown::of(&user, sealing)], self.whom.common.json)
     }
 }
@@ -106,11 +105,10 @@ impl Enable {
 impl Remove {
     pub(super) async fn run(self) -> CommandResult {
         let desk = self.whom.common.open().await?;
-        let (accounts, sealing) = (&desk.accounts, &desk.assignment.sealing);
+        let (accounts, sealing) = (&desk.staff.accounts, &desk.staff.assignment.sealing);
         let user = find(accounts, &self.whom.user).await?;
-        accounts.remove(by_this_person(), &user).await.map_err(refused)?;
-        desk.assignment.give_back(&user.id).await.map_err(store_failed)?;
-        warn_of_what_it_leaves(accounts, &desk.settings, &user).await?;
+        desk.staff.remove(by_this_person(), &user).await.map_err(refused)?;
+        warn_of_what_it_leaves(&desk, &user).await?;
         show(&[Shown::of(&user, sealing)], self.whom.common.json)
     }
 }
@@ -120,12 +118,9 @@ fn without_key(user: Record, enabled: bool) -> Record {
 }
 
 /// What goes on without the user, or does not go on any more.
-async fn warn_of_what_it_leaves(
-    accounts: &Accounts,
-    settings: &Settings,
-    user: &Record,
-) -> Result<(), Failure> {
-    let running = accounts.running_calls_of(user).await.map_err(refused)?;
+async fn warn_of_what_it_leaves(desk: &Desk, user: &Record) -> Result<(), Failure> {
+    let settings = &desk.settings;
+    let running = desk.staff.accounts.running_calls_of(user).await.map_err(refused)?;
     if running > 0 {
         warn(format_args!("{} calls of {} are in progress and go on to their end", running, user.name));
     }
@@ -138,6 +133,19 @@ async fn warn_of_what_it_leaves(
     }
     for (number, _) in settings.numbers.iter().filter(|(_, route)| is_user(&route.owner)) {
         warn(format_args!("{} owns {number}: calls to it are refused from now on", user.name));
+    }
+    warn_of_numbers(desk, user).await
+}
+
+async fn warn_of_numbers(desk: &Desk, user: &Record) -> Result<(), Failure> {
+    let owned = desk.numbers.list(&Scope::Owner(user.id.clone()), None, MAX_PAGE).await;
+    for number in owned.map_err(store_failed)?.items {
+        warn(format_args!(
+            "{} owns {}: calls to it are the default owner's from now on, or refused; `clearline number set {1} \
+             --owner` gives it to somebody else",
+            user.name,
+            number.record.number.expose()
+        ));
     }
     Ok(())
 }

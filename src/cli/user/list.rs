@@ -34,12 +34,12 @@ pub(super) struct Shown {
 impl List {
     pub(super) async fn run(self) -> CommandResult {
         let desk = self.common.open().await?;
-        let everybody = desk.accounts.users().all().await.map_err(|error| refused(error.into()))?;
+        let everybody = desk.staff.accounts.users().all().await.map_err(|error| refused(error.into()))?;
         if everybody.is_empty() && !self.common.json {
             say("no users yet; add one with `clearline user add NAME`");
         }
         show(
-            &everybody.iter().map(|user| Shown::of(user, &desk.assignment.sealing)).collect::<Vec<_>>(),
+            &everybody.iter().map(|user| Shown::of(user, &desk.staff.assignment.sealing)).collect::<Vec<_>>(),
             self.common.json,
         )
     }

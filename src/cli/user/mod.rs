@@ -9,16 +9,16 @@ mod list;
 
 use clap::{Args, Subcommand};
 
-use crate::accounts::{AccountError, Accounts, Times};
+use crate::accounts::{AccountError, Accounts, Staff, Times};
 use crate::config::Settings;
 use crate::domain::User as Record;
 use crate::engine::OpenStore;
-use crate::store::{By, KeyAssignment};
+use crate::store::{By, Numbers};
 
 use super::CommandResult;
 use super::common::{Failure, JsonAndSettings, key_assignment, open_store};
 
-pub(super) use add::add_user;
+pub(super) use add::add_admin;
 
 #[derive(Args)]
 pub(super) struct User {
@@ -62,8 +62,8 @@ impl User {
 /// What the commands work with.
 struct Desk {
     settings: Settings,
-    accounts: Accounts,
-    assignment: KeyAssignment,
+    staff: Staff,
+    numbers: Numbers,
     /// Its threads end with it.
     _store: OpenStore,
 }
@@ -75,7 +75,8 @@ impl JsonAndSettings {
         let accounts = Accounts::new(&store.store, settings.sessions.limits(), Times::REAL);
         let accounts = accounts.map_err(|error| Failure::cannot("start a thread for passwords", error))?;
         let assignment = key_assignment(&store.store, &settings.secrets, by_this_person()).await?;
-        Ok(Desk { settings, accounts, assignment, _store: store })
+        let numbers = Numbers::new(store.store.clone());
+        Ok(Desk { settings, staff: Staff { accounts, assignment }, numbers, _store: store })
     }
 }
 

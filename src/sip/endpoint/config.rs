@@ -1,8 +1,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::domain::Rate;
 use crate::domain::{GatewayId, Network, Secret};
-use crate::sip::gate::Rate;
 
 /// What the endpoint must be told before its first message.
 #[derive(Debug, Clone)]

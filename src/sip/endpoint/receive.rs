@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::requests::stamp_source;
 use super::schedule::Entry;
 use super::{Endpoint, EndpointLimits};
-use crate::sip::gate::Gate;
+use crate::domain::Gate;
 use crate::sip::parse::{ParseError, ParseErrorKind};
 use crate::sip::transaction::earliest;
 use crate::sip::{Message, parse};

@@ -17,7 +17,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use super::{Backend, Collection, Command, OpenError, Read, Store, StoreError, Write};
+use super::{Backend, Collection, Command, Index, OpenError, Read, Store, StoreError, Write};
 use crate::domain::Timestamp;
 
 /// Requests that may wait on each side before callers are told `Busy`.
@@ -73,6 +73,12 @@ fn refuse<T>(sent: Result<(), mpsc::error::TrySendError<T>>, fail: fn(T, StoreEr
 /// The generated column an indexed field is read through.
 fn column_of(field: &str) -> String {
     format!("by_{}", field.replace('.', "__"))
+}
+
+/// Its name in the file.
+fn index_of(table: &str, index: &Index) -> String {
+    let then = index.then.map(|then| format!("_{}", column_of(then))).unwrap_or_default();
+    format!("{table}_{}{then}", column_of(index.field))
 }
 
 fn failed(error: &rusqlite::Error) -> StoreError {

@@ -5,9 +5,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{column_of, failed};
+use super::{column_of, failed, index_of};
 use crate::domain::Timestamp;
-use crate::store::{Collection, Document, Order, Page, Query, Read, StoreError};
+use crate::store::document::Comparison;
+use crate::store::{Collection, Condition, Document, Order, Page, Query, Read, StoreError};
 
 pub(super) const COLUMNS: &str = "id, version, created_at, updated_at, body";
 
@@ -47,25 +48,55 @@ fn find(connection: &Connection, collection: &'static Collection, query: &Query)
     Ok(Page { documents, next })
 }
 
-/// Asks for one document more than the page holds, to know whether another page follows.
+/// Asks for one document more than the page holds, to know whether another page follows. Which index answers is said
+/// here and not left to SQLite, which knows nothing of the values and may read everything to find a few.
 fn select(collection: &Collection, query: &Query, limit: usize) -> (String, Vec<Column>) {
-    let (beyond, direction) = match query.order {
-        Order::OldestFirst => (">", "ASC"),
-        Order::NewestFirst => ("<", "DESC"),
+    let (filter, values) = filter(query);
+    let direction = match query.order {
+        Order::OldestFirst => "ASC",
+        Order::NewestFirst => "DESC",
     };
+    let name = collection.name;
+    let index = collection.index_for(query).map(|index| format!("INDEXED BY {}", index_of(name, index)));
+    let (columns, index) = (columns_without(query.leave_out), index.unwrap_or_default());
+    let limit = limit + 1;
+    let sql = format!("SELECT {columns} FROM {name} {index} {filter} ORDER BY id {direction} LIMIT {limit}");
+    (sql, values)
+}
+
+fn filter(query: &Query) -> (String, Vec<Column>) {
     let (mut conditions, mut values) = (Vec::new(), Vec::new());
-    for (field, value) in &query.equals {
-        conditions.push(format!("{} = ?", column_of(field)));
-        values.push(column(value));
+    for (field, wanted) in &query.conditions {
+        let by = column_of(field);
+        conditions.push(match wanted {
+            Condition::Is(value) => {
+                values.push(column(value));
+                format!("{by} = ?")
+            }
+            Condition::Missing => format!("{by} IS NULL"),
+            Condition::Present => format!("{by} IS NOT NULL"),
+        });
     }
-    if let Some(after) = &query.after {
-        conditions.push(format!("id {beyond} ?"));
-        values.push(Column::Text(after.clone()));
+    for (comparison, id) in query.id_bounds() {
+        let sign = match comparison {
+            Comparison::Greater => ">",
+            Comparison::GreaterOrSame => ">=",
+            Comparison::Less => "<",
+        };
+        conditions.push(format!("id {sign} ?"));
+        values.push(Column::Text(id.to_owned()));
     }
     let filter =
         if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
-    let name = collection.name;
-    (format!("SELECT {COLUMNS} FROM {name} {filter} ORDER BY id {direction} LIMIT {}", limit + 1), values)
+    (filter, values)
+}
+
+fn columns_without(members: &[&str]) -> String {
+    if members.is_empty() {
+        return COLUMNS.to_owned();
+    }
+    let paths: Vec<_> = members.iter().map(|member| format!("'$.{member}'")).collect();
+    COLUMNS.replace("body", &format!("json_remove(body, {})", paths.join(", ")))
 }
 
 /// The form `json_extract` gives a value in its generated column.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::column_of;
+use super::{column_of, index_of};
 use crate::store::{Collection, Index, OpenError};
 
 /// Raised only when a table changes its shape; new collections and indexes are simply added.
@@ -93,18 +93,27 @@ fn table(name: &str) -> String {
 }
 
 fn add_index(connection: &Connection, table: &str, index: &Index) -> rusqlite::Result<()> {
-    let column = column_of(index.field);
-    let known = "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2";
-    if connection.query_row(known, [table, &column], |row| row.get::<_, i64>(0))? == 0 {
-        connection.execute_batch(&format!(
-            "ALTER TABLE {table} ADD COLUMN {column} ANY \
-             GENERATED ALWAYS AS (json_extract(body, '$.{}')) VIRTUAL",
-            index.field
-        ))?;
+    add_column(connection, table, index.field)?;
+    let mut columns = vec![column_of(index.field)];
+    if let Some(then) = index.then {
+        add_column(connection, table, then)?;
+        columns.push(column_of(then));
     }
-    let (unique, columns) =
-        if index.unique { ("UNIQUE", column.clone()) } else { ("", format!("{column}, id")) };
+    let unique = if index.unique { "UNIQUE" } else { "" };
+    if !index.unique {
+        columns.push("id".to_owned());
+    }
+    let (name, columns) = (index_of(table, index), columns.join(", "));
+    connection.execute_batch(&format!("CREATE {unique} INDEX IF NOT EXISTS {name} ON {table} ({columns})"))
+}
+
+fn add_column(connection: &Connection, table: &str, field: &str) -> rusqlite::Result<()> {
+    let column = column_of(field);
+    let known = "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2";
+    if connection.query_row(known, [table, &column], |row| row.get::<_, i64>(0))? > 0 {
+        return Ok(());
+    }
     connection.execute_batch(&format!(
-        "CREATE {unique} INDEX IF NOT EXISTS {table}_{column} ON {table} ({columns})"
+        "ALTER TABLE {table} ADD COLUMN {column} ANY GENERATED ALWAYS AS (json_extract(body, '$.{field}')) VIRTUAL"
     ))
 }

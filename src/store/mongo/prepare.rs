@@ -32,7 +32,12 @@ pub(super) async fn collections(
 
 async fn add_indexes(server: &Server, collection: &'static Collection) -> Result<(), OpenError> {
     for index in collection.indexes {
-        let ordered = IndexModel::builder().keys(doc! { index.field: 1, body::ID: 1 }).build();
+        let mut keys = doc! { index.field: 1 };
+        if let Some(then) = index.then {
+            keys.insert(then, 1);
+        }
+        keys.insert(body::ID, 1);
+        let ordered = IndexModel::builder().keys(keys).build();
         create(server, collection, ordered).await.map_err(|error| fault::open_error(&server.name, &error))?;
     }
     for index in unique::unique(collection) {

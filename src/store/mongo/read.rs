@@ -5,8 +5,9 @@ use mongodb::bson::{Bson, Document as BsonDocument, doc};
 use tokio::time::Instant;
 
 use super::{body, fault, server::Server};
+use crate::store::document::Comparison;
 use crate::store::interface::answer;
-use crate::store::{Collection, Document, Order, Page, Query, Read, StoreError};
+use crate::store::{Collection, Condition, Document, Order, Page, Query, Read, StoreError};
 
 pub(super) async fn handle(server: &Server, read: Read, deadline: Instant) {
     match read {
@@ -49,7 +50,12 @@ async fn find(server: &Server, collection: &'static Collection, query: &Query) -
     let failed = |error| fault::failed(server, &error);
     let documents = server.collection(collection);
     let found = documents.find(filter(query)).sort(doc! { body::ID: direction });
-    let cursor = found.limit(asked.into()).batch_size(asked.saturating_add(1)).await.map_err(failed)?;
+    let found = found.limit(asked.into()).batch_size(asked.saturating_add(1));
+    let cursor = match projection(query) {
+        Some(projection) => found.projection(projection).await,
+        None => found.await,
+    };
+    let cursor = cursor.map_err(failed)?;
     let written: Vec<BsonDocument> = cursor.try_collect().await.map_err(failed)?;
     let more = written.len() > limit;
     let documents = written.into_iter().take(limit).map(|written| body::from_mongo(collection, written));
@@ -59,21 +65,33 @@ async fn find(server: &Server, collection: &'static Collection, query: &Query) -
 }
 
 fn filter(query: &Query) -> BsonDocument {
-    let mut filter = BsonDocument::new();
-    let mut conditions: Vec<Bson> = query
-        .equals
-        .iter()
-        .map(|(field, value)| doc! { *field: { "$eq": body::bson(value) } }.into())
-        .collect();
-    if let Some(after) = &query.after {
-        let beyond = match query.order {
-            Order::OldestFirst => "$gt",
-            Order::NewestFirst => "$lt",
+    let mut conditions: Vec<Bson> =
+        query.conditions.iter().map(|(field, wanted)| condition(field, wanted).into()).collect();
+    for (comparison, id) in query.id_bounds() {
+        let operator = match comparison {
+            Comparison::Greater => "$gt",
+            Comparison::GreaterOrSame => "$gte",
+            Comparison::Less => "$lt",
         };
-        conditions.push(doc! { body::ID: { beyond: after } }.into());
+        conditions.push(doc! { body::ID: { operator: id } }.into());
     }
-    if !conditions.is_empty() {
-        filter.insert("$and", conditions);
+    if conditions.is_empty() {
+        BsonDocument::new()
+    } else {
+        doc! { "$and": conditions }
     }
-    filter
+}
+
+/// To a server, a field that is not there is as good as null.
+fn condition(field: &str, wanted: &Condition) -> BsonDocument {
+    match wanted {
+        Condition::Is(value) => doc! { field: { "$eq": body::bson(value) } },
+        Condition::Missing => doc! { field: Bson::Null },
+        Condition::Present => doc! { field: { "$ne": Bson::Null } },
+    }
+}
+
+fn projection(query: &Query) -> Option<BsonDocument> {
+    let left_out = query.leave_out.iter().map(|member| ((*member).to_owned(), Bson::Int32(0)));
+    (!query.leave_out.is_empty()).then(|| left_out.collect())
 }

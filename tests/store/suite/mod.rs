@@ -5,6 +5,7 @@
     reason = "these are tests, though the attribute that says so stands in `main`"
 )]
 
+pub(crate) mod call_lists;
 pub(crate) mod collections;
 pub(crate) mod documents;
 pub(crate) mod key_health;
@@ -12,3 +13,4 @@ pub(crate) mod leases;
 pub(crate) mod outages;
 pub(crate) mod questions;
 pub(crate) mod races;
+pub(crate) mod records;

@@ -82,6 +82,77 @@ pub(crate) async fn a_question_no_index_can_answer_is_refused_instead_of_slow(be
     }
 }
 
+pub(crate) async fn a_question_tells_documents_with_a_field_from_those_without(bench: &mut impl Bench) {
+    let store = bench.open().await;
+    let things = [
+        ("1", json!({ "colour": "red" })),
+        ("2", json!({ "colour": null, "place": { "room": 7 } })),
+        ("3", json!({ "place": { "room": 7 } })),
+        ("4", json!({ "colour": "", "place": { "room": 7 } })),
+    ];
+    for (id, body) in things {
+        store.insert(&THINGS, id, body).await.unwrap();
+    }
+    assert_eq!(ids(&store, Query::all(9).and_missing("colour")).await, ["2", "3"]);
+    assert_eq!(ids(&store, Query::all(9).and_missing("colour").newest_first()).await, ["3", "2"]);
+    assert_eq!(ids(&store, Query::all(1).and_missing("colour").after(Some("2".into()))).await, ["3"]);
+    assert_eq!(ids(&store, Query::equals("place.room", 7, 9).and_present("colour")).await, ["4"]);
+    assert_eq!(ids(&store, Query::equals("place.room", 7, 9).and_missing("colour")).await, ["2", "3"]);
+    let alone = store.find(&THINGS, Query::all(9).and_present("colour")).await;
+    assert_eq!(alone, Err(StoreError::NotIndexed { collection: "things", field: "colour" }));
+}
+
+pub(crate) async fn a_pair_of_fields_is_asked_together_or_by_its_first(bench: &mut impl Bench) {
+    let store = bench.open().await;
+    let shelves =
+        [("1", "red", json!(2)), ("2", "red", json!(1)), ("3", "blue", json!(1)), ("4", "red", json!(1))];
+    for (id, colour, shelf) in shelves {
+        store.insert(&THINGS, id, json!({ "colour": colour, "place": { "shelf": shelf } })).await.unwrap();
+    }
+    store.insert(&THINGS, "5", json!({ "colour": "red" })).await.unwrap();
+    let red = || Query::equals("colour", "red", 9);
+    assert_eq!(ids(&store, red().and("place.shelf", 1)).await, ["2", "4"]);
+    assert_eq!(ids(&store, red().and("place.shelf", 1).newest_first()).await, ["4", "2"]);
+    assert_eq!(ids(&store, red().and_missing("place.shelf")).await, ["5"]);
+    assert_eq!(ids(&store, red().and_present("place.shelf")).await, ["1", "2", "4"]);
+    assert_eq!(ids(&store, red()).await, ["1", "2", "4", "5"]);
+    let second = store.find(&THINGS, Query::equals("place.shelf", 1, 9)).await;
+    assert_eq!(second, Err(StoreError::NotIndexed { collection: "things", field: "place.shelf" }));
+    let list = store.insert(&THINGS, "6", json!({ "place": { "shelf": [1] } })).await;
+    assert!(matches!(list, Err(StoreError::Unstorable { .. })), "{list:?}");
+}
+
+pub(crate) async fn a_question_may_be_about_some_ids_only_page_by_page(bench: &mut impl Bench) {
+    let store = bench.open().await;
+    for id in 1..=7 {
+        store.insert(&THINGS, &id.to_string(), json!({ "colour": "red" })).await.unwrap();
+    }
+    let some = |limit| Query::equals("colour", "red", limit).of_ids(Some("2".into()), Some("6".into()));
+    assert_eq!(ids(&store, some(9)).await, ["2", "3", "4", "5"]);
+    let first = store.find(&THINGS, some(3).newest_first()).await.unwrap();
+    assert_eq!(first.next.as_deref(), Some("3"));
+    let last = store.find(&THINGS, some(3).newest_first().after(first.next)).await.unwrap();
+    assert_eq!((last.documents.len(), last.documents[0].id.as_str(), last.next), (1, "2", None));
+    assert_eq!(ids(&store, Query::all(9).of_ids(Some("6".into()), None)).await, ["6", "7"]);
+    assert_eq!(ids(&store, Query::all(9).of_ids(None, Some("2".into()))).await, ["1"]);
+    assert!(ids(&store, Query::all(9).of_ids(Some("8".into()), Some("2".into()))).await.is_empty());
+}
+
+pub(crate) async fn members_that_are_not_asked_for_are_left_out_and_stay_in_the_store(
+    bench: &mut impl Bench,
+) {
+    let store = bench.open().await;
+    let body =
+        json!({ "colour": "red", "long": [{ "a": 1 }], "longer": { "b": [2] }, "kept": { "long": 3 } });
+    store.insert(&THINGS, "1", body.clone()).await.unwrap();
+    store.insert(&THINGS, "2", json!({ "colour": "red" })).await.unwrap();
+    let query = Query::equals("colour", "red", 9).leaving_out(&["long", "longer"]);
+    let page = store.find(&THINGS, query).await.unwrap();
+    let bodies: Vec<_> = page.documents.into_iter().map(|document| document.body).collect();
+    assert_eq!(bodies, [json!({ "colour": "red", "kept": { "long": 3 } }), json!({ "colour": "red" })]);
+    assert_eq!(store.get(&THINGS, "1").await.unwrap().unwrap().body, body);
+}
+
 async fn ids(store: &Store, query: Query) -> Vec<String> {
     let page = store.find(&THINGS, query).await.unwrap();
     page.documents.into_iter().map(|document| document.id).collect()

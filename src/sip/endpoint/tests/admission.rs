@@ -1,7 +1,7 @@
 //! Who may come in, and how everybody else is told.
 
 use super::*;
-use crate::sip::gate::Rate;
+use crate::domain::Rate;
 
 fn status_of(text: &str) -> String {
     let mut solo = Solo::new();

@@ -1,0 +1,104 @@
+//! What every handler works with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::accounts::{Accounts, Staff};
+use crate::actors::key_pool::AskPool;
+use crate::actors::{Directory, EventStream, Readiness};
+use crate::clock;
+use crate::domain::{Gate, Network, Rate};
+use crate::keys::KeyPool;
+use crate::store::{Calls, IdempotencyKeys, Numbers, Store};
+
+use super::problem::{Code, Problem};
+
+/// What the settings say about HTTP.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    pub listen: SocketAddr,
+    /// Certificate and private key, both PEM files; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Other sites whose pages may call the API, as `https://crm.example.com`.
+    pub allowed_origins: Vec<String>,
+    /// Who may say in `X-Forwarded-For` whom a request comes from.
+    pub trusted_proxies: Vec<Network>,
+    /// Requests a second for each client address; 0: as many as come.
+    pub requests_per_s: u32,
+    /// How long a browser keeps its cookie.
+    pub session: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub private_key: PathBuf,
+}
+
+/// A client may send this many times its rate at once.
+const BURST: u32 = 2;
+const CLIENTS_REMEMBERED_MAX: usize = 10_000;
+
+/// Clones share everything.
+#[derive(Clone)]
+pub struct Api {
+    pub staff: Staff,
+    pub store: Store,
+    pub directory: Directory,
+    pub events: EventStream,
+    pub readiness: Readiness,
+    pub settings: Arc<HttpSettings>,
+}
+
+impl Api {
+    pub(super) fn accounts(&self) -> &Accounts {
+        &self.staff.accounts
+    }
+
+    pub(super) fn calls(&self) -> Calls {
+        Calls::new(self.store.clone())
+    }
+
+    pub(super) fn numbers(&self) -> Numbers {
+        Numbers::new(self.store.clone())
+    }
+
+    pub(super) fn idempotency(&self) -> IdempotencyKeys {
+        IdempotencyKeys::new(self.store.clone())
+    }
+
+    /// The keys as they were read last.
+    pub(super) async fn key_pool(&self) -> Result<KeyPool, Problem> {
+        let keys = self.directory.keys().ok_or_else(part_missing)?;
+        keys.send(AskPool).await.map_err(|_| part_missing())
+    }
+}
+
+/// A service is being restarted at this moment.
+pub(super) fn part_missing() -> Problem {
+    Problem::new(Code::Unavailable, "a part of the engine is being restarted; try again")
+        .retry_after(Duration::ZERO)
+}
+
+/// How often each client may ask; one table for all workers, held for a look and never across an await.
+#[derive(Clone)]
+pub(super) struct Turnstile(Option<Arc<Mutex<Gate>>>);
+
+impl Turnstile {
+    pub(super) fn new(requests_per_s: u32) -> Self {
+        let rate = Rate { per_second: requests_per_s, burst: requests_per_s.saturating_mul(BURST) };
+        let gate = || Arc::new(Mutex::new(Gate::new(rate, CLIENTS_REMEMBERED_MAX)));
+        Self((requests_per_s > 0).then(gate))
+    }
+
+    pub(super) fn admits(&self, client: std::net::IpAddr) -> bool {
+        let Some(gate) = &self.0 else { return true };
+        let (mut gate, now) = (gate.lock().unwrap_or_else(PoisonError::into_inner), clock::now());
+        if gate.next_timeout().is_some_and(|due| due <= now) {
+            gate.handle_timeout(now);
+        }
+        gate.admit(client, now)
+    }
+}

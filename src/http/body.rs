@@ -1,0 +1,177 @@
+//! What a client sends, read within bounds, with errors that name the field.
+
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::web::BytesMut;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::problem::{Code, Problem};
+use crate::clock;
+
+/// Ample for a persona with a long instruction.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+/// A client that sends its body more slowly than this holds a connection for nothing.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// A JSON body.
+pub(super) struct Body<T>(pub(super) T);
+
+/// The values behind the question mark.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = is_json(request.content_type());
+        let payload = payload.take();
+        Box::pin(async move {
+            if !is_json {
+                return Err(Problem::new(
+                    Code::WrongMediaType,
+                    "send JSON, with Content-Type: application/json",
+                ));
+            }
+            let read = timeout(clock::timer_for(BODY_TIME_MAX), read(payload)).await;
+            let bytes =
+                read.map_err(|_| Problem::new(Code::MalformedRequest, "the body came too slowly"))??;
+            parse_json(&bytes).map(Self)
+        })
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    content_type.eq_ignore_ascii_case("application/json")
+}
+
+async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| Problem::new(Code::MalformedRequest, error))?;
+        if body.len() + chunk.len() > BODY_BYTES_MAX {
+            let most = format_args!("a body has at most {BODY_BYTES_MAX} bytes");
+            return Err(Problem::new(Code::TooLarge, most));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let field = error.path().to_string();
+        let error = error.into_inner();
+        if error.is_data() { wrong_value(&field, &error.to_string()) } else { not_json(&error) }
+    })?;
+    json.end().map_err(|error| not_json(&error))?;
+    Ok(parsed)
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    Problem::new(Code::MalformedRequest, format_args!("the body is not JSON: {error}"))
+}
+
+/// Serde calls the whole body `.`, and a field that is missing or unknown by its name in the text.
+fn wrong_value(path: &str, detail: &str) -> Problem {
+    let named = |prefix: &str| detail.strip_prefix(prefix)?.split('`').next();
+    let field = named("missing field `").or_else(|| named("unknown field `"));
+    let field = match (path, field) {
+        (".", Some(field)) => field.to_owned(),
+        (path, Some(field)) if path != field && !path.ends_with(&format!(".{field}")) => {
+            format!("{path}.{field}")
+        }
+        (".", None) => "body".to_owned(),
+        (path, _) => path.to_owned(),
+    };
+    let detail = detail.rsplit_once(" at line ").map_or(detail, |(detail, _)| detail);
+    Problem::field(&field, detail)
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Asked<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let pairs =
+            serde_urlencoded::Deserializer::new(form_urlencoded::parse(request.query_string().as_bytes()));
+        let asked = serde_path_to_error::deserialize(pairs);
+        ready(asked.map(Self).map_err(|error| {
+            let field = error.path().to_string();
+            wrong_value(&field, &error.into_inner().to_string())
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError;
+    use actix_web::test::TestRequest;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Order {
+        #[serde(rename = "limits")]
+        _limits: Limits,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Limits {
+        #[serde(rename = "max_call_s")]
+        _max_call_s: u32,
+    }
+
+    fn refused(body: &str) -> (u16, String) {
+        let problem = parse_json::<Order>(body.as_bytes()).unwrap_err();
+        (problem.status_code().as_u16(), problem.to_string())
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_by_its_path() {
+        for (body, field) in [
+            (r#"{"limits":{"max_call_s":"long"}}"#, "limits.max_call_s: "),
+            (r#"{"limits":{}}"#, "limits.max_call_s: missing"),
+            (r#"{"limits":{"max_call_s":1,"colour":2}}"#, "limits.colour: unknown"),
+            (r#"{}"#, "limits: missing"),
+            (r#"[]"#, "body: "),
+        ] {
+            let (status, text) = refused(body);
+            assert_eq!(status, 422, "{body}");
+            assert!(text.contains(field) && !text.contains("at line"), "{body}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_said_to_be_none() {
+        for body in ["", "{", "{\"limits\":{\"max_call_s\":1}} x", "\u{feff}{}"] {
+            assert_eq!(refused(body).0, 400, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_of_the_query_is_named_too() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Paging {
+            #[serde(rename = "limit")]
+            _limit: Option<u32>,
+        }
+        for (query, field) in [("limit=many", "limit: "), ("colour=red", "colour: unknown")] {
+            let request = TestRequest::with_uri(&format!("/api/users?{query}")).to_http_request();
+            let asked = Asked::<Paging>::from_request(&request, &mut Payload::None).into_inner();
+            let text = asked.map(|_| ()).unwrap_err().to_string();
+            assert!(text.contains(field), "{query}: {text}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What the rooms below refuse, as the client is told it.
+
+use std::time::Duration;
+
+use super::problem::{Code, Problem};
+use crate::access::Denied;
+use crate::accounts::{AccountError, LogInError};
+use crate::actors::call_supervisor::Refused;
+use crate::domain::Outcome;
+use crate::store::StoreError;
+
+/// A store that is busy or away is asked again after this.
+const STORE_PAUSE: Duration = Duration::from_secs(2);
+/// As long as callers are told who find no place.
+const CAPACITY_PAUSE: Duration = Duration::from_secs(5);
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unknown => Self::not_found(),
+            Denied::Forbidden(why) => Self::new(Code::Forbidden, why),
+            Denied::MustChangePassword => Self::new(Code::MustChangePassword, denied),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict { .. } => Self::new(Code::Conflict, error),
+            StoreError::NotFound { .. } => Self::not_found(),
+            StoreError::Lost { .. } => Self::new(Code::ChangedMeanwhile, "read it again, then try again"),
+            StoreError::Unstorable { detail, .. } => {
+                Self::new(Code::Invalid, format_args!("this cannot be stored: {detail}"))
+            }
+            StoreError::Busy => Self::new(Code::Unavailable, error).retry_after(STORE_PAUSE),
+            StoreError::Closed | StoreError::Failed(_) => {
+                tracing::warn!(%error, "a request could not be answered for want of the store");
+                Self::new(Code::Unavailable, "the store does not answer; try again later")
+                    .retry_after(STORE_PAUSE)
+            }
+            StoreError::Unreadable { .. }
+            | StoreError::NotIndexed { .. }
+            | StoreError::NotComparable { .. } => Self::internal(error),
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match &refused {
+            Refused::NoVoiceAgent(_) | Refused::VoiceAgentDisabled(_) => {
+                Self::field("voice_agent_id", refused)
+            }
+            Refused::NoOwner | Refused::UnknownOwner(_) | Refused::OwnerMayNotCall(_) => {
+                Self::new(Code::Forbidden, refused)
+            }
+            Refused::NoGateway => Self::new(Code::Unavailable, refused),
+            Refused::Store(error) => error.clone().into(),
+            Refused::Key(_) if refused.outcome() == Outcome::RefusedNoKey => Self::new(Code::NoKey, refused),
+            Refused::Admission(_) | Refused::Key(_) | Refused::Route(_) | Refused::PartMissing => {
+                Self::new(Code::NoCapacity, refused).retry_after(CAPACITY_PAUSE)
+            }
+        }
+    }
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::NameTaken(_)
+            | AccountError::HasAgents { .. }
+            | AccountError::LastSuperadmin(_)
+            | AccountError::TooManyTokens(_) => Self::new(Code::Conflict, error),
+            AccountError::NoUser(_) => Self::not_found(),
+            AccountError::NoAdmin(_) => Self::field("tenant_id", error),
+            AccountError::Name(wrong) => Self::field("name", wrong),
+            AccountError::Password(unfit) => Self::field("password", unfit),
+            AccountError::Overloaded(_) => Self::new(Code::Unavailable, error).retry_after(STORE_PAUSE),
+            AccountError::NoRandomness(_) => Self::internal(error),
+            AccountError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<LogInError> for Problem {
+    fn from(error: LogInError) -> Self {
+        match error {
+            LogInError::Wrong => Self::new(Code::WrongCredentials, error),
+            LogInError::Slowed { retry_after } => {
+                Self::new(Code::TooManyRequests, error).retry_after(retry_after)
+            }
+            LogInError::Account(error) => error.into(),
+        }
+    }
+}

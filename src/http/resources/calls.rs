@@ -1,0 +1,279 @@
+//! Calls: as a list, one with what was said, and hanging up (SPEC U1, T3).
+
+use actix_web::{HttpResponse, delete, get, web};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::super::api::{Api, part_missing};
+use super::super::body::Asked;
+use super::super::caller::Who;
+use super::super::paging::{Listed, page_size};
+use super::super::problem::{Code, Problem};
+use crate::access::Identity;
+use crate::actors::books::AskBook;
+use crate::actors::call_supervisor::EndCall;
+use crate::domain::{
+    CallId, CallQuality, CallRecord, CallSummary, Direction, ModelUsage, Outcome, PhoneNumber, Speaker,
+    Timestamp,
+};
+use crate::store::{CallFilter, CallList};
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config.service(list_calls).service(get_call).service(hang_up);
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DirectionName {
+    Inbound,
+    Outbound,
+}
+
+impl From<Direction> for DirectionName {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Inbound => Self::Inbound,
+            Direction::Outbound => Self::Outbound,
+        }
+    }
+}
+
+impl From<DirectionName> for Direction {
+    fn from(direction: DirectionName) -> Self {
+        match direction {
+            DirectionName::Inbound => Self::Inbound,
+            DirectionName::Outbound => Self::Outbound,
+        }
+    }
+}
+
+/// A call, without what was said.
+#[derive(Serialize, ToSchema)]
+struct CallView {
+    id: String,
+    direction: DirectionName,
+    owner_id: Option<String>,
+    voice_agent_id: Option<String>,
+    from_number: String,
+    dialed_number: String,
+    /// When the call was accepted or asked for.
+    #[schema(format = DateTime)]
+    started_at: String,
+    #[schema(format = DateTime)]
+    answered_at: Option<String>,
+    #[schema(format = DateTime)]
+    ended_at: Option<String>,
+    /// How it ended; null: it goes on.
+    outcome: Option<String>,
+    /// The outcome's reason in words.
+    end_reason: Option<String>,
+    /// The Google key it used, never whole.
+    key_hint: Option<String>,
+    quality: Option<Quality>,
+    usage: Option<Usage>,
+    has_recording: bool,
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Map<String, Value>>,
+}
+
+/// What the network did to this call's audio.
+#[derive(Serialize, ToSchema)]
+struct Quality {
+    packets_received: u64,
+    packets_lost: u64,
+    packets_late: u64,
+    jitter_ms: f64,
+    round_trip_ms: Option<f64>,
+}
+
+/// Tokens as the model counted them.
+#[derive(Serialize, ToSchema)]
+struct Usage {
+    prompt_tokens: u64,
+    response_tokens: u64,
+    total_tokens: u64,
+}
+
+/// A call with what was said.
+#[derive(Serialize, ToSchema)]
+struct WholeCall {
+    #[serde(flatten)]
+    call: CallView,
+    transcript: Vec<Item>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Item {
+    role: RoleInTalk,
+    content: String,
+    #[schema(format = DateTime)]
+    at: String,
+    /// The person cut it short: this is what was heard of it.
+    interrupted: bool,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RoleInTalk {
+    User,
+    Assistant,
+}
+
+impl From<Speaker> for RoleInTalk {
+    fn from(speaker: Speaker) -> Self {
+        match speaker {
+            Speaker::User => Self::User,
+            Speaker::Assistant => Self::Assistant,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// How many, at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[param(max_length = 200)]
+    after: Option<String>,
+    /// As `completed` or `no_answer`.
+    #[param(value_type = Option<String>, pattern = "^[a-z_]+$")]
+    outcome: Option<Outcome>,
+    direction: Option<DirectionName>,
+    /// Exactly as the call has it.
+    #[param(max_length = 64)]
+    dialed_number: Option<String>,
+    /// Exactly as the call has it.
+    #[param(max_length = 64)]
+    from_number: Option<String>,
+    /// True: only calls that go on; false: only those that have ended.
+    running: Option<bool>,
+    /// Only calls that began at this time or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    started_from: Option<Timestamp>,
+    /// Only calls that began before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    started_before: Option<Timestamp>,
+}
+
+/// Your calls, newest first
+///
+/// An agent's own, an admin's whole tenant's. A superadmin sees no calls.
+#[utoipa::path(tag = "calls", params(Wanted), responses((status = 200, description = "A page", body = Listed<CallView>)))]
+#[get("/api/calls")]
+async fn list_calls(
+    api: web::Data<Api>,
+    who: Who,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<HttpResponse, Problem> {
+    let limit = page_size(wanted.limit)?;
+    let filter = CallFilter {
+        outcome: wanted.outcome,
+        direction: wanted.direction.map(Direction::from),
+        dialed_number: wanted.dialed_number.map(PhoneNumber::new),
+        from_number: wanted.from_number.map(PhoneNumber::new),
+        running: wanted.running,
+        started_from: wanted.started_from,
+        started_before: wanted.started_before,
+    };
+    let scope = who.identity().records();
+    let CallList { calls, next } = api.calls().list(&scope, &filter, wanted.after, limit).await?;
+    Ok(HttpResponse::Ok().json(Listed { items: calls.into_iter().map(CallView::from).collect(), next }))
+}
+
+/// One call with what was said
+///
+/// While it goes on this is its state at this moment.
+#[utoipa::path(tag = "calls", params(("id" = String, Path)), responses((status = 200, description = "The call", body = WholeCall)))]
+#[get("/api/calls/{id}")]
+async fn get_call(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let record = visible(&api, who.identity(), &CallId::new(id.as_str())).await?;
+    Ok(HttpResponse::Ok().json(WholeCall::from(record)))
+}
+
+/// Hang up
+#[utoipa::path(tag = "calls", params(("id" = String, Path)), responses(
+    (status = 202, description = "It is being hung up"),
+    (status = 409, description = "It has ended already"),
+))]
+#[delete("/api/calls/{id}")]
+async fn hang_up(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let call = CallId::new(id.as_str());
+    visible(&api, who.identity(), &call).await?;
+    let supervisor = api.directory.supervisor().ok_or_else(part_missing)?;
+    let end = EndCall { call, reason: format!("hung up by {}", who.identity().name) };
+    if supervisor.send(end).await.map_err(|_| part_missing())? {
+        Ok(HttpResponse::Accepted().finish())
+    } else {
+        Err(Problem::new(Code::Conflict, "the call has ended already, or goes on at another engine"))
+    }
+}
+
+async fn visible(api: &Api, identity: &Identity, id: &CallId) -> Result<CallRecord, Problem> {
+    let record = live_record(api, id).await?.ok_or_else(Problem::not_found)?;
+    identity.may_see_record(record.owner_id.as_ref(), record.tenant_id.as_ref())?;
+    Ok(record)
+}
+
+/// From Books while the call goes on, because the store is a little behind; else from the store.
+pub(super) async fn live_record(api: &Api, id: &CallId) -> Result<Option<CallRecord>, Problem> {
+    let books = api.directory.books().ok_or_else(part_missing)?;
+    if let Some(record) = books.send(AskBook { call: id.clone() }).await.map_err(|_| part_missing())? {
+        return Ok(Some(*record));
+    }
+    Ok(api.calls().get(id).await?)
+}
+
+impl From<CallSummary> for CallView {
+    fn from(call: CallSummary) -> Self {
+        Self {
+            id: call.session_id.to_string(),
+            direction: call.direction.into(),
+            owner_id: call.owner_id.map(|id| id.to_string()),
+            voice_agent_id: call.voice_agent_id.map(|id| id.to_string()),
+            from_number: call.from_number.expose().to_owned(),
+            dialed_number: call.dialed_number.expose().to_owned(),
+            started_at: call.call_start_time.to_string(),
+            answered_at: call.answered_time.map(|at| at.to_string()),
+            ended_at: call.call_end_time.map(|at| at.to_string()),
+            outcome: call.outcome.map(|outcome| outcome.as_str().to_owned()),
+            end_reason: call.end_reason,
+            key_hint: call.key_hint,
+            quality: call.quality.map(Quality::from),
+            usage: call.usage.map(Usage::from),
+            has_recording: call.recording_filename.is_some(),
+            metadata: call.metadata,
+        }
+    }
+}
+
+impl From<CallRecord> for WholeCall {
+    fn from(record: CallRecord) -> Self {
+        let item = |item: &crate::domain::ConversationItem| Item {
+            role: item.role.into(),
+            content: item.content.clone(),
+            at: item.timestamp.to_string(),
+            interrupted: item.interrupted,
+        };
+        let transcript = record.conversation_items.iter().map(item).collect();
+        Self { call: CallSummary::from(record).into(), transcript }
+    }
+}
+
+impl From<CallQuality> for Quality {
+    fn from(quality: CallQuality) -> Self {
+        let CallQuality { packets_received, packets_lost, packets_late, jitter_ms, round_trip_ms } = quality;
+        Self { packets_received, packets_lost, packets_late, jitter_ms, round_trip_ms }
+    }
+}
+
+impl From<ModelUsage> for Usage {
+    fn from(usage: ModelUsage) -> Self {
+        let ModelUsage { prompt_tokens, response_tokens, total_tokens } = usage;
+        Self { prompt_tokens, response_tokens, total_tokens }
+    }
+}

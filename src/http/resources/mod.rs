@@ -1,0 +1,23 @@
+//! A file per resource: what clients see of it, and its handlers.
+
+mod calls;
+mod events;
+mod make_call;
+mod me;
+mod session;
+mod status;
+mod users;
+
+pub(super) use events::Streams;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub(super) fn all(config: &mut ServiceConfig) {
+    session::routes(config);
+    me::routes(config);
+    users::routes(config);
+    make_call::routes(config);
+    calls::routes(config);
+    events::routes(config);
+    status::routes(config);
+}

@@ -1,0 +1,146 @@
+//! Phone numbers by id and by whatever form somebody dials, each form there once.
+
+use serde_json::{Map, Value, json};
+
+use super::audit::Entry;
+use super::records::{self, Listed, Record, Stored};
+use super::{Collection, Index, Query, Store, StoreError};
+use crate::access::Scope;
+use crate::domain::{Dialed, NumberForms, NumberId, PhoneNumber, VoiceAgentNumber};
+
+pub static NUMBERS: Collection = Collection {
+    name: "voice_agent_numbers",
+    indexes: &[
+        Index::unique(E164),
+        Index::plain(LOCAL),
+        Index::plain(NATIONAL),
+        Index::plain("tenant_id"),
+        Index::plain("owner_id"),
+        Index::plain("voice_agent_id"),
+    ],
+    durable: true,
+};
+
+const E164: &str = "forms.e164";
+const LOCAL: &str = "forms.local";
+const NATIONAL: &str = "forms.national";
+
+impl Record for VoiceAgentNumber {
+    fn collection() -> &'static Collection {
+        &NUMBERS
+    }
+
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    /// A record whose number cannot be read has no forms: it can be listed and mended, and is never found by dialling.
+    fn derived(&self) -> Map<String, Value> {
+        let forms = self.forms().map_or(Value::Null, |forms| {
+            let NumberForms { e164, local, national, .. } = forms;
+            json!({ "e164": e164, "local": local, "national": national })
+        });
+        Map::from_iter([("forms".to_owned(), forms)])
+    }
+}
+
+#[derive(Clone)]
+pub struct Numbers {
+    store: Store,
+}
+
+impl Numbers {
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// `Conflict` where anybody has this number already, however it was written.
+    pub async fn insert(
+        &self,
+        entry: &Entry,
+        number: VoiceAgentNumber,
+    ) -> Result<Stored<VoiceAgentNumber>, StoreError> {
+        records::insert(&self.store, Some(entry), number).await
+    }
+
+    pub async fn get(&self, id: &NumberId) -> Result<Option<Stored<VoiceAgentNumber>>, StoreError> {
+        records::get(&self.store, id.as_str()).await
+    }
+
+    /// Whether it is of any use to ask, as far as that is known.
+    pub fn answers(&self) -> bool {
+        self.store.answers()
+    }
+
+    /// The number that was dialled. Digits that may be a number of several countries are nobody's.
+    pub async fn find(&self, dialed: &PhoneNumber) -> Result<Option<Stored<VoiceAgentNumber>>, StoreError> {
+        match Dialed::read(dialed) {
+            None => Ok(None),
+            Some(Dialed::International(e164)) => self.only(E164, &e164).await,
+            Some(Dialed::Digits(digits)) => self.find_digits(&digits).await,
+        }
+    }
+
+    /// `None` from `decide` leaves it as it is.
+    pub async fn change(
+        &self,
+        entry: &Entry,
+        id: &NumberId,
+        expected: Option<u64>,
+        decide: impl FnMut(&VoiceAgentNumber) -> Option<VoiceAgentNumber>,
+    ) -> Result<Stored<VoiceAgentNumber>, StoreError> {
+        records::change_record(&self.store, entry, id.as_str(), expected, decide).await
+    }
+
+    pub async fn remove(
+        &self,
+        entry: &Entry,
+        id: &NumberId,
+        expected: Option<u64>,
+    ) -> Result<(), StoreError> {
+        records::remove_record::<VoiceAgentNumber>(&self.store, entry, id.as_str(), expected).await
+    }
+
+    /// In the order in which they were added.
+    pub async fn list(
+        &self,
+        scope: &Scope,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Listed<VoiceAgentNumber>, StoreError> {
+        let all = Query::all(limit).after(after);
+        let query = match scope {
+            Scope::Everything => all,
+            Scope::Tenant(tenant) => all.and("tenant_id", tenant.as_str()),
+            Scope::Owner(owner) => all.and("owner_id", owner.as_str()),
+            Scope::Nothing => return Ok(Listed { items: Vec::new(), next: None }),
+        };
+        records::list(&self.store, query).await
+    }
+
+    async fn find_digits(
+        &self,
+        digits: &PhoneNumber,
+    ) -> Result<Option<Stored<VoiceAgentNumber>>, StoreError> {
+        let e164 = PhoneNumber::new(format!("+{}", digits.expose()));
+        let (e164, local, national) =
+            tokio::try_join!(self.only(E164, &e164), self.only(LOCAL, digits), self.only(NATIONAL, digits))?;
+        Ok(e164.or(local).or(national))
+    }
+
+    async fn only(
+        &self,
+        form: &'static str,
+        digits: &PhoneNumber,
+    ) -> Result<Option<Stored<VoiceAgentNumber>>, StoreError> {
+        let page = self.store.find(&NUMBERS, Query::equals(form, digits.expose(), 2)).await?;
+        match page.documents.as_slice() {
+            [only] => records::read(only).map(Some),
+            [] => Ok(None),
+            _ => {
+                tracing::warn!(number = %digits, "is a number of several countries; it has to be dialled with its own");
+                Ok(None)
+            }
+        }
+    }
+}

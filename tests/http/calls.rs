@@ -1,0 +1,278 @@
+//! Calls over HTTP, with a stand-in model and somebody who is called (SPEC I1, I2, K5, K6, O2).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clearline::config::{Gateway, Settings};
+use clearline::domain::{GatewayId, Role};
+use clearline::keys::KeyPool;
+use clearline::sandbox::model::{ModelServer, ModelSettings};
+use clearline::sandbox::phone::{Phone, PhoneEvent, PhoneSettings};
+use reqwest::Response;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::bench::{Answer, Bench, answer, play};
+
+/// Nothing that is waited for here takes this long.
+const SAFETY_LIMIT: Duration = Duration::from_secs(60);
+
+/// A bench whose engine dials a phone that picks up.
+struct Office {
+    bench: Bench,
+    phone: Phone,
+    model: ModelServer,
+}
+
+impl Office {
+    async fn open(change: impl FnOnce(&mut Settings)) -> Self {
+        let model = ModelServer::start(ModelSettings::default()).await.expect("a stand-in model");
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 5060));
+        let phone = Phone::start(PhoneSettings::new("ben", nowhere)).expect("a phone");
+        let bench = Bench::planned(|settings| {
+            settings.voice.url = format!("ws://{}", model.address);
+            settings.sip.gateways = vec![gateway(phone.address)];
+            change(settings);
+        })
+        .await;
+        Self { bench, phone, model }
+    }
+
+    async fn make_call(&self, token: &str, body: Value, key: Option<&str>) -> Answer {
+        let request = self.bench.client.post(self.bench.url("/api/make_call")).bearer_auth(token).json(&body);
+        answer(if let Some(key) = key { request.header("idempotency-key", key) } else { request }).await
+    }
+
+    async fn close(self) {
+        self.bench.stop().await;
+        self.model.stop().await;
+    }
+}
+
+fn gateway(address: SocketAddr) -> Gateway {
+    Gateway {
+        name: GatewayId::new("gateway"),
+        address: address.to_string(),
+        domain: None,
+        user: None,
+        password: None,
+        register: false,
+        expires_s: 300,
+        any_media_host: false,
+    }
+}
+
+fn id(call: &Value) -> String {
+    call["call_id"].as_str().expect("a call's id").to_owned()
+}
+
+/// Live events as a browser reads them.
+struct Stream {
+    response: Response,
+    text: String,
+}
+
+impl Stream {
+    async fn open(bench: &Bench, token: &str, path: &str) -> Self {
+        let request = bench.client.get(bench.url(path)).bearer_auth(token);
+        let response = request.send().await.expect("the engine answers");
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut stream = Self { response, text: String::new() };
+        // The first piece says that it listens: from here on nothing is missed.
+        stream.read().await;
+        stream
+    }
+
+    async fn read(&mut self) -> bool {
+        let chunk = self.response.chunk().await.expect("a readable stream");
+        self.text.push_str(&String::from_utf8_lossy(chunk.as_deref().unwrap_or_default()));
+        chunk.is_some()
+    }
+
+    /// The next event of this name.
+    async fn until(&mut self, name: &str) -> Value {
+        let wanted = format!("event: {name}\ndata: ");
+        let found = async {
+            loop {
+                if let Some((_, rest)) = self.text.split_once(&wanted)
+                    && let Some((data, _)) = rest.split_once("\n\n")
+                {
+                    return serde_json::from_str(data).expect("JSON");
+                }
+                assert!(self.read().await, "the stream ended before {name}: {}", self.text);
+            }
+        };
+        timeout(SAFETY_LIMIT, found).await.unwrap_or_else(|_| panic!("no {name}"))
+    }
+}
+
+#[test]
+fn i1_a_call_is_made_followed_looked_up_and_hung_up() {
+    play(async {
+        let mut office = Office::open(|_| {}).await;
+        let token = office.bench.token("mira", Role::Admin, None).await;
+        let mut events = Stream::open(&office.bench, &token, "/api/events").await;
+        let order = json!({ "to": "+49 30 123456", "metadata": { "ticket": 42 } });
+        let call = id(&office.make_call(&token, order, None).await.expect(202));
+        let path = format!("/api/calls/{call}");
+        let at_once = office.bench.get(&path, &token).await.expect(200);
+        assert_eq!((&at_once["dialed_number"], &at_once["outcome"]), (&json!("+4930123456"), &Value::Null));
+        assert_eq!(at_once["metadata"], json!({ "ticket": 42 }));
+        assert_eq!(events.until("started").await["call_id"], json!(call));
+        events.until("answered").await;
+        assert!(office.phone.wait_for(&PhoneEvent::HeardSpeech).await);
+        let said = events.until("said").await;
+        assert_eq!(said["role"], "assistant");
+        office.bench.delete(&path, &token).await.expect(202);
+        assert_eq!(events.until("ended").await["outcome"], "completed");
+        let whole = office.bench.get(&path, &token).await.expect(200);
+        assert_eq!(whole["end_reason"], "hung up by mira");
+        assert!(!whole["transcript"].as_array().expect("a list").is_empty());
+        let listed =
+            office.bench.get("/api/calls?outcome=completed&direction=outbound", &token).await.expect(200);
+        assert_eq!(listed["items"][0]["id"], json!(call));
+        assert!(listed["items"][0]["transcript"].is_null(), "a list does not show what was said");
+        let running = office.bench.get("/api/calls?running=true", &token).await.expect(200);
+        assert_eq!(running["items"], json!([]));
+        office.bench.delete(&path, &token).await.refused(409, "conflict");
+        office.close().await;
+    });
+}
+
+#[test]
+fn i1_a_request_that_is_sent_again_dials_nobody_twice() {
+    play(async {
+        let office = Office::open(|_| {}).await;
+        let token = office.bench.token("mira", Role::Admin, None).await;
+        let order = json!({ "to": "100" });
+        let first = office.make_call(&token, order.clone(), Some("order-1")).await.expect(202);
+        let again = office.make_call(&token, order.clone(), Some("order-1")).await.expect(202);
+        assert_eq!(first, again);
+        let listed = office.bench.get("/api/calls", &token).await.expect(200);
+        assert_eq!(listed["items"].as_array().expect("a list").len(), 1);
+        let other =
+            office.make_call(&token, json!({ "to": "200" }), Some("order-1")).await.refused(422, "invalid");
+        assert_eq!(other["errors"][0]["field"], "Idempotency-Key");
+        office.close().await;
+    });
+}
+
+#[test]
+fn i1_requests_of_the_same_instant_with_one_key_make_one_call() {
+    play(async {
+        let office = Office::open(|_| {}).await;
+        let token = office.bench.token("mira", Role::Admin, None).await;
+        let ask = || office.make_call(&token, json!({ "to": "100" }), Some("order-1"));
+        let answers: [Answer; 4] = tokio::join!(ask(), ask(), ask(), ask()).into();
+        let mut made: Vec<String> = Vec::new();
+        for answered in answers {
+            match answered.status.as_u16() {
+                202 => made.push(id(&answered.body)),
+                _ => drop(answered.refused(409, "conflict")),
+            }
+        }
+        made.dedup();
+        assert_eq!(made.len(), 1);
+        office.close().await;
+    });
+}
+
+#[test]
+fn k5_a_superadmin_makes_no_calls() {
+    play(async {
+        let office = Office::open(|_| {}).await;
+        let boss = office.bench.token("boss", Role::Superadmin, None).await;
+        office.make_call(&boss, json!({ "to": "100" }), None).await.refused(403, "forbidden");
+        office.close().await;
+    });
+}
+
+#[test]
+fn k6_without_a_key_the_request_is_refused_and_the_same_one_may_be_sent_again() {
+    play(async {
+        let office = Office::open(|settings| settings.google_keys = KeyPool::default()).await;
+        let token = office.bench.token("mira", Role::Admin, None).await;
+        for _ in 0..2 {
+            let refused = office.make_call(&token, json!({ "to": "100" }), Some("order-1")).await;
+            let refused = refused.refused(503, "no_key");
+            assert!(
+                refused["detail"].as_str().is_some_and(|detail| detail.contains("GOOGLE_API_KEY")),
+                "{refused}"
+            );
+        }
+        office.close().await;
+    });
+}
+
+#[test]
+fn s4_past_the_engines_limit_the_request_is_told_when_to_come_again() {
+    play(async {
+        let office = Office::open(|settings| settings.calls.max_calls = 1).await;
+        let token = office.bench.token("mira", Role::Admin, None).await;
+        office.make_call(&token, json!({ "to": "100" }), None).await.expect(202);
+        let refused = office.make_call(&token, json!({ "to": "200" }), None).await;
+        assert!(refused.headers.contains_key("retry-after"));
+        refused.refused(503, "no_capacity");
+        office.close().await;
+    });
+}
+
+#[test]
+fn i1_what_cannot_be_dialled_is_refused_by_the_name_of_the_field() {
+    play(async {
+        let office = Office::open(|_| {}).await;
+        let token = office.bench.token("mira", Role::Admin, None).await;
+        for (order, field) in [
+            (json!({ "to": "sip:ben@192.0.2.1" }), "to"),
+            (json!({ "to": "" }), "to"),
+            (json!({ "to": "100", "from": "+4930999999" }), "from"),
+            (json!({ "to": "100", "voice_agent_id": "nobody" }), "voice_agent_id"),
+            (json!({ "to": "100", "metadata": { "much": "x".repeat(9_000) } }), "metadata"),
+            (json!({ "to": "100", "metadata": "text" }), "metadata"),
+        ] {
+            let refused = office.make_call(&token, order.clone(), None).await.refused(422, "invalid");
+            assert_eq!(refused["errors"][0]["field"], field, "{order}");
+        }
+        office.close().await;
+    });
+}
+
+#[test]
+fn o2_calls_are_seen_by_their_owner_and_its_admin_alone() {
+    play(async {
+        let office = Office::open(|_| {}).await;
+        let bench = &office.bench;
+        let mira = bench.person("mira", Role::Admin, None).await;
+        let admin = bench.log_in("mira").await;
+        let agent = bench.token("ben", Role::Agent, Some(&mira)).await;
+        let colleague = bench.token("cleo", Role::Agent, Some(&mira)).await;
+        let stranger = bench.token("zoe", Role::Admin, None).await;
+        let boss = bench.token("boss", Role::Superadmin, None).await;
+        let mut heard_by_stranger = Stream::open(bench, &stranger, "/api/events").await;
+        let call = id(&office.make_call(&agent, json!({ "to": "100" }), None).await.expect(202));
+        let path = format!("/api/calls/{call}");
+        for (who, token, sees) in [
+            ("its owner", &agent, true),
+            ("its admin", &admin, true),
+            ("a colleague", &colleague, false),
+            ("a stranger", &stranger, false),
+            ("a superadmin", &boss, false),
+        ] {
+            let listed = bench.get("/api/calls", token).await.expect(200);
+            assert_eq!(listed["items"].as_array().expect("a list").len(), usize::from(sees), "{who}");
+            let one = bench.get(&path, token).await;
+            if sees {
+                one.expect(200);
+            } else {
+                one.refused(404, "not_found");
+                bench.delete(&path, token).await.refused(404, "not_found");
+            }
+        }
+        // Whatever she heard of this call would have come before her own.
+        office.make_call(&stranger, json!({ "to": "300" }), None).await.expect(202);
+        let first = heard_by_stranger.until("started").await;
+        assert_ne!(first["call_id"], json!(call));
+        assert!(!heard_by_stranger.text.contains(&call), "{}", heard_by_stranger.text);
+        office.close().await;
+    });
+}

@@ -1,0 +1,105 @@
+//! What holds for every request: problems, bounds, other sites, headers.
+
+use clearline::domain::Role;
+use reqwest::Method;
+use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE, ORIGIN};
+use serde_json::json;
+
+use crate::bench::{Bench, answer, play};
+
+#[test]
+fn i1_a_body_that_cannot_be_is_refused_by_the_name_of_the_field() {
+    play(async {
+        let bench = Bench::usual().await;
+        let boss = bench.token("boss", Role::Superadmin, None).await;
+        for (body, field) in [
+            (json!({ "name": "mira" }), "role"),
+            (json!({ "name": 7, "role": "admin" }), "name"),
+            (json!({ "name": "mira", "role": "janitor" }), "role"),
+            (json!({ "name": "mira", "role": "admin", "colour": "red" }), "colour"),
+            (json!({ "name": "", "role": "admin" }), "name"),
+            (json!({ "name": "mira", "role": "admin", "password": "short" }), "password"),
+            (json!([]), "body"),
+        ] {
+            let refused = bench.post("/api/users", &boss, body.clone()).await.refused(422, "invalid");
+            assert_eq!(refused["errors"][0]["field"], field, "{body}");
+        }
+        bench.stop().await;
+    });
+}
+
+#[test]
+fn i1_what_is_no_json_or_too_much_of_it_is_refused() {
+    play(async {
+        let bench = Bench::usual().await;
+        let boss = bench.token("boss", Role::Superadmin, None).await;
+        let send = |kind: &str, body: String| {
+            let request = bench.client.post(bench.url("/api/users")).bearer_auth(&boss);
+            answer(request.header(CONTENT_TYPE, kind).body(body))
+        };
+        send("application/json", "{".into()).await.refused(400, "malformed_request");
+        send("text/plain", "{}".into()).await.refused(415, "wrong_media_type");
+        let long = format!("{{\"name\": \"{}\"}}", "x".repeat(300 * 1024));
+        send("application/json", long).await.refused(413, "too_large");
+        bench.stop().await;
+    });
+}
+
+#[test]
+fn i1_an_unknown_address_is_not_found_and_a_wrong_method_is_told_the_right_ones() {
+    play(async {
+        let bench = Bench::usual().await;
+        bench.get("/api/nothing", "").await.refused(404, "not_found");
+        let wrong = bench.ask(Method::PUT, "/api/users", "", None).await;
+        assert_eq!(wrong.headers[ALLOW], "GET, POST");
+        wrong.refused(405, "method_not_allowed");
+        bench.stop().await;
+    });
+}
+
+#[test]
+fn i1_only_pages_of_allowed_sites_may_ask() {
+    play(async {
+        let bench = Bench::planned(|settings| {
+            settings.http.allowed_origins = vec!["https://crm.example.com".into()];
+        })
+        .await;
+        let from = |origin: &str| answer(bench.client.get(bench.url("/health")).header(ORIGIN, origin));
+        let allowed = from("https://crm.example.com").await;
+        assert_eq!(allowed.headers[ACCESS_CONTROL_ALLOW_ORIGIN], "https://crm.example.com");
+        let other = from("https://evil.example.com").await;
+        assert!(!other.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+        bench.stop().await;
+    });
+}
+
+#[test]
+fn s4_a_client_that_asks_too_often_is_told_to_slow_down() {
+    play(async {
+        let bench = Bench::planned(|settings| settings.http.requests_per_s = 1).await;
+        let mut statuses = Vec::new();
+        for _ in 0..5 {
+            statuses.push(bench.get("/health", "").await);
+        }
+        assert_eq!(statuses[0].status, 200);
+        let slowed =
+            statuses.into_iter().find(|answer| answer.status == 429).expect("five at once are too many");
+        assert!(slowed.headers.contains_key("retry-after"));
+        slowed.refused(429, "too_many_requests");
+        bench.stop().await;
+    });
+}
+
+#[test]
+fn o3_answers_are_not_kept_or_framed_by_anybody() {
+    play(async {
+        let bench = Bench::usual().await;
+        for path in ["/api/me", "/api/nothing", "/health"] {
+            let headers = bench.get(path, "").await.headers;
+            assert_eq!(headers["cache-control"], "no-store", "{path}");
+            assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+            assert_eq!(headers["x-frame-options"], "DENY", "{path}");
+        }
+        bench.stop().await;
+    });
+}
