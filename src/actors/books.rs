@@ -1,10 +1,11 @@
 //! Writes what calls report: one record per call, merged, in order, off every call's path.
 //!
-//! State changes are written at once, what is said within two seconds. A record is written by one task at a time, so
-//! a later state can never be overtaken by an earlier one.
+//! That a call began is written at once. What changes in it waits a moment, so that changes of one call share a write,
+//! and calls that change at the same time share a commit of the store. A record is written by one task at a time, so a
+//! later state can never be overtaken by an earlier one.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
@@ -19,8 +20,10 @@ use super::SERVICE_MAILBOX_SIZE;
 use super::events::{CallEvent, EventStream};
 use super::guard::guarded;
 
+/// That a call was answered or ended waits this long for others of which the same is to be written.
+const STATE_PAUSE: Duration = Duration::from_millis(250);
 /// What is said may wait this long to be written.
-const WRITE_PAUSE: Duration = Duration::from_secs(2);
+const SPEECH_PAUSE: Duration = Duration::from_secs(2);
 /// A store that cannot be written to is tried again this often.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 const SOURCE: &str = "gemini-live";
@@ -30,6 +33,13 @@ pub struct Books {
     recordings: Option<Recordings>,
     events: EventStream,
     pages: HashMap<CallId, Page>,
+    next_writing: Option<PlannedWriting>,
+}
+
+/// All that has changed until then is written together.
+struct PlannedWriting {
+    at: Instant,
+    timer: SpawnHandle,
 }
 
 /// One call's record and what of it is not in the store yet.
@@ -39,22 +49,20 @@ struct Page {
     known: Option<u64>,
     dirty: bool,
     writing: bool,
-    write_planned: bool,
     closed: bool,
 }
 
 impl Books {
     pub fn new(calls: Calls, recordings: Option<Recordings>, events: EventStream) -> Self {
-        Self { calls, recordings, events, pages: HashMap::new() }
+        Self { calls, recordings, events, pages: HashMap::new(), next_writing: None }
     }
 
     fn note(&mut self, call: &CallId, note: Note, ctx: &mut Context<Self>) {
         let Some(page) = self.pages.get_mut(call) else { return };
         log(call, &note);
-        let (event, urgent) = page.take(note);
+        let (event, pause) = page.take(note);
         if page.dirty {
-            let pause = if urgent { Duration::ZERO } else { WRITE_PAUSE };
-            self.plan_write(call, pause, ctx);
+            self.plan_writing(pause, ctx);
         }
         if let Some(event) = event {
             self.events.tell_call(call, event);
@@ -68,24 +76,31 @@ impl Books {
         }
     }
 
-    fn plan_write(&mut self, call: &CallId, pause: Duration, ctx: &mut Context<Self>) {
-        let Some(page) = self.pages.get_mut(call) else { return };
-        if pause.is_zero() {
-            return self.write(call.clone(), ctx);
+    fn plan_writing(&mut self, pause: Duration, ctx: &mut Context<Self>) {
+        let at = clock::now() + pause;
+        if self.next_writing.as_ref().is_some_and(|planned| planned.at <= at) {
+            return;
         }
-        if !page.write_planned {
-            page.write_planned = true;
-            let call = call.clone();
-            ctx.run_later(clock::timer_for(pause), move |books, ctx| books.write(call, ctx));
+        if let Some(later) = self.next_writing.take() {
+            ctx.cancel_future(later.timer);
+        }
+        let timer = ctx.run_later(clock::timer_for(pause), |books, ctx| {
+            books.next_writing = None;
+            books.write_all(ctx);
+        });
+        self.next_writing = Some(PlannedWriting { at, timer });
+    }
+
+    fn write_all(&mut self, ctx: &mut Context<Self>) {
+        let changed = self.pages.iter().filter(|(_, page)| page.dirty && !page.writing);
+        let changed: Vec<CallId> = changed.map(|(call, _)| call.clone()).collect();
+        for call in changed {
+            self.guarded(&call, |books| books.write(call.clone(), ctx));
         }
     }
 
     fn write(&mut self, call: CallId, ctx: &mut Context<Self>) {
         let Some(page) = self.pages.get_mut(&call) else { return };
-        page.write_planned = false;
-        if page.writing || !page.dirty {
-            return;
-        }
         page.writing = true;
         page.dirty = false;
         let (calls, record, known) = (self.calls.clone(), page.record.clone(), page.known.take());
@@ -95,22 +110,29 @@ impl Books {
 
     fn written(&mut self, call: &CallId, result: Result<Option<u64>, StoreError>, ctx: &mut Context<Self>) {
         let Some(page) = self.pages.get_mut(call) else { return };
-        page.writing = false;
-        let pause = match result.map(|known| page.known = known) {
-            Ok(()) if page.dirty => Duration::ZERO,
-            Ok(()) if page.closed => {
-                self.pages.remove(call);
-                return;
+        match result {
+            Ok(known) => {
+                page.known = known;
+                page.writing = false;
+                match (page.dirty, page.closed) {
+                    (true, _) => self.plan_writing(STATE_PAUSE, ctx),
+                    (false, true) => drop(self.pages.remove(call)),
+                    (false, false) => {}
+                }
             }
-            Ok(()) => return,
             Err(error) => {
                 tracing::error!(%call, %error, "the call's record could not be written; trying again");
                 count(Counter::StoreFailures);
-                page.dirty = true;
-                RETRY_PAUSE
+                self.write_again_later(call.clone(), ctx);
             }
-        };
-        self.plan_write(call, pause, ctx);
+        }
+    }
+
+    /// Until then it counts as being written: others that are written meanwhile do not hurry it.
+    fn write_again_later(&mut self, call: CallId, ctx: &mut Context<Self>) {
+        ctx.run_later(clock::timer_for(RETRY_PAUSE), move |books, ctx| {
+            books.guarded(&call, |books| books.write(call.clone(), ctx));
+        });
     }
 
     /// The recording first, then the last word: whoever hears that a call ended can read all of it.
@@ -128,7 +150,7 @@ impl Books {
         ctx.spawn(finishing.into_actor(self).map(move |recording, books, ctx| {
             if let Some(page) = books.pages.get_mut(&call) {
                 page.close(&finish, quality, recording.clone());
-                books.plan_write(&call, Duration::ZERO, ctx);
+                books.plan_writing(STATE_PAUSE, ctx);
             }
             books.events.tell_call(&call, CallEvent::Ended { finish, recording });
         }));
@@ -137,29 +159,29 @@ impl Books {
 
 impl Page {
     fn new(record: CallRecord) -> Self {
-        Self { record, known: None, dirty: true, writing: false, write_planned: false, closed: false }
+        Self { record, known: None, dirty: true, writing: false, closed: false }
     }
 
-    /// Enters a note; gives what listeners should hear, and whether the store should hear it at once.
-    fn take(&mut self, note: Note) -> (Option<CallEvent>, bool) {
+    /// Enters a note; gives what listeners should hear, and how long the store may wait to hear it.
+    fn take(&mut self, note: Note) -> (Option<CallEvent>, Duration) {
         match note {
-            Note::Ringing => (Some(CallEvent::Ringing), false),
+            Note::Ringing => (Some(CallEvent::Ringing), SPEECH_PAUSE),
             Note::Answered => {
                 self.record.answered_time = Some(clock::unix_time());
                 self.dirty = true;
-                (Some(CallEvent::Answered), true)
+                (Some(CallEvent::Answered), STATE_PAUSE)
             }
-            Note::Held(held) => (Some(CallEvent::Held(held)), false),
-            Note::GreetingPlayed => (Some(CallEvent::GreetingPlayed), false),
+            Note::Held(held) => (Some(CallEvent::Held(held)), SPEECH_PAUSE),
+            Note::GreetingPlayed => (Some(CallEvent::GreetingPlayed), SPEECH_PAUSE),
             Note::Item(item) => {
                 self.record.conversation_items.push(conversation_item(&item));
                 self.dirty = true;
-                (Some(CallEvent::Said(item)), false)
+                (Some(CallEvent::Said(item)), SPEECH_PAUSE)
             }
-            Note::Digit(digit) => (Some(CallEvent::Digit(digit)), false),
-            Note::ToolCalled { name } => (Some(CallEvent::ToolCalled { name }), false),
-            Note::Interrupted => (Some(CallEvent::Interrupted), false),
-            Note::ModelReconnecting => (Some(CallEvent::ModelReconnecting), false),
+            Note::Digit(digit) => (Some(CallEvent::Digit(digit)), SPEECH_PAUSE),
+            Note::ToolCalled { name } => (Some(CallEvent::ToolCalled { name }), SPEECH_PAUSE),
+            Note::Interrupted => (Some(CallEvent::Interrupted), SPEECH_PAUSE),
+            Note::ModelReconnecting => (Some(CallEvent::ModelReconnecting), SPEECH_PAUSE),
             Note::Usage(usage) => {
                 self.record.usage = Some(ModelUsage {
                     prompt_tokens: usage.prompt_tokens,
@@ -167,7 +189,7 @@ impl Page {
                     total_tokens: usage.total_tokens,
                 });
                 self.dirty = true;
-                (None, false)
+                (None, SPEECH_PAUSE)
             }
         }
     }
@@ -272,7 +294,7 @@ impl Handler<CloseBook> for Books {
     }
 }
 
-/// True when everything that was told has reached the store.
+/// True when everything that was told has reached the store; nothing waits for company any more.
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub struct AskBooksSettled;
@@ -293,7 +315,8 @@ impl Handler<AskOpenBooks> for Books {
 impl Handler<AskBooksSettled> for Books {
     type Result = bool;
 
-    fn handle(&mut self, _: AskBooksSettled, _: &mut Context<Self>) -> bool {
+    fn handle(&mut self, _: AskBooksSettled, ctx: &mut Context<Self>) -> bool {
+        self.write_all(ctx);
         self.pages.values().all(|page| !page.dirty && !page.writing)
     }
 }
