@@ -118,6 +118,7 @@ pub(super) struct Gathered {
     pub(super) end: Look,
     pub(super) idle: Option<Idle>,
     pub(super) set_ups: Option<SetUps>,
+    pub(super) held_set_ups: Option<SetUps>,
 }
 
 pub(super) const FRAME_MS: u64 = 20;
@@ -250,6 +251,7 @@ pub(super) mod tests {
                 cpu: Duration::from_millis(60),
                 took: Duration::from_secs(2),
                 rest_share: 0.01,
+                held: None,
             }),
             ..Gathered::default()
         }
