@@ -1,7 +1,8 @@
 //! Writes what calls report: one record per call, merged, in order, off every call's path.
 //!
-//! State changes are written at once, what is said within two seconds. A record is written by one task at a time, so
-//! a later state can never be overtaken by an earlier one.
+//! That a call began is written at once. What changes in it waits a moment, so that changes of one call share a write,
+//! and calls that change at the same time share a commit of the store. A record is written by one task at a time, so a
+//! later state can never be overtaken by an earlier one.
 //!
 //! When the store fails or is slow, what changes goes into this engine's [`Journal`] as well, until the store has it; what
 //! is found there when the engine starts is written first of all. Records say how new they are (their revision), so that
@@ -10,7 +11,7 @@
 mod page;
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
@@ -26,8 +27,10 @@ use super::events::{CallEvent, EventStream, Ownership};
 use super::guard::guarded;
 use page::{Page, log};
 
+/// That a call was answered or ended waits this long for others of which the same is to be written.
+const STATE_PAUSE: Duration = Duration::from_millis(250);
 /// What is said may wait this long to be written.
-const WRITE_PAUSE: Duration = Duration::from_secs(2);
+const SPEECH_PAUSE: Duration = Duration::from_secs(2);
 /// A store that cannot be written to is tried again this often.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// A store that has not answered by then may be away: what it was asked to keep goes into the journal.
@@ -39,9 +42,16 @@ pub struct Books {
     events: EventStream,
     journal: Journal,
     pages: HashMap<CallId, Page>,
+    next_writing: Option<PlannedWriting>,
     /// From a failure of the store to the next record that it takes.
     store_is_away: bool,
     look_for_late_planned: bool,
+}
+
+/// All that has changed until then is written together.
+struct PlannedWriting {
+    at: Instant,
+    timer: SpawnHandle,
 }
 
 impl Books {
@@ -60,18 +70,25 @@ impl Books {
                 Err(error) => tracing::error!(call = %id, %error, "a record in the journal cannot be read"),
             }
         }
-        let (store_is_away, look_for_late_planned) = (false, false);
-        Self { calls, recordings, events, journal, pages, store_is_away, look_for_late_planned }
+        Self {
+            calls,
+            recordings,
+            events,
+            journal,
+            pages,
+            next_writing: None,
+            store_is_away: false,
+            look_for_late_planned: false,
+        }
     }
 
     fn note(&mut self, call: &CallId, note: Note, ctx: &mut Context<Self>) {
         let Some(page) = self.pages.get_mut(call) else { return };
         log(call, &note);
-        let (event, urgent) = page.take(note);
+        let (event, pause) = page.take(note);
         let of = Ownership::from(&page.record);
         if page.dirty {
-            let pause = if urgent { Duration::ZERO } else { WRITE_PAUSE };
-            self.plan_write(call, pause, ctx);
+            self.plan_writing(pause, ctx);
         }
         if let Some(event) = event {
             self.events.tell_call(call, of, event);
@@ -85,27 +102,34 @@ impl Books {
         }
     }
 
-    fn plan_write(&mut self, call: &CallId, pause: Duration, ctx: &mut Context<Self>) {
-        let Some(page) = self.pages.get_mut(call) else { return };
-        if pause.is_zero() {
-            return self.write(call.clone(), ctx);
+    fn plan_writing(&mut self, pause: Duration, ctx: &mut Context<Self>) {
+        let at = clock::now() + pause;
+        if self.next_writing.as_ref().is_some_and(|planned| planned.at <= at) {
+            return;
         }
-        if !page.write_planned {
-            page.write_planned = true;
-            let call = call.clone();
-            ctx.run_later(clock::timer_for(pause), move |books, ctx| books.write(call, ctx));
+        if let Some(later) = self.next_writing.take() {
+            ctx.cancel_future(later.timer);
+        }
+        let timer = ctx.run_later(clock::timer_for(pause), |books, ctx| {
+            books.next_writing = None;
+            books.write_all(ctx);
+        });
+        self.next_writing = Some(PlannedWriting { at, timer });
+    }
+
+    fn write_all(&mut self, ctx: &mut Context<Self>) {
+        if self.store_is_away {
+            self.keep_all_in_journal();
+        }
+        let changed = self.pages.iter().filter(|(_, page)| page.dirty && page.writing.is_none());
+        let changed: Vec<CallId> = changed.map(|(call, _)| call.clone()).collect();
+        for call in changed {
+            self.guarded(&call, |books| books.write(call.clone(), ctx));
         }
     }
 
     fn write(&mut self, call: CallId, ctx: &mut Context<Self>) {
-        if self.store_is_away {
-            self.keep_in_journal(&call);
-        }
         let Some(page) = self.pages.get_mut(&call) else { return };
-        page.write_planned = false;
-        if page.writing.is_some() || !page.dirty {
-            return;
-        }
         page.writing = Some(clock::now());
         page.dirty = false;
         let (calls, record, known) = (self.calls.clone(), page.record.clone(), page.known.take());
@@ -117,32 +141,50 @@ impl Books {
     fn written(&mut self, call: &CallId, result: Result<Option<u64>, StoreError>, ctx: &mut Context<Self>) {
         self.store_is_away = result.is_err();
         let Some(page) = self.pages.get_mut(call) else { return };
-        page.writing = None;
         page.was_offered = true;
         for waiting in page.waiting.drain(..) {
             // Who waited may have gone.
             waiting.send(()).ok();
         }
-        let pause = match result.map(|known| page.known = known) {
-            Ok(()) if page.dirty => Duration::ZERO,
-            Ok(()) => {
-                if std::mem::take(&mut page.journaled) > 0 {
-                    self.journal.arrived(call.as_str());
-                }
-                if page.closed {
-                    self.pages.remove(call);
-                }
-                return;
-            }
+        match result {
+            Ok(known) => self.taken_by_store(call, known, ctx),
             Err(error) => {
                 tracing::error!(%call, %error, "the call's record could not be written; trying again");
                 count(Counter::StoreFailures);
-                page.dirty = true;
                 self.keep_in_journal(call);
-                RETRY_PAUSE
+                self.write_again_later(call.clone(), ctx);
             }
-        };
-        self.plan_write(call, pause, ctx);
+        }
+    }
+
+    fn taken_by_store(&mut self, call: &CallId, known: Option<u64>, ctx: &mut Context<Self>) {
+        let Some(page) = self.pages.get_mut(call) else { return };
+        page.known = known;
+        page.writing = None;
+        if page.dirty {
+            return self.plan_writing(STATE_PAUSE, ctx);
+        }
+        if std::mem::take(&mut page.journaled) > 0 {
+            self.journal.arrived(call.as_str());
+        }
+        if page.closed {
+            self.pages.remove(call);
+        }
+    }
+
+    /// Until then it counts as being written: others that are written meanwhile do not hurry it.
+    fn write_again_later(&mut self, call: CallId, ctx: &mut Context<Self>) {
+        ctx.run_later(clock::timer_for(RETRY_PAUSE), move |books, ctx| {
+            books.guarded(&call, |books| books.write(call.clone(), ctx));
+        });
+    }
+
+    fn keep_all_in_journal(&mut self) {
+        let unsettled = self.pages.iter().filter(|(_, page)| !page.is_settled());
+        let unsettled: Vec<CallId> = unsettled.map(|(call, _)| call.clone()).collect();
+        for call in &unsettled {
+            self.keep_in_journal(call);
+        }
     }
 
     /// What the disk is too slow for is offered again with the next change or look.
@@ -176,15 +218,9 @@ impl Books {
     /// One look for all records, as long as any is on its way.
     fn look_for_late(&mut self, ctx: &mut Context<Self>) {
         let now = clock::now();
-        let late: Vec<CallId> = self
-            .pages
-            .iter()
-            .filter(|(_, page)| page.is_late(now, LATE_AFTER))
-            .map(|(call, _)| call.clone())
-            .collect();
-        self.store_is_away |= !late.is_empty();
-        for call in &late {
-            self.keep_in_journal(call);
+        self.store_is_away |= self.pages.values().any(|page| page.is_late(now, LATE_AFTER));
+        if self.store_is_away {
+            self.keep_all_in_journal();
         }
         if self.pages.values().any(|page| page.writing.is_some()) {
             self.plan_look_for_late(ctx);
@@ -208,7 +244,7 @@ impl Books {
             if let Some(page) = books.pages.get_mut(&call) {
                 page.close(&finish, quality, recording.clone());
                 of = Ownership::from(&page.record);
-                books.plan_write(&call, Duration::ZERO, ctx);
+                books.plan_writing(STATE_PAUSE, ctx);
             }
             books.events.tell_call(&call, of, CallEvent::Ended { finish, recording });
         }));
@@ -320,7 +356,7 @@ impl Handler<AskBook> for Books {
     }
 }
 
-/// True when everything that was told has reached the store.
+/// True when everything that was told has reached the store; nothing waits for company any more.
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub struct AskBooksSettled;
@@ -341,7 +377,8 @@ impl Handler<AskOpenBooks> for Books {
 impl Handler<AskBooksSettled> for Books {
     type Result = bool;
 
-    fn handle(&mut self, _: AskBooksSettled, _: &mut Context<Self>) -> bool {
+    fn handle(&mut self, _: AskBooksSettled, ctx: &mut Context<Self>) -> bool {
+        self.write_all(ctx);
         self.pages.values().all(Page::is_settled)
     }
 }
@@ -356,15 +393,12 @@ impl Handler<SecureBooks> for Books {
     type Result = ResponseFuture<usize>;
 
     fn handle(&mut self, _: SecureBooks, _: &mut Context<Self>) -> Self::Result {
-        let unsettled: Vec<CallId> =
-            self.pages.iter().filter(|(_, page)| !page.is_settled()).map(|(call, _)| call.clone()).collect();
-        for call in &unsettled {
-            self.keep_in_journal(call);
-        }
+        self.keep_all_in_journal();
+        let unsettled = self.pages.values().filter(|page| !page.is_settled()).count();
         let journal = self.journal.clone();
         Box::pin(async move {
             journal.flush().await;
-            unsettled.len()
+            unsettled
         })
     }
 }

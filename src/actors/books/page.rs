@@ -10,6 +10,7 @@ use crate::domain::{CallId, CallQuality, CallRecord, ConversationItem, ModelUsag
 use crate::voice::TranscriptItem;
 
 use super::super::events::{CallEvent, said_by};
+use super::{SPEECH_PAUSE, STATE_PAUSE};
 
 const SOURCE: &str = "gemini-live";
 
@@ -20,7 +21,6 @@ pub(super) struct Page {
     pub(super) dirty: bool,
     /// Since when the store has been asked to take it.
     pub(super) writing: Option<Instant>,
-    pub(super) write_planned: bool,
     pub(super) closed: bool,
     /// The newest revision that the journal has; 0 when it has none.
     pub(super) journaled: u64,
@@ -47,7 +47,6 @@ impl Page {
             known: None,
             dirty: true,
             writing: None,
-            write_planned: false,
             closed: false,
             journaled: 0,
             was_offered: false,
@@ -68,26 +67,26 @@ impl Page {
         self.record.revision += 1;
     }
 
-    /// Enters a note; gives what listeners should hear, and whether the store should hear it at once.
-    pub(super) fn take(&mut self, note: Note) -> (Option<CallEvent>, bool) {
+    /// Enters a note; gives what listeners should hear, and how long the store may wait to hear it.
+    pub(super) fn take(&mut self, note: Note) -> (Option<CallEvent>, Duration) {
         match note {
-            Note::Ringing => (Some(CallEvent::Ringing), false),
+            Note::Ringing => (Some(CallEvent::Ringing), SPEECH_PAUSE),
             Note::Answered => {
                 self.record.answered_time = Some(clock::unix_time());
                 self.changed();
-                (Some(CallEvent::Answered), true)
+                (Some(CallEvent::Answered), STATE_PAUSE)
             }
-            Note::Held(held) => (Some(CallEvent::Held(held)), false),
-            Note::GreetingPlayed => (Some(CallEvent::GreetingPlayed), false),
+            Note::Held(held) => (Some(CallEvent::Held(held)), SPEECH_PAUSE),
+            Note::GreetingPlayed => (Some(CallEvent::GreetingPlayed), SPEECH_PAUSE),
             Note::Item(item) => {
                 self.record.conversation_items.push(conversation_item(&item));
                 self.changed();
-                (Some(CallEvent::Said(item)), false)
+                (Some(CallEvent::Said(item)), SPEECH_PAUSE)
             }
-            Note::Digit(digit) => (Some(CallEvent::Digit(digit)), false),
-            Note::ToolCalled { name } => (Some(CallEvent::ToolCalled { name }), false),
-            Note::Interrupted => (Some(CallEvent::Interrupted), false),
-            Note::ModelReconnecting => (Some(CallEvent::ModelReconnecting), false),
+            Note::Digit(digit) => (Some(CallEvent::Digit(digit)), SPEECH_PAUSE),
+            Note::ToolCalled { name } => (Some(CallEvent::ToolCalled { name }), SPEECH_PAUSE),
+            Note::Interrupted => (Some(CallEvent::Interrupted), SPEECH_PAUSE),
+            Note::ModelReconnecting => (Some(CallEvent::ModelReconnecting), SPEECH_PAUSE),
             Note::Usage(usage) => {
                 self.record.usage = Some(ModelUsage {
                     prompt_tokens: usage.prompt_tokens,
@@ -95,7 +94,7 @@ impl Page {
                     total_tokens: usage.total_tokens,
                 });
                 self.changed();
-                (None, false)
+                (None, SPEECH_PAUSE)
             }
         }
     }
