@@ -17,6 +17,7 @@
 //! Every service handles each message under [`guard::guarded`]: a panic costs the one entry that caused it. A call's
 //! actor is different: it may die, and its supervisor builds another from the call's checkpoint.
 
+mod alarm;
 pub mod books;
 pub mod call_session;
 pub mod call_supervisor;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::config::{self, Log, Secrets, Settings, Sources};
 use crate::engine::{self, OpenStore};
-use crate::store::{self, Audit, By, KeyAssignment, KeyHolders, Store, StoreError, Users};
+use crate::store::{self, Audit, By, KeyAssignment, KeyHealth, KeyHolders, Store, StoreError, Users};
 use crate::telemetry;
 
 const DID_NOT_WORK: u8 = 1;
@@ -83,6 +83,7 @@ pub(super) async fn key_assignment(
     Ok(KeyAssignment {
         users: Users::new(store.clone()),
         holders: KeyHolders::new(store.clone()),
+        health: KeyHealth::new(store.clone()),
         audit: Audit::new(store.clone()),
         by,
         fingerprints,

@@ -27,8 +27,8 @@ pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
 
 fn ranges(settings: &Settings) -> Option<Fault> {
     let (sip, media, voice, calls) = (&settings.sip, &settings.media, &settings.voice, &settings.calls);
-    let sessions = &settings.sessions;
-    let checks: [(&str, u64, RangeInclusive<u64>); 13] = [
+    let (sessions, node) = (&settings.sessions, &settings.node);
+    let checks: [(&str, u64, RangeInclusive<u64>); 16] = [
         ("sip.ring_timeout_s", sip.ring_timeout_s, 1..=180),
         ("media.port_min", media.port_min.into(), 1_024..=65_534),
         ("media.threads", media.threads as u64, 0..=64),
@@ -40,6 +40,9 @@ fn ranges(settings: &Settings) -> Option<Fault> {
         ("calls.max_call_s", calls.max_call_s, 1..=DAY_S),
         ("calls.stop_limit_s", calls.stop_limit_s, 0..=DAY_S),
         ("store.answer_limit_ms", settings.store.answer_limit_ms, 100..=60_000),
+        ("node.beat_ms", node.beat_ms, 100..=60_000),
+        ("node.dead_after_ms", node.dead_after_ms, 4 * node.beat_ms..=3_600_000),
+        ("node.journal_max_mb", node.journal_max_mb, 1..=10_000),
         ("sessions.idle_s", sessions.idle_s, 60..=90 * DAY_S),
         ("sessions.longest_s", sessions.longest_s, 60..=90 * DAY_S),
     ];

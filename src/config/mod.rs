@@ -19,6 +19,6 @@ mod variables;
 pub use error::{ConfigError, Origin};
 pub use layers::{Sources, load};
 pub use sections::{
-    Calls, Gateway, Http, Keys, Log, LogFormat, LogLevel, Media, NumberRoute, Recording, Secrets, Sessions,
-    Settings, Sip, Store, Voice,
+    Calls, Gateway, Http, Keys, Log, LogFormat, LogLevel, Media, Node, NumberRoute, Recording, Secrets,
+    Sessions, Settings, Sip, Store, Voice,
 };

@@ -8,6 +8,7 @@ use actix::prelude::*;
 
 use crate::accounts::{Accounts, Staff, Times};
 use crate::actors::call_supervisor::CallSettings;
+use crate::actors::key_pool::KeyDesk;
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
 use crate::actors::{
@@ -16,18 +17,18 @@ use crate::actors::{
 use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::config::Settings;
-use crate::domain::{Entropy, WrongSealingKey};
+use crate::domain::{Entropy, StartId, WrongSealingKey};
 use crate::http::{Api, Http, HttpError};
-use crate::keys::KeyRing;
+use crate::keys::{KeyRing, KeyTrouble};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
 use crate::store::{
-    By, Calls, KeyAssignment, KeyHolders, Numbers, Recordings, Store, StoreError, Users, VoiceAgents,
-    fingerprints,
+    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leases, NodeFolder, Nodes, Numbers, Recordings,
+    Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
 };
 
 use super::store::{OpenStore, StoreStartError, wait_for_store};
-use super::{Engine, descriptors, settings as derive, threads};
+use super::{Engine, descriptors, journal, settings as derive, threads};
 
 /// Why the engine did not start, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,10 @@ pub enum StartError {
     Recordings { path: PathBuf, error: io::Error },
     #[error("no thread can be started to look at passwords: {0}; raise the limit of threads (ulimit -u)")]
     Passwords(io::Error),
+    #[error("node.dir: this engine cannot have a folder in {path}: {error}; choose another folder", path = path.display())]
+    NodeFolder { path: PathBuf, error: io::Error },
+    #[error("node.dir: the journal in {path} cannot be opened: {error}; look at its permissions", path = path.display())]
+    Journal { path: PathBuf, error: io::Error },
     #[error("the operating system gives no randomness: {0}")]
     Entropy(io::Error),
 }
@@ -94,7 +99,7 @@ impl Engine {
         let owners_named = derive::owners_named(&settings);
         let agents_of_settings = derive::voice_agents(&settings);
         let catalogue = Catalogue::new(&ground.store, &agents_of_settings);
-        let Ground { store, users, calls, staff, directory, events, .. } = ground;
+        let Ground { store, users, calls, staff, directory, events, folder, .. } = ground;
         let tidying = actix::spawn(staff.accounts.clone().keep_tidy());
         Ok(Self {
             directory,
@@ -110,6 +115,7 @@ impl Engine {
             staff,
             catalogue,
             tidying,
+            _folder: folder,
             _io: io,
         })
     }
@@ -122,29 +128,44 @@ struct Ground {
     calls: Calls,
     staff: Staff,
     recordings: Option<Recordings>,
+    /// What keys the model has refused before.
+    troubles: Vec<KeyTrouble>,
+    folder: NodeFolder,
+    journal: Journal,
+    left_in_journal: Vec<Unwritten>,
     directory: Directory,
     events: EventStream,
 }
 
 impl Ground {
     async fn prepare(settings: &Settings, store: Store, entropy: &mut Entropy) -> Result<Self, StartError> {
+        let path = settings.node_dir();
+        let folder = NodeFolder::take(&path, clock::new_id);
+        let folder = folder.map_err(|error| StartError::NodeFolder { path, error })?;
+        let (journal, left_in_journal) = journal::open(settings, &folder)?;
         let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
         let accounts = accounts.map_err(StartError::Passwords)?;
         let assignment = KeyAssignment {
             users: Users::new(store.clone()),
             holders: KeyHolders::new(store.clone()),
+            health: KeyHealth::new(store.clone()),
             audit: accounts.audit().clone(),
             by: By::Engine,
             fingerprints: fingerprints(&store, entropy).await.map_err(StartError::Constants)?,
             sealing: settings.secrets.sealing()?,
             now: clock::unix_time,
         };
+        let troubles = assignment.health.all().await.map_err(StartError::Constants)?;
         Ok(Self {
             staff: Staff { accounts, assignment },
             users: Users::new(store.clone()),
             calls: Calls::new(store.clone()),
             store,
             recordings: open_recordings(settings)?,
+            troubles,
+            folder,
+            journal,
+            left_in_journal,
             directory: Directory::default(),
             events: EventStream::new(),
         })
@@ -191,9 +212,15 @@ impl Ground {
         media_ip: IpAddr,
         entropy: &mut Entropy,
     ) -> Vec<Arbiter> {
-        let books = Books::new(self.calls.clone(), self.recordings.clone(), self.events.clone());
+        let books = Books::new(
+            self.calls.clone(),
+            self.recordings.clone(),
+            self.events.clone(),
+            self.journal.clone(),
+            self.left_in_journal.clone(),
+        );
         self.directory.set_books(Supervisor::start(move |_| books));
-        let keys = KeyPool::new(KeyRing::new(settings.google_keys.clone(), settings.keys.limits()));
+        let keys = self.key_pool(settings);
         self.directory.set_keys(Supervisor::start(move |_| keys));
         let routers = derive::routers(&settings.media, media_ip).into_iter();
         let mut arbiters: Vec<Arbiter> =
@@ -205,6 +232,24 @@ impl Ground {
         self.directory.set_supervisor(Supervisor::start(move |_| supervisor));
         arbiters.extend(call_arbiters);
         arbiters
+    }
+}
+
+impl Ground {
+    fn key_pool(&self, settings: &Settings) -> KeyPool {
+        let fingerprints = &self.staff.assignment.fingerprints;
+        let desk = KeyDesk {
+            leases: Leases::new(self.store.clone(), fingerprints.clone()),
+            nodes: Nodes::new(self.store.clone()),
+            health: self.staff.assignment.health.clone(),
+            node: self.folder.node.clone(),
+            start: StartId::new(clock::new_id()),
+        };
+        let pool = settings.google_keys.clone();
+        let mut ring = KeyRing::new(pool, settings.key_limits(), fingerprints.clone());
+        let reading = ring.begin_reading_troubles();
+        ring.learn_troubles(reading, self.troubles.clone(), clock::now(), clock::unix_time());
+        KeyPool::new(ring, desk, settings.node.beat(), settings.node.dead_after())
     }
 }
 

@@ -21,10 +21,15 @@ pub mod embedded;
 mod error;
 mod idempotency;
 mod interface;
+mod journal;
 mod key_assignment;
+mod key_health;
 mod key_holders;
 mod leads;
+mod leases;
 pub mod mongo;
+mod node_folder;
+mod nodes;
 mod numbers;
 mod recordings;
 mod records;
@@ -40,9 +45,14 @@ pub use document::{Collection, Condition, Document, Index, MAX_PAGE, Order, Page
 pub use error::{OpenError, StoreError};
 pub use idempotency::{Claim, Claimed, IDEMPOTENCY_KEYS, IdempotencyKeys, hash};
 pub use interface::{Backend, Command, Read, Reply, Store, Write};
+pub use journal::{Journal, JournalBusy, OpenJournal, Unwritten};
 pub use key_assignment::{KeyAssignment, Sealed};
+pub use key_health::{GOOGLE_KEYS, KeyHealth};
 pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
 pub use leads::{LEADS, Leads};
+pub use leases::{LEASES, Lease, Leases};
+pub use node_folder::NodeFolder;
+pub use nodes::{Beaten, NODES, Nodes};
 pub use numbers::{NUMBERS, Numbers};
 pub use recordings::{RecordingSink, Recordings};
 pub use records::{Listed, Stored};
@@ -59,6 +69,9 @@ pub const COLLECTIONS: &[&Collection] = &[
     &LOGINS,
     &API_TOKENS,
     &AUDIT_LOG,
+    &LEASES,
+    &NODES,
+    &GOOGLE_KEYS,
     &VOICE_AGENTS,
     &NUMBERS,
     &LEADS,

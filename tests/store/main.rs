@@ -82,6 +82,15 @@ on_every_back_end! {
         merging_a_call_from_two_sides_keeps_both_changes,
         a_call_that_is_saved_again_keeps_what_somebody_else_wrote_meanwhile,
         users_made_at_once_get_different_keys_while_there_are_free_ones;
+    leases:
+        engines_that_race_for_the_last_slots_of_a_project_get_as_many_as_there_are,
+        of_many_who_want_one_slot_one_has_it_and_it_is_given_back_by_that_one_alone,
+        the_slots_of_a_dead_engine_come_back_to_the_others,
+        an_engine_that_starts_again_frees_what_its_last_run_left,
+        another_run_under_one_s_own_name_is_noticed;
+    key_health:
+        engines_that_report_the_same_trouble_at_once_write_down_one,
+        a_healed_key_is_healed_for_all_and_the_healing_is_in_the_audit_log;
     records:
         a_persona_s_name_is_unique_in_its_tenant_however_it_is_written,
         a_change_that_expects_an_older_version_is_lost_and_one_that_expects_none_is_made,

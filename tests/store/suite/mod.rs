@@ -8,6 +8,8 @@
 pub(crate) mod call_lists;
 pub(crate) mod collections;
 pub(crate) mod documents;
+pub(crate) mod key_health;
+pub(crate) mod leases;
 pub(crate) mod outages;
 pub(crate) mod questions;
 pub(crate) mod races;
