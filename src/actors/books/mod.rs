@@ -98,6 +98,7 @@ impl Books {
     /// Work on one page; if it panics, that page is lost and the others stay.
     fn guarded(&mut self, call: &CallId, work: impl FnOnce(&mut Self)) {
         if guarded(call, || work(self)).is_err() {
+            self.tell_last_word(call);
             self.pages.remove(call);
         }
     }
@@ -145,6 +146,9 @@ impl Books {
         for waiting in page.waiting.drain(..) {
             // Who waited may have gone.
             waiting.send(()).ok();
+        }
+        if page.closed && !page.dirty {
+            self.tell_last_word(call);
         }
         match result {
             Ok(known) => self.taken_by_store(call, known, ctx),
@@ -218,7 +222,10 @@ impl Books {
     /// One look for all records, as long as any is on its way.
     fn look_for_late(&mut self, ctx: &mut Context<Self>) {
         let now = clock::now();
-        self.store_is_away |= self.pages.values().any(|page| page.is_late(now, LATE_AFTER));
+        let late = self.pages.iter().filter(|(_, page)| page.is_late(now, LATE_AFTER));
+        let late: Vec<CallId> = late.map(|(call, _)| call.clone()).collect();
+        self.store_is_away |= !late.is_empty();
+        late.iter().for_each(|call| self.tell_last_word(call));
         if self.store_is_away {
             self.keep_all_in_journal();
         }
@@ -227,7 +234,7 @@ impl Books {
         }
     }
 
-    /// The recording first, then the last word: whoever hears that a call ended can read all of it.
+    /// The recording first, then the record, then the last word: whoever hears that a call ended can read all of it.
     fn close(&mut self, call: CallId, finish: Finish, quality: Option<CallQuality>, ctx: &mut Context<Self>) {
         let recordings = self.recordings.clone();
         let finishing = {
@@ -240,14 +247,22 @@ impl Books {
             }
         };
         ctx.spawn(finishing.into_actor(self).map(move |recording, books, ctx| {
-            let mut of = Ownership::default();
             if let Some(page) = books.pages.get_mut(&call) {
-                page.close(&finish, quality, recording.clone());
-                of = Ownership::from(&page.record);
-                books.plan_writing(STATE_PAUSE, ctx);
+                page.close(finish, quality, recording);
+                return books.plan_writing(STATE_PAUSE, ctx);
             }
-            books.events.tell_call(&call, of, CallEvent::Ended { finish, recording });
+            let ended = CallEvent::Ended { finish, recording };
+            books.events.tell_call(&call, Ownership::default(), ended);
         }));
+    }
+
+    /// A store that is slow or away keeps nobody from hearing it.
+    fn tell_last_word(&mut self, call: &CallId) {
+        let Some(page) = self.pages.get_mut(call) else { return };
+        let of = Ownership::from(&page.record);
+        if let Some(ended) = page.last_word.take() {
+            self.events.tell_call(call, of, ended);
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Page {
     pub(super) was_offered: bool,
     /// Who waits for that.
     pub(super) waiting: Vec<oneshot::Sender<()>>,
+    /// That the call ended, until it is told.
+    pub(super) last_word: Option<CallEvent>,
 }
 
 impl Page {
@@ -51,6 +53,7 @@ impl Page {
             journaled: 0,
             was_offered: false,
             waiting: Vec::new(),
+            last_word: None,
         }
     }
 
@@ -99,14 +102,15 @@ impl Page {
         }
     }
 
-    pub(super) fn close(&mut self, finish: &Finish, quality: Option<CallQuality>, recording: Option<String>) {
+    pub(super) fn close(&mut self, finish: Finish, quality: Option<CallQuality>, recording: Option<String>) {
         self.record.call_end_time = Some(clock::unix_time());
         self.record.outcome = Some(finish.outcome);
         self.record.end_reason = Some(finish.reason.clone());
         self.record.quality = quality;
-        self.record.recording_filename = recording;
+        self.record.recording_filename.clone_from(&recording);
         self.changed();
         self.closed = true;
+        self.last_word = Some(CallEvent::Ended { finish, recording });
     }
 }
 
