@@ -92,9 +92,7 @@ impl Engine {
         let http = Http::start(http_listener, ground.api(&settings, readiness.clone()))?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
-        let agents_of_settings = derive::voice_agents(&settings);
-        let catalogue = Catalogue::new(&ground.store, &agents_of_settings);
-        let Ground { store, users, calls, staff, directory, events, .. } = ground;
+        let Ground { store, users, calls, staff, catalogue, directory, events, .. } = ground;
         let tidying = actix::spawn(staff.accounts.clone().keep_tidy());
         Ok(Self {
             directory,
@@ -121,6 +119,7 @@ struct Ground {
     users: Users,
     calls: Calls,
     staff: Staff,
+    catalogue: Catalogue,
     recordings: Option<Recordings>,
     directory: Directory,
     events: EventStream,
@@ -141,6 +140,7 @@ impl Ground {
         };
         Ok(Self {
             staff: Staff { accounts, assignment },
+            catalogue: Catalogue::new(&store, &derive::voice_agents(settings)),
             users: Users::new(store.clone()),
             calls: Calls::new(store.clone()),
             store,
@@ -153,6 +153,7 @@ impl Ground {
     fn api(&self, settings: &Settings, readiness: Readiness) -> Api {
         Api {
             staff: self.staff.clone(),
+            catalogue: self.catalogue.clone(),
             store: self.store.clone(),
             directory: self.directory.clone(),
             events: self.events.clone(),

@@ -8,10 +8,11 @@ use std::time::Duration;
 use crate::accounts::{Accounts, Staff};
 use crate::actors::key_pool::AskPool;
 use crate::actors::{Directory, EventStream, Readiness};
+use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::domain::{Gate, Network, Rate};
 use crate::keys::KeyPool;
-use crate::store::{Calls, IdempotencyKeys, Numbers, Store};
+use crate::store::{Calls, IdempotencyKeys, Store};
 
 use super::problem::{Code, Problem};
 
@@ -45,6 +46,7 @@ const CLIENTS_REMEMBERED_MAX: usize = 10_000;
 #[derive(Clone)]
 pub struct Api {
     pub staff: Staff,
+    pub catalogue: Catalogue,
     pub store: Store,
     pub directory: Directory,
     pub events: EventStream,
@@ -59,10 +61,6 @@ impl Api {
 
     pub(super) fn calls(&self) -> Calls {
         Calls::new(self.store.clone())
-    }
-
-    pub(super) fn numbers(&self) -> Numbers {
-        Numbers::new(self.store.clone())
     }
 
     pub(super) fn idempotency(&self) -> IdempotencyKeys {

@@ -5,4 +5,6 @@ mod calls;
 mod contract;
 mod log_in;
 mod manners;
+mod numbers;
 mod users;
+mod voice_agents;

@@ -27,6 +27,8 @@ Errors are problem details (RFC 9457) whose `code` does not change. Lists come i
     tags(
         (name = "session", description = "Logging in and out, and what is yours"),
         (name = "users", description = "Admins and their agents"),
+        (name = "voice agents", description = "Who speaks in a call: instruction, voice, tools, limits"),
+        (name = "numbers", description = "Phone numbers: whose they are and who answers them"),
         (name = "calls", description = "Making calls, following them, looking them up"),
         (name = "engine", description = "Health, readiness, metrics"),
     )

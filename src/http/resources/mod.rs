@@ -4,9 +4,11 @@ mod calls;
 mod events;
 mod make_call;
 mod me;
+mod numbers;
 mod session;
 mod status;
 mod users;
+mod voice_agents;
 
 pub(super) use events::Streams;
 
@@ -16,6 +18,8 @@ pub(super) fn all(config: &mut ServiceConfig) {
     session::routes(config);
     me::routes(config);
     users::routes(config);
+    voice_agents::routes(config);
+    numbers::routes(config);
     make_call::routes(config);
     calls::routes(config);
     events::routes(config);
