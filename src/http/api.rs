@@ -12,7 +12,7 @@ use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::domain::{Gate, Network, Rate};
 use crate::keys::KeyPool;
-use crate::store::{Calls, IdempotencyKeys, Store};
+use crate::store::{Calls, IdempotencyKeys, Leads, Store};
 
 use super::problem::{Code, Problem};
 
@@ -61,6 +61,10 @@ impl Api {
 
     pub(super) fn calls(&self) -> Calls {
         Calls::new(self.store.clone())
+    }
+
+    pub(super) fn leads(&self) -> Leads {
+        Leads::new(self.store.clone())
     }
 
     pub(super) fn idempotency(&self) -> IdempotencyKeys {

@@ -30,6 +30,8 @@ Errors are problem details (RFC 9457) whose `code` does not change. Lists come i
         (name = "voice agents", description = "Who speaks in a call: instruction, voice, tools, limits"),
         (name = "numbers", description = "Phone numbers: whose they are and who answers them"),
         (name = "calls", description = "Making calls, following them, looking them up"),
+        (name = "leads", description = "What calls have brought"),
+        (name = "audit", description = "Who changed what"),
         (name = "engine", description = "Health, readiness, metrics"),
     )
 )]

@@ -1,7 +1,9 @@
 //! A file per resource: what clients see of it, and its handlers.
 
+mod audit;
 mod calls;
 mod events;
+mod leads;
 mod make_call;
 mod me;
 mod numbers;
@@ -23,5 +25,7 @@ pub(super) fn all(config: &mut ServiceConfig) {
     make_call::routes(config);
     calls::routes(config);
     events::routes(config);
+    leads::routes(config);
+    audit::routes(config);
     status::routes(config);
 }
