@@ -131,6 +131,23 @@ impl Identity {
         }
     }
 
+    /// To give somebody another Google key: its admin, who sees that the present one does not work, or a superadmin.
+    pub fn may_reassign_key(&self, user: &User) -> Result<(), Denied> {
+        self.may_see_user(user)?;
+        match self.role {
+            Role::Superadmin | Role::Admin => Ok(()),
+            Role::Agent => Err(Denied::Forbidden("your admin gives you another key")),
+        }
+    }
+
+    /// The pool of keys as a whole, and whatever else concerns the whole engine.
+    pub fn may_run_engine(&self) -> Result<(), Denied> {
+        match self.role {
+            Role::Superadmin => Ok(()),
+            Role::Admin | Role::Agent => Err(Denied::Forbidden("this is a superadmin's to do")),
+        }
+    }
+
     /// The users that a list shows.
     pub fn users(&self) -> Scope {
         match (self.role, &self.tenant_id) {

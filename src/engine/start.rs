@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use actix::prelude::*;
 
@@ -17,7 +18,7 @@ use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{Entropy, WrongSealingKey};
-use crate::http::{Api, Http, HttpError};
+use crate::http::{Api, Http, HttpError, LoadKeys};
 use crate::keys::KeyRing;
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
@@ -65,6 +66,12 @@ impl Engine {
     /// Up, as soon as the store answers; a failure leaves nothing behind but the store's file. It may be given up until
     /// then: whoever drops the future stops the waiting.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let keys = settings.google_keys.clone();
+        Self::start_with_keys_from(settings, Arc::new(move || Ok(keys.clone()))).await
+    }
+
+    /// As [`Engine::start`]; `load_keys` reads the Google keys again when somebody asks for that over HTTP.
+    pub async fn start_with_keys_from(settings: Settings, load_keys: LoadKeys) -> Result<Self, StartError> {
         descriptors::raise_limit(settings.calls.max_calls);
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
         let http_listener = Http::bind(settings.http.listen)?;
@@ -89,7 +96,7 @@ impl Engine {
         };
         ground.directory.set_sip(SipEndpoint::start(&sip_arbiter.handle(), parts));
         arbiters.push(sip_arbiter);
-        let http = Http::start(http_listener, ground.api(&settings, readiness.clone()))?;
+        let http = Http::start(http_listener, ground.api(&settings, readiness.clone(), load_keys))?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
         let Ground { store, users, calls, staff, catalogue, directory, events, .. } = ground;
@@ -150,7 +157,7 @@ impl Ground {
         })
     }
 
-    fn api(&self, settings: &Settings, readiness: Readiness) -> Api {
+    fn api(&self, settings: &Settings, readiness: Readiness, load_keys: LoadKeys) -> Api {
         Api {
             staff: self.staff.clone(),
             catalogue: self.catalogue.clone(),
@@ -158,6 +165,7 @@ impl Ground {
             directory: self.directory.clone(),
             events: self.events.clone(),
             readiness,
+            load_keys,
             settings: derive::http(settings).into(),
         }
     }

@@ -42,6 +42,9 @@ pub struct TlsFiles {
 const BURST: u32 = 2;
 const CLIENTS_REMEMBERED_MAX: usize = 10_000;
 
+/// Reads the Google keys again where they were read at the start (SPEC K1); the text tells why that was not possible.
+pub type LoadKeys = Arc<dyn Fn() -> Result<KeyPool, String> + Send + Sync>;
+
 /// Clones share everything.
 #[derive(Clone)]
 pub struct Api {
@@ -51,6 +54,7 @@ pub struct Api {
     pub directory: Directory,
     pub events: EventStream,
     pub readiness: Readiness,
+    pub load_keys: LoadKeys,
     pub settings: Arc<HttpSettings>,
 }
 

@@ -26,7 +26,7 @@ mod sent;
 mod server;
 mod versions;
 
-pub use api::{Api, HttpSettings, TlsFiles};
+pub use api::{Api, HttpSettings, LoadKeys, TlsFiles};
 pub use openapi::described;
 pub use problem::Problem;
 pub use server::{Http, HttpError};

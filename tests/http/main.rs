@@ -4,6 +4,7 @@ mod audit;
 mod bench;
 mod calls;
 mod contract;
+mod keys;
 mod leads;
 mod log_in;
 mod manners;

@@ -31,6 +31,7 @@ Errors are problem details (RFC 9457) whose `code` does not change. Lists come i
         (name = "numbers", description = "Phone numbers: whose they are and who answers them"),
         (name = "calls", description = "Making calls, following them, looking them up"),
         (name = "leads", description = "What calls have brought"),
+        (name = "keys", description = "Google keys: who holds which, never whole"),
         (name = "audit", description = "Who changed what"),
         (name = "engine", description = "Health, readiness, metrics"),
     )

@@ -3,6 +3,7 @@
 mod audit;
 mod calls;
 mod events;
+mod keys;
 mod leads;
 mod make_call;
 mod me;
@@ -26,6 +27,7 @@ pub(super) fn all(config: &mut ServiceConfig) {
     calls::routes(config);
     events::routes(config);
     leads::routes(config);
+    keys::routes(config);
     audit::routes(config);
     status::routes(config);
 }
