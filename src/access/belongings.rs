@@ -9,7 +9,7 @@ impl Identity {
         match (self.role, &self.tenant_id) {
             (Role::Superadmin, _) => Ok(None),
             (Role::Admin | Role::Agent, Some(tenant)) => Ok(Some(tenant)),
-            (Role::Admin | Role::Agent, None) => Err(Denied::Unknown),
+            (Role::Admin | Role::Agent, None) => Err(Denied::Forbidden("you belong to no tenant")),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::actors::call_supervisor::CallSettings;
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
 use crate::actors::{
-    Books, CallSupervisor, Directory, EventStream, KeyPool, Readiness, SipEndpoint, UdpRouter,
+    Books, CallSupervisor, Directory, EventStream, KeyPool, Readiness, SipEndpoint, Tuning, UdpRouter,
 };
 use crate::catalogue::Catalogue;
 use crate::clock;
@@ -71,12 +71,15 @@ impl Engine {
     }
 
     /// As [`Engine::start`]; `load_keys` reads the Google keys again when somebody asks for that over HTTP.
-    pub async fn start_with_keys_from(settings: Settings, load_keys: LoadKeys) -> Result<Self, StartError> {
-        descriptors::raise_limit(settings.calls.max_calls);
+    pub async fn start_with_keys_from(configured: Settings, load_keys: LoadKeys) -> Result<Self, StartError> {
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
-        let http_listener = Http::bind(settings.http.listen)?;
-        let OpenStore { store, io } = wait_for_store(&settings).await?;
-        let ground = Ground::prepare(&settings, store.clone(), &mut entropy).await?;
+        let http_listener = Http::bind(configured.http.listen)?;
+        let OpenStore { store, io } = wait_for_store(&configured).await?;
+        let directory = Directory::default();
+        let tuning = Tuning::read(configured, &store, directory.clone()).await;
+        let settings = tuning.current().settings.clone();
+        descriptors::raise_limit(settings.calls.max_calls);
+        let ground = Ground::prepare(&settings, store.clone(), directory, &mut entropy).await?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
         check_media_bind(&settings)?;
         let socket = bind_sip(settings.sip.listen)?;
@@ -96,11 +99,13 @@ impl Engine {
         };
         ground.directory.set_sip(SipEndpoint::start(&sip_arbiter.handle(), parts));
         arbiters.push(sip_arbiter);
-        let http = Http::start(http_listener, ground.api(&settings, readiness.clone(), load_keys))?;
+        let api = ground.api(&settings, readiness.clone(), load_keys, tuning.clone());
+        let http = Http::start(http_listener, api)?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
         let Ground { store, users, calls, staff, catalogue, directory, events, .. } = ground;
-        let tidying = actix::spawn(staff.accounts.clone().keep_tidy());
+        let tidying =
+            vec![actix::spawn(staff.accounts.clone().keep_tidy()), actix::spawn(tuning.keep_looking())];
         Ok(Self {
             directory,
             events,
@@ -133,7 +138,12 @@ struct Ground {
 }
 
 impl Ground {
-    async fn prepare(settings: &Settings, store: Store, entropy: &mut Entropy) -> Result<Self, StartError> {
+    async fn prepare(
+        settings: &Settings,
+        store: Store,
+        directory: Directory,
+        entropy: &mut Entropy,
+    ) -> Result<Self, StartError> {
         let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
         let accounts = accounts.map_err(StartError::Passwords)?;
         let assignment = KeyAssignment {
@@ -152,12 +162,12 @@ impl Ground {
             calls: Calls::new(store.clone()),
             store,
             recordings: open_recordings(settings)?,
-            directory: Directory::default(),
+            directory,
             events: EventStream::new(),
         })
     }
 
-    fn api(&self, settings: &Settings, readiness: Readiness, load_keys: LoadKeys) -> Api {
+    fn api(&self, settings: &Settings, readiness: Readiness, load_keys: LoadKeys, tuning: Tuning) -> Api {
         Api {
             staff: self.staff.clone(),
             catalogue: self.catalogue.clone(),
@@ -166,6 +176,7 @@ impl Ground {
             events: self.events.clone(),
             readiness,
             load_keys,
+            tuning,
             settings: derive::http(settings).into(),
         }
     }

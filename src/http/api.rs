@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::accounts::{Accounts, Staff};
 use crate::actors::key_pool::AskPool;
-use crate::actors::{Directory, EventStream, Readiness};
+use crate::actors::{Directory, EventStream, Readiness, Tuning};
 use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::domain::{Gate, Network, Rate};
@@ -26,8 +26,6 @@ pub struct HttpSettings {
     pub allowed_origins: Vec<String>,
     /// Who may say in `X-Forwarded-For` whom a request comes from.
     pub trusted_proxies: Vec<Network>,
-    /// Requests a second for each client address; 0: as many as come.
-    pub requests_per_s: u32,
     /// How long a browser keeps its cookie.
     pub session: Duration,
 }
@@ -55,6 +53,8 @@ pub struct Api {
     pub events: EventStream,
     pub readiness: Readiness,
     pub load_keys: LoadKeys,
+    /// The settings that change while the engine runs.
+    pub tuning: Tuning,
     pub settings: Arc<HttpSettings>,
 }
 
@@ -88,23 +88,45 @@ pub(super) fn part_missing() -> Problem {
         .retry_after(Duration::ZERO)
 }
 
-/// How often each client may ask; one table for all workers, held for a look and never across an await.
+/// How often each client may ask, as `http.requests_per_s` has it at this moment. One table for all workers, held for a look
+/// and never across an await.
 #[derive(Clone)]
-pub(super) struct Turnstile(Option<Arc<Mutex<Gate>>>);
+pub(super) struct Turnstile {
+    tuning: Tuning,
+    gate: Arc<Mutex<RatedGate>>,
+}
+
+struct RatedGate {
+    requests_per_s: u32,
+    gate: Gate,
+}
 
 impl Turnstile {
-    pub(super) fn new(requests_per_s: u32) -> Self {
-        let rate = Rate { per_second: requests_per_s, burst: requests_per_s.saturating_mul(BURST) };
-        let gate = || Arc::new(Mutex::new(Gate::new(rate, CLIENTS_REMEMBERED_MAX)));
-        Self((requests_per_s > 0).then(gate))
+    pub(super) fn new(tuning: Tuning) -> Self {
+        let gate = RatedGate::new(tuning.current().settings.http.requests_per_s);
+        Self { tuning, gate: Arc::new(Mutex::new(gate)) }
     }
 
     pub(super) fn admits(&self, client: std::net::IpAddr) -> bool {
-        let Some(gate) = &self.0 else { return true };
-        let (mut gate, now) = (gate.lock().unwrap_or_else(PoisonError::into_inner), clock::now());
+        let requests_per_s = self.tuning.current().settings.http.requests_per_s;
+        if requests_per_s == 0 {
+            return true;
+        }
+        let (mut rated, now) = (self.gate.lock().unwrap_or_else(PoisonError::into_inner), clock::now());
+        if rated.requests_per_s != requests_per_s {
+            *rated = RatedGate::new(requests_per_s);
+        }
+        let gate = &mut rated.gate;
         if gate.next_timeout().is_some_and(|due| due <= now) {
             gate.handle_timeout(now);
         }
         gate.admit(client, now)
+    }
+}
+
+impl RatedGate {
+    fn new(requests_per_s: u32) -> Self {
+        let rate = Rate { per_second: requests_per_s, burst: requests_per_s.saturating_mul(BURST) };
+        Self { requests_per_s, gate: Gate::new(rate, CLIENTS_REMEMBERED_MAX) }
     }
 }

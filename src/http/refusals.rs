@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::problem::{Code, FieldError, Problem};
 use crate::access::Denied;
 use crate::accounts::{AccountError, LogInError};
+use crate::actors::TuningError;
 use crate::actors::call_supervisor::Refused;
 use crate::catalogue::CatalogueError;
 use crate::domain::{FieldProblem, Outcome};
@@ -92,6 +93,15 @@ impl From<CatalogueError> for Problem {
             CatalogueError::NotFound(_) => Self::not_found(),
             CatalogueError::Changed => Self::new(Code::ChangedMeanwhile, "read it again, then try again"),
             CatalogueError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TuningError> for Problem {
+    fn from(error: TuningError) -> Self {
+        match error {
+            TuningError::Invalid(problems) => problems.into(),
+            TuningError::Store(error) => error.into(),
         }
     }
 }

@@ -58,7 +58,7 @@ impl Http {
         let failed = |error| HttpError::Listen { address: listen, error };
         let address = listener.local_addr().map_err(failed)?;
         let tls = api.settings.tls.as_ref().map(tls_config).transpose()?;
-        let turnstile = Turnstile::new(api.settings.requests_per_s);
+        let turnstile = Turnstile::new(api.tuning.clone());
         let (closing, is_closing) = watch::channel(false);
         let streams = Streams::new(is_closing);
         let server = HttpServer::new(move || app(api.clone(), turnstile.clone(), streams.clone()))

@@ -29,6 +29,7 @@ pub mod mongo;
 mod numbers;
 mod recordings;
 mod records;
+mod run_time_settings;
 mod storable;
 mod tickets;
 mod users;
@@ -48,6 +49,7 @@ pub use leads::{LEADS, Leads};
 pub use numbers::{NUMBERS, Numbers};
 pub use recordings::{RecordingSink, Recordings};
 pub use records::{Listed, Stored};
+pub use run_time_settings::{RUN_TIME_SETTINGS_ID, RunTimeSettings, SETTINGS};
 pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
 pub use users::{Credential, USERS, Users};
 pub use voice_agents::{VOICE_AGENTS, VoiceAgents};
@@ -65,4 +67,5 @@ pub const COLLECTIONS: &[&Collection] = &[
     &NUMBERS,
     &LEADS,
     &IDEMPOTENCY_KEYS,
+    &SETTINGS,
 ];

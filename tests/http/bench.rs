@@ -17,13 +17,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
+const STORE_FILE: &str = "clearline.db";
 const STOP_LIMIT: Duration = Duration::from_millis(1);
 
 pub(crate) struct Bench {
     pub(crate) engine: Engine,
     pub(crate) client: Client,
     /// Gone with the bench.
-    pub(crate) _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What came back.
@@ -55,10 +56,20 @@ impl Bench {
         Self::started(Engine::start_with_keys_from(settings, load_keys).await, folder)
     }
 
+    /// One that shares this one's store.
+    pub(crate) async fn another_engine(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        let path = self.folder.path().join(STORE_FILE);
+        Self::planned(|settings| {
+            settings.store.path = path;
+            change(settings);
+        })
+        .await
+    }
+
     fn started(engine: Result<Engine, StartError>, folder: TempDir) -> Self {
         let engine = engine.unwrap_or_else(|error| panic!("{error}"));
         let client = Client::builder().no_proxy().build().expect("a client");
-        Self { engine, client, _folder: folder }
+        Self { engine, client, folder }
     }
 
     pub(crate) async fn stop(self) {
@@ -129,7 +140,7 @@ fn usual_settings() -> (Settings, TempDir) {
     settings.sip.listen = any_port;
     settings.media.bind = any_port.ip();
     settings.http.listen = any_port;
-    settings.store.path = folder.path().join("clearline.db");
+    settings.store.path = folder.path().join(STORE_FILE);
     settings.recording.enabled = false;
     settings.google_keys = KeyPool::from_variables([
         ("GOOGLE_API_KEY", "key-number-one-aaaaaaaaaaaa-1111"),

@@ -9,5 +9,6 @@ mod leads;
 mod log_in;
 mod manners;
 mod numbers;
+mod settings;
 mod users;
 mod voice_agents;

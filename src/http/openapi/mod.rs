@@ -33,6 +33,7 @@ Errors are problem details (RFC 9457) whose `code` does not change. Lists come i
         (name = "leads", description = "What calls have brought"),
         (name = "keys", description = "Google keys: who holds which, never whole"),
         (name = "audit", description = "Who changed what"),
+        (name = "settings", description = "What may be changed while the engine runs"),
         (name = "engine", description = "Health, readiness, metrics"),
     )
 )]

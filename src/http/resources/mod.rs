@@ -9,6 +9,7 @@ mod make_call;
 mod me;
 mod numbers;
 mod session;
+mod settings;
 mod status;
 mod users;
 mod voice_agents;
@@ -29,5 +30,6 @@ pub(super) fn all(config: &mut ServiceConfig) {
     leads::routes(config);
     keys::routes(config);
     audit::routes(config);
+    settings::routes(config);
     status::routes(config);
 }
