@@ -74,7 +74,7 @@ impl Engine {
     pub async fn start_with_keys_from(configured: Settings, load_keys: LoadKeys) -> Result<Self, StartError> {
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
         let http_listener = Http::bind(configured.http.listen)?;
-        let OpenStore { store, io } = wait_for_store(&configured).await?;
+        let OpenStore { store, io } = wait_for_store(&configured, &http_listener).await?;
         let directory = Directory::default();
         let tuning = Tuning::read(configured, &store, directory.clone()).await;
         let settings = tuning.current().settings.clone();

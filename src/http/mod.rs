@@ -29,4 +29,4 @@ mod versions;
 pub use api::{Api, HttpSettings, LoadKeys, TlsFiles};
 pub use openapi::described;
 pub use problem::Problem;
-pub use server::{Http, HttpError};
+pub use server::{Http, HttpError, Porch};

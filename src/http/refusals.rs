@@ -12,7 +12,7 @@ use crate::domain::{FieldProblem, Outcome};
 use crate::store::StoreError;
 
 /// A store that is busy or away is asked again after this.
-const STORE_PAUSE: Duration = Duration::from_secs(2);
+pub(super) const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// As long as callers are told who find no place.
 const CAPACITY_PAUSE: Duration = Duration::from_secs(5);
 

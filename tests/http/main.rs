@@ -12,3 +12,4 @@ mod numbers;
 mod settings;
 mod users;
 mod voice_agents;
+mod waiting;
