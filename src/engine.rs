@@ -42,7 +42,8 @@ pub struct Engine {
     calls: Calls,
     staff: Staff,
     catalogue: Catalogue,
-    tidying: JoinHandle<()>,
+    /// What is looked at from time to time.
+    tidying: Vec<JoinHandle<()>>,
     /// No other process is this node as long as this one runs.
     _folder: NodeFolder,
     /// Ends last: what has been asked of a MongoDB is on its way until then.

@@ -13,14 +13,14 @@ use crate::accounts::AccountError;
 use crate::domain::{KeyFingerprint, Secret};
 use crate::engine::OpenStore;
 use crate::keys::KeyPool;
-use crate::store::{Change, Effect, Entry, GOOGLE_KEYS, KeyAssignment, Subject};
+use crate::store::{Change, Effect, Entry, GOOGLE_KEYS, KeyAssignment, KeyReport, Subject};
 
 use super::CommandResult;
 use super::common::{
     Failure, JsonAndSettings, key_assignment, no_sealing_key, open_store, say, say_json, store_failed,
 };
 use super::user::by_this_person;
-use report::{Report, SealReport, Unreadable};
+use report::{SealReport, Shown, Unreadable};
 
 #[derive(Args)]
 pub(super) struct Keys {
@@ -103,12 +103,7 @@ impl Desk {
     }
 
     async fn assign(&self, spread: bool) -> CommandResult {
-        self.assignment.tidy().await.map_err(store_failed)?;
-        for user in self.assignment.users.all().await.map_err(store_failed)? {
-            if user.google_api_key.is_none() {
-                self.assignment.assign(&self.pool, &user.id, |_| true).await.map_err(store_failed)?;
-            }
-        }
+        self.assignment.assign_to_all(&self.pool).await.map_err(store_failed)?;
         if spread {
             self.assignment.spread(&self.pool, |_| true).await.map_err(store_failed)?;
         }
@@ -118,7 +113,7 @@ impl Desk {
     async fn report(&self) -> CommandResult {
         let users = self.assignment.users.all().await.map_err(store_failed)?;
         let troubles = self.assignment.health.at((self.assignment.now)()).await.map_err(store_failed)?;
-        self.show(&Report::of(&self.assignment, &self.pool, &users, &troubles))
+        self.show(&Shown(KeyReport::of(&self.assignment, &self.pool, &users, &troubles)))
     }
 
     async fn reassign(&self, name: &str) -> CommandResult {

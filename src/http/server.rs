@@ -76,7 +76,7 @@ impl Http {
         let settings = Arc::clone(&api.settings);
         let failed = |error| HttpError::Listen { address: settings.listen, error };
         let address = listener.local_addr().map_err(failed)?;
-        let turnstile = Turnstile::new(api.settings.requests_per_s);
+        let turnstile = Turnstile::new(api.tuning.clone());
         let (closing, is_closing) = watch::channel(false);
         let streams = Streams::new(is_closing);
         let server =

@@ -122,6 +122,12 @@ impl KeyRing {
         self.pool = pool;
     }
 
+    /// Sessions that are there stay, also past a lower limit.
+    pub fn replace_limits(&mut self, limits: KeyLimits) {
+        self.limits = limits;
+        self.slots.replace_limits(limits);
+    }
+
     pub fn pool(&self) -> &KeyPool {
         &self.pool
     }

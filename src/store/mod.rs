@@ -25,6 +25,7 @@ mod journal;
 mod key_assignment;
 mod key_health;
 mod key_holders;
+mod key_report;
 mod leads;
 mod leases;
 pub mod mongo;
@@ -33,6 +34,7 @@ mod nodes;
 mod numbers;
 mod recordings;
 mod records;
+mod run_time_settings;
 mod storable;
 mod tickets;
 mod users;
@@ -49,6 +51,7 @@ pub use journal::{Journal, JournalBusy, OpenJournal, Unwritten};
 pub use key_assignment::{KeyAssignment, Sealed};
 pub use key_health::{GOOGLE_KEYS, KeyHealth};
 pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
+pub use key_report::{KeyLine, KeyReport, KeyState};
 pub use leads::{LEADS, Leads};
 pub use leases::{LEASES, Lease, Leases};
 pub use node_folder::NodeFolder;
@@ -56,6 +59,7 @@ pub use nodes::{Beaten, NODES, Nodes};
 pub use numbers::{NUMBERS, Numbers};
 pub use recordings::{RecordingSink, Recordings};
 pub use records::{Listed, Stored};
+pub use run_time_settings::{RUN_TIME_SETTINGS_ID, RunTimeSettings, SETTINGS};
 pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
 pub use users::{Credential, USERS, Users};
 pub use voice_agents::{VOICE_AGENTS, VoiceAgents};
@@ -76,4 +80,5 @@ pub const COLLECTIONS: &[&Collection] = &[
     &NUMBERS,
     &LEADS,
     &IDEMPOTENCY_KEYS,
+    &SETTINGS,
 ];

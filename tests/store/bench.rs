@@ -7,7 +7,7 @@ use std::time::Duration;
 use clearline::domain::Timestamp;
 use clearline::store::{
     AUDIT_LOG, CALLS, CONSTANTS, Collection, GOOGLE_KEYS, Index, KEY_HOLDERS, LEADS, LEASES, NODES, NUMBERS,
-    Store, USERS, VOICE_AGENTS,
+    SETTINGS, Store, USERS, VOICE_AGENTS,
 };
 use serde_json::{Value, json};
 
@@ -37,6 +37,7 @@ pub(crate) const COLLECTIONS: &[&Collection] = &[
     &LEASES,
     &NODES,
     &GOOGLE_KEYS,
+    &SETTINGS,
 ];
 
 /// An empty store for one case.

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::domain::{CallId, LeaseId, Secret};
-use crate::keys::{self, Failure, Granted, Input, KeyRing, NodeWatch, Output, Refusal, SlotNews};
+use crate::keys::{self, Failure, Granted, Input, KeyLimits, KeyRing, NodeWatch, Output, Refusal, SlotNews};
 use crate::store::{Lease, StoreError};
 use crate::telemetry::{Counter, count};
 
@@ -285,6 +285,21 @@ impl Handler<ReplaceKeys> for KeyPool {
     fn handle(&mut self, ReplaceKeys { pool }: ReplaceKeys, _: &mut Context<Self>) {
         tracing::info!(keys = pool.keys().len(), "the Google keys were read again");
         self.ring.replace_pool(pool);
+    }
+}
+
+/// Settings were changed; leases stay.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ReplaceLimits {
+    pub limits: KeyLimits,
+}
+
+impl Handler<ReplaceLimits> for KeyPool {
+    type Result = ();
+
+    fn handle(&mut self, ReplaceLimits { limits }: ReplaceLimits, _: &mut Context<Self>) {
+        self.ring.replace_limits(limits);
     }
 }
 

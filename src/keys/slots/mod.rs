@@ -52,6 +52,11 @@ pub(super) struct Slots {
 }
 
 impl Slots {
+    /// Slots that are in use stay, also past a lower limit.
+    pub(super) fn replace_limits(&mut self, limits: KeyLimits) {
+        self.limits = limits;
+    }
+
     pub(super) fn new(limits: KeyLimits) -> Self {
         Self {
             limits,
