@@ -46,8 +46,8 @@ pub(super) async fn turnstile(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let client = request.extensions().get::<Client>().copied();
     if client.is_some_and(|client| !turnstile.admits(client.address)) {
-        let slow_down = "slow down; http.requests_per_s says how many requests a client may send";
-        let problem = Problem::new(Code::TooManyRequests, slow_down).retry_after(std::time::Duration::ZERO);
+        let too_often = "slow down; http.requests_per_s says how many requests a client may send";
+        let problem = Problem::new(Code::TooManyRequests, too_often).retry_after(std::time::Duration::ZERO);
         return Ok(request.into_response(problem.response()).map_into_right_body());
     }
     next.call(request).await.map(ServiceResponse::map_into_left_body)
