@@ -5,4 +5,5 @@ mod calls;
 mod contract;
 mod log_in;
 mod manners;
+mod roles;
 mod users;
