@@ -41,7 +41,8 @@ pub struct Engine {
     calls: Calls,
     staff: Staff,
     catalogue: Catalogue,
-    tidying: JoinHandle<()>,
+    /// What is looked at from time to time.
+    tidying: Vec<JoinHandle<()>>,
     /// Ends last: what has been asked of a MongoDB is on its way until then.
     _io: Option<store::Io>,
 }

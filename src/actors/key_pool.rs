@@ -4,7 +4,7 @@ use actix::prelude::*;
 
 use crate::clock;
 use crate::domain::{CallId, LeaseId, Secret};
-use crate::keys::{self, Failure, Granted, KeyRing, Refusal};
+use crate::keys::{self, Failure, Granted, KeyLimits, KeyRing, Refusal};
 
 use super::guard::guarded;
 
@@ -98,6 +98,21 @@ impl Handler<ReplaceKeys> for KeyPool {
     fn handle(&mut self, ReplaceKeys { pool }: ReplaceKeys, _: &mut Context<Self>) {
         tracing::info!(keys = pool.keys().len(), "the Google keys were read again");
         self.ring.replace_pool(pool);
+    }
+}
+
+/// Settings were changed; leases stay.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ReplaceLimits {
+    pub limits: KeyLimits,
+}
+
+impl Handler<ReplaceLimits> for KeyPool {
+    type Result = ();
+
+    fn handle(&mut self, ReplaceLimits { limits }: ReplaceLimits, _: &mut Context<Self>) {
+        self.ring.replace_limits(limits);
     }
 }
 

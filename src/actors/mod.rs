@@ -27,6 +27,7 @@ pub mod key_pool;
 mod readiness;
 pub mod sip_endpoint;
 mod sizes;
+mod tuning;
 pub mod udp_router;
 
 pub use books::Books;
@@ -38,6 +39,7 @@ pub use key_pool::KeyPool;
 pub use readiness::Readiness;
 pub use sip_endpoint::SipEndpoint;
 pub use sizes::{EngineSizes, refresh_metrics};
+pub use tuning::{Tuned, Tuning, TuningError};
 pub use udp_router::UdpRouter;
 
 /// Services take bursts of many calls; a session's mailbox is much smaller.

@@ -21,7 +21,7 @@ const WRONG_ARGUMENTS: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
 /// Where the settings come from: command line, environment, `.env`, TOML, in this order.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(super) struct SettingsArguments {
     /// The TOML file with the settings; every one of them is explained in config/clearline.toml
     #[arg(long, value_name = "FILE")]

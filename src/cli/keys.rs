@@ -1,6 +1,5 @@
 //! `clearline keys`: which user holds which Google key (SPEC K9). Every action can be repeated.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -8,10 +7,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::accounts::AccountError;
-use crate::domain::{ProjectId, User};
 use crate::engine::OpenStore;
 use crate::keys::KeyPool;
-use crate::store::KeyAssignment;
+use crate::store::{KeyAssignment, KeyReport};
 
 use super::CommandResult;
 use super::common::{
@@ -87,12 +85,7 @@ impl Desk {
     }
 
     async fn assign(&self, spread: bool) -> CommandResult {
-        self.assignment.tidy().await.map_err(store_failed)?;
-        for user in self.assignment.users.all().await.map_err(store_failed)? {
-            if user.google_api_key.is_none() {
-                self.assignment.assign(&self.pool, &user.id, |_| true).await.map_err(store_failed)?;
-            }
-        }
+        self.assignment.assign_to_all(&self.pool).await.map_err(store_failed)?;
         if spread {
             self.assignment.spread(&self.pool, |_| true).await.map_err(store_failed)?;
         }
@@ -101,8 +94,7 @@ impl Desk {
 
     async fn report(&self) -> CommandResult {
         let users = self.assignment.users.all().await.map_err(store_failed)?;
-        let report = Report::of(&self.assignment, &self.pool, &users);
-        self.show(&report)
+        self.show(&Shown(KeyReport::of(&self.assignment, &self.pool, &users)))
     }
 
     async fn reassign(&self, name: &str) -> CommandResult {
@@ -141,67 +133,29 @@ impl Desk {
     }
 }
 
-/// SPEC K9: users per key, keys nobody holds with 0, and what an operator should look at.
+/// For a person before a screen.
 #[derive(Serialize)]
-struct Report {
-    keys: Vec<KeyLine>,
-    /// Users whose key is not in the pool any more: used while the model accepts it.
-    outside_the_pool: Vec<String>,
-    without_key: Vec<String>,
-}
+#[serde(transparent)]
+struct Shown(KeyReport);
 
-#[derive(Serialize)]
-struct KeyLine {
-    key: String,
-    project: ProjectId,
-    users: Vec<String>,
-    /// Other keys of the pool that Google counts together with this one (SPEC K11).
-    shares_project: bool,
-}
-
-impl Report {
-    fn of(assignment: &KeyAssignment, pool: &KeyPool, users: &[User]) -> Self {
-        let names = |chosen: &dyn Fn(&User) -> bool| -> Vec<String> {
-            users.iter().filter(|user| chosen(user)).map(|user| user.name.clone()).collect()
-        };
-        let known: Vec<_> = pool.keys().iter().map(|entry| assignment.fingerprints.of(&entry.key)).collect();
-        // Each key is opened once, not once for every key of the pool.
-        let held: HashMap<_, _> =
-            users.iter().filter_map(|user| Some((&user.id, assignment.fingerprint_of(user)?))).collect();
-        let keys = pool.keys().iter().zip(&known).map(|(entry, fingerprint)| KeyLine {
-            key: entry.key.hint(),
-            project: entry.project.clone(),
-            users: names(&|user| held.get(&user.id) == Some(fingerprint)),
-            shares_project: pool.keys().iter().filter(|other| other.project == entry.project).count() > 1,
-        });
-        let outside = |user: &User| {
-            user.google_api_key.is_some() && held.get(&user.id).is_none_or(|held| !known.contains(held))
-        };
-        Self {
-            keys: keys.collect(),
-            outside_the_pool: names(&outside),
-            without_key: names(&|user| user.may_own_calls() && user.google_api_key.is_none()),
-        }
-    }
-}
-
-impl fmt::Display for Report {
+impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.keys.is_empty() {
+        let Self(KeyReport { keys, outside_the_pool, without_key }) = self;
+        if keys.is_empty() {
             writeln!(f, "the pool has no keys; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …")?;
         }
-        for line in &self.keys {
+        for line in keys {
             let shared = if line.shares_project { "  (project shared with another key)" } else { "" };
             let users = if line.users.is_empty() { "nobody".to_owned() } else { line.users.join(", ") };
             writeln!(f, "{:<14} {:>3}  {users}{shared}", line.key, line.users.len())?;
         }
-        for name in &self.outside_the_pool {
+        for name in outside_the_pool {
             writeln!(
                 f,
                 "{name} has a key that is not in the pool; `clearline keys reassign {name:?}` gives another"
             )?;
         }
-        match self.without_key.as_slice() {
+        match without_key.as_slice() {
             [] => write!(f, "every admin and agent has a key"),
             names => write!(f, "without a key: {}; `clearline keys assign` gives them one", names.join(", ")),
         }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use actix::prelude::*;
 
@@ -11,13 +12,13 @@ use crate::actors::call_supervisor::CallSettings;
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
 use crate::actors::{
-    Books, CallSupervisor, Directory, EventStream, KeyPool, Readiness, SipEndpoint, UdpRouter,
+    Books, CallSupervisor, Directory, EventStream, KeyPool, Readiness, SipEndpoint, Tuning, UdpRouter,
 };
 use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{Entropy, WrongSealingKey};
-use crate::http::{Api, Http, HttpError};
+use crate::http::{Api, Http, HttpError, LoadKeys};
 use crate::keys::KeyRing;
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
@@ -65,11 +66,20 @@ impl Engine {
     /// Up, as soon as the store answers; a failure leaves nothing behind but the store's file. It may be given up until
     /// then: whoever drops the future stops the waiting.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        descriptors::raise_limit(settings.calls.max_calls);
+        let keys = settings.google_keys.clone();
+        Self::start_with_keys_from(settings, Arc::new(move || Ok(keys.clone()))).await
+    }
+
+    /// As [`Engine::start`]; `load_keys` reads the Google keys again when somebody asks for that over HTTP.
+    pub async fn start_with_keys_from(configured: Settings, load_keys: LoadKeys) -> Result<Self, StartError> {
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
-        let http_listener = Http::bind(settings.http.listen)?;
-        let OpenStore { store, io } = wait_for_store(&settings).await?;
-        let ground = Ground::prepare(&settings, store.clone(), &mut entropy).await?;
+        let http_listener = Http::bind(configured.http.listen)?;
+        let OpenStore { store, io } = wait_for_store(&configured, &http_listener).await?;
+        let directory = Directory::default();
+        let tuning = Tuning::read(configured, &store, directory.clone()).await;
+        let settings = tuning.current().settings.clone();
+        descriptors::raise_limit(settings.calls.max_calls);
+        let ground = Ground::prepare(&settings, store.clone(), directory, &mut entropy).await?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
         check_media_bind(&settings)?;
         let socket = bind_sip(settings.sip.listen)?;
@@ -89,13 +99,13 @@ impl Engine {
         };
         ground.directory.set_sip(SipEndpoint::start(&sip_arbiter.handle(), parts));
         arbiters.push(sip_arbiter);
-        let http = Http::start(http_listener, ground.api(&settings, readiness.clone()))?;
+        let api = ground.api(&settings, readiness.clone(), load_keys, tuning.clone());
+        let http = Http::start(http_listener, api)?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
-        let agents_of_settings = derive::voice_agents(&settings);
-        let catalogue = Catalogue::new(&ground.store, &agents_of_settings);
-        let Ground { store, users, calls, staff, directory, events, .. } = ground;
-        let tidying = actix::spawn(staff.accounts.clone().keep_tidy());
+        let Ground { store, users, calls, staff, catalogue, directory, events, .. } = ground;
+        let tidying =
+            vec![actix::spawn(staff.accounts.clone().keep_tidy()), actix::spawn(tuning.keep_looking())];
         Ok(Self {
             directory,
             events,
@@ -121,13 +131,19 @@ struct Ground {
     users: Users,
     calls: Calls,
     staff: Staff,
+    catalogue: Catalogue,
     recordings: Option<Recordings>,
     directory: Directory,
     events: EventStream,
 }
 
 impl Ground {
-    async fn prepare(settings: &Settings, store: Store, entropy: &mut Entropy) -> Result<Self, StartError> {
+    async fn prepare(
+        settings: &Settings,
+        store: Store,
+        directory: Directory,
+        entropy: &mut Entropy,
+    ) -> Result<Self, StartError> {
         let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
         let accounts = accounts.map_err(StartError::Passwords)?;
         let assignment = KeyAssignment {
@@ -141,22 +157,26 @@ impl Ground {
         };
         Ok(Self {
             staff: Staff { accounts, assignment },
+            catalogue: Catalogue::new(&store, &derive::voice_agents(settings)),
             users: Users::new(store.clone()),
             calls: Calls::new(store.clone()),
             store,
             recordings: open_recordings(settings)?,
-            directory: Directory::default(),
+            directory,
             events: EventStream::new(),
         })
     }
 
-    fn api(&self, settings: &Settings, readiness: Readiness) -> Api {
+    fn api(&self, settings: &Settings, readiness: Readiness, load_keys: LoadKeys, tuning: Tuning) -> Api {
         Api {
             staff: self.staff.clone(),
+            catalogue: self.catalogue.clone(),
             store: self.store.clone(),
             directory: self.directory.clone(),
             events: self.events.clone(),
             readiness,
+            load_keys,
+            tuning,
             settings: derive::http(settings).into(),
         }
     }

@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::actors::books::AskBooksSettled;
@@ -51,7 +52,7 @@ impl Engine {
         if timeout(HTTP_LIMIT, self.http.stop()).await.is_err() {
             tracing::warn!("HTTP connections were still open at the end");
         }
-        self.tidying.abort();
+        self.tidying.iter().for_each(JoinHandle::abort);
         for arbiter in self.arbiters {
             arbiter.stop();
         }

@@ -77,6 +77,11 @@ impl KeyRing {
         self.pool = pool;
     }
 
+    /// Sessions that are there stay, also past a lower limit.
+    pub fn replace_limits(&mut self, limits: KeyLimits) {
+        self.limits = limits;
+    }
+
     pub fn pool(&self) -> &KeyPool {
         &self.pool
     }

@@ -78,6 +78,17 @@ impl KeyAssignment {
         self.settle(entered.await, holder).await
     }
 
+    /// A key for everybody who may have one and has none, after the places of users who are gone were given back.
+    pub async fn assign_to_all(&self, pool: &KeyPool) -> Result<(), StoreError> {
+        self.tidy().await?;
+        for user in self.users.all().await? {
+            if user.google_api_key.is_none() {
+                self.assign(pool, &user.id, |_| true).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Moves users off keys that others hold too while there are free ones. Gives who got another key.
     pub async fn spread(
         &self,

@@ -23,11 +23,13 @@ mod idempotency;
 mod interface;
 mod key_assignment;
 mod key_holders;
+mod key_report;
 mod leads;
 pub mod mongo;
 mod numbers;
 mod recordings;
 mod records;
+mod run_time_settings;
 mod storable;
 mod tickets;
 mod users;
@@ -42,10 +44,12 @@ pub use idempotency::{Claim, Claimed, IDEMPOTENCY_KEYS, IdempotencyKeys, hash};
 pub use interface::{Backend, Command, Read, Reply, Store, Write};
 pub use key_assignment::{KeyAssignment, Sealed};
 pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
+pub use key_report::{KeyLine, KeyReport};
 pub use leads::{LEADS, Leads};
 pub use numbers::{NUMBERS, Numbers};
 pub use recordings::{RecordingSink, Recordings};
 pub use records::{Listed, Stored};
+pub use run_time_settings::{RUN_TIME_SETTINGS_ID, RunTimeSettings, SETTINGS};
 pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
 pub use users::{Credential, USERS, Users};
 pub use voice_agents::{VOICE_AGENTS, VoiceAgents};
@@ -63,4 +67,5 @@ pub const COLLECTIONS: &[&Collection] = &[
     &NUMBERS,
     &LEADS,
     &IDEMPOTENCY_KEYS,
+    &SETTINGS,
 ];

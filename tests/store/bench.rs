@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clearline::domain::Timestamp;
 use clearline::store::{
-    AUDIT_LOG, CALLS, CONSTANTS, Collection, Index, KEY_HOLDERS, LEADS, NUMBERS, Store, USERS, VOICE_AGENTS,
+    AUDIT_LOG, CALLS, CONSTANTS, Collection, Index, KEY_HOLDERS, LEADS, NUMBERS, SETTINGS, Store, USERS,
+    VOICE_AGENTS,
 };
 use serde_json::{Value, json};
 
@@ -23,8 +24,18 @@ pub(crate) static THINGS: Collection = Collection {
     ],
     durable: true,
 };
-pub(crate) const COLLECTIONS: &[&Collection] =
-    &[&THINGS, &USERS, &CALLS, &AUDIT_LOG, &CONSTANTS, &KEY_HOLDERS, &VOICE_AGENTS, &NUMBERS, &LEADS];
+pub(crate) const COLLECTIONS: &[&Collection] = &[
+    &THINGS,
+    &USERS,
+    &CALLS,
+    &AUDIT_LOG,
+    &CONSTANTS,
+    &KEY_HOLDERS,
+    &VOICE_AGENTS,
+    &NUMBERS,
+    &LEADS,
+    &SETTINGS,
+];
 
 /// An empty store for one case.
 pub(crate) trait Bench: Sized {

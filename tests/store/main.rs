@@ -92,6 +92,9 @@ on_every_back_end! {
         a_number_of_another_program_is_listed_and_found_once_it_was_changed,
         rules_are_replaced_and_what_other_programs_wrote_beside_them_stays,
         a_lead_is_found_by_its_call_and_listed_newest_first;
+    settings:
+        a_setting_is_kept_and_another_process_sees_it_until_it_is_taken_away,
+        settings_that_are_changed_at_the_same_instant_are_all_kept;
     call_lists:
         calls_are_listed_newest_first_to_those_whose_they_are,
         calls_are_narrowed_by_each_filter_and_by_several,

@@ -31,7 +31,8 @@ use socket::Datagrams;
 pub use translate::signal_of;
 
 pub use messages::{
-    AskSipSizes, AttachCall, DrainSignalling, ExpectInvite, ForgetCall, PerformSignal, RefuseCall, SipSizes,
+    AskSipSizes, AttachCall, DrainSignalling, ExpectInvite, ForgetCall, LimitCalls, PerformSignal,
+    RefuseCall, SipSizes,
 };
 
 pub struct SipEndpoint {

@@ -180,6 +180,7 @@ impl Endpoint {
             Command::HangUp { call } => self.hang_up(&call),
             Command::Forget { call } => self.forget(&call),
             Command::Drain => self.drain(),
+            Command::LimitCalls(calls) => self.config.limits.calls = calls,
         }
     }
 

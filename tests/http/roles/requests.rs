@@ -67,7 +67,7 @@ impl Operation {
             let id = match name.as_str() {
                 "call" | "call_id" | "session_id" => &things.call,
                 "voice_agent_id" => &things.voice_agent,
-                "owner_id" | "user_id" => &things.owner_id,
+                "owner_id" | "user_id" | "subject_id" => &things.owner_id,
                 "tenant_id" => &things.tenant_id,
                 "dialed_number" | "from_number" | "number" => &things.number,
                 name if name.ends_with("_id") => {
@@ -89,6 +89,13 @@ impl Operation {
             "add_user" => json!({ "name": things.unused, "role": things.role_below }),
             "change_user" => json!({ "enabled": false }),
             "set_user_password" => json!({ "password": PASSWORD }),
+            "assign_keys" => json!({}),
+            "reassign_key" => json!({ "user_id": things.owner_id }),
+            "add_number" => json!({ "number": things.unused_number, "owner_id": things.owner_id, "tenant_id": things.tenant_named }),
+            "change_number" => json!({ "voice_agent_id": things.voice_agent }),
+            "add_voice_agent" => json!({ "name": things.unused }),
+            "change_voice_agent" => json!({ "greeting": "Good morning." }),
+            "change_settings" => json!({ "calls.max_calls": 400 }),
             "make_call" => json!({ "to": "100", "from": things.number, "voice_agent_id": things.voice_agent }),
             unknown => panic!(
                 "{}: add a body for `{unknown}` to tests/http/roles/requests.rs, with the ids of `things` where it names any",

@@ -42,8 +42,11 @@ pub(crate) struct Things {
     pub(crate) number: String,
     pub(crate) number_id: String,
     pub(crate) voice_agent: String,
-    /// No user has this name.
+    /// Nobody and nothing has this name, or this number.
     pub(crate) unused: String,
+    pub(crate) unused_number: String,
+    /// A superadmin says whose a new number is.
+    pub(crate) tenant_named: Option<String>,
     /// Whom the caller may create, where it may create anybody.
     pub(crate) role_below: &'static str,
 }
@@ -77,6 +80,8 @@ pub(crate) async fn plant(bench: &Bench, spy: &mut Spy, caller: &User, owner: &U
         number_id,
         voice_agent,
         unused: format!("added-{}", never_used()),
+        unused_number: format!("+4930{}66", never_used()),
+        tenant_named: (caller.role == Role::Superadmin).then(|| tenant.unwrap_or_default().to_owned()),
         role_below,
     }
 }

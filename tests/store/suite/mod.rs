@@ -12,3 +12,4 @@ pub(crate) mod outages;
 pub(crate) mod questions;
 pub(crate) mod races;
 pub(crate) mod records;
+pub(crate) mod settings;
