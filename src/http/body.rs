@@ -67,6 +67,10 @@ async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
 }
 
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Serde would take a list for the members in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::field("body", "is a list; send an object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let field = error.path().to_string();
@@ -168,6 +172,7 @@ mod tests {
             (r#"{"limits":{"max_call_s":1,"colour":2}}"#, "limits.colour: unknown"),
             (r#"{}"#, "limits: missing"),
             (r#"[]"#, "body: "),
+            (r#" [{"max_call_s":1}]"#, "body: is a list"),
         ] {
             let (status, text) = refused(body);
             assert_eq!(status, 422, "{body}");
