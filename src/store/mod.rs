@@ -4,7 +4,8 @@
 //! Collections are data ([`Collection`]): a name and its indexes. Each request travels as a [`Command`] with a
 //! oneshot for its answer to a [`Backend`], which must never block the thread that sends it. There are two:
 //! [`embedded`], SQLite on threads of its own, and [`mongo`], for engines that share their documents. What one of them
-//! could not hold is refused by both (`storable`), and the suite in `tests/store` is run on both.
+//! could not hold is refused by both (`storable`), and the suite in `tests/store` is run on both. [`migrate`] brings older
+//! documents to the form this version looks for, on both alike.
 //!
 //! What is special to a collection stands above the interface ([`Users`], [`Calls`], [`Logins`]) and knows no back end.
 //! What changes users, tokens, personas or numbers wants an [`Entry`] of the [`Audit`], so that no change is made without
@@ -24,6 +25,7 @@ mod interface;
 mod key_assignment;
 mod key_holders;
 mod leads;
+pub mod migrate;
 pub mod mongo;
 mod numbers;
 mod recordings;
@@ -43,6 +45,7 @@ pub use interface::{Backend, Command, Read, Reply, Store, Write};
 pub use key_assignment::{KeyAssignment, Sealed};
 pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
 pub use leads::{LEADS, Leads};
+pub use migrate::MIGRATIONS;
 pub use numbers::{NUMBERS, Numbers};
 pub use recordings::{RecordingSink, Recordings};
 pub use records::{Listed, Stored};
@@ -63,4 +66,5 @@ pub const COLLECTIONS: &[&Collection] = &[
     &NUMBERS,
     &LEADS,
     &IDEMPOTENCY_KEYS,
+    &MIGRATIONS,
 ];

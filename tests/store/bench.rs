@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clearline::domain::Timestamp;
 use clearline::store::{
-    AUDIT_LOG, CALLS, CONSTANTS, Collection, Index, KEY_HOLDERS, LEADS, NUMBERS, Store, USERS, VOICE_AGENTS,
+    AUDIT_LOG, CALLS, CONSTANTS, Collection, Index, KEY_HOLDERS, LEADS, MIGRATIONS, NUMBERS, OpenError,
+    Store, USERS, VOICE_AGENTS,
 };
 use serde_json::{Value, json};
 
@@ -23,8 +24,18 @@ pub(crate) static THINGS: Collection = Collection {
     ],
     durable: true,
 };
-pub(crate) const COLLECTIONS: &[&Collection] =
-    &[&THINGS, &USERS, &CALLS, &AUDIT_LOG, &CONSTANTS, &KEY_HOLDERS, &VOICE_AGENTS, &NUMBERS, &LEADS];
+pub(crate) const COLLECTIONS: &[&Collection] = &[
+    &THINGS,
+    &USERS,
+    &CALLS,
+    &AUDIT_LOG,
+    &CONSTANTS,
+    &KEY_HOLDERS,
+    &VOICE_AGENTS,
+    &NUMBERS,
+    &LEADS,
+    &MIGRATIONS,
+];
 
 /// An empty store for one case.
 pub(crate) trait Bench: Sized {
@@ -32,7 +43,14 @@ pub(crate) trait Bench: Sized {
     async fn fresh() -> Result<Self, String>;
 
     /// Its documents, as one more process sees them.
-    async fn open(&self) -> Store;
+    async fn open(&self) -> Store {
+        self.try_open().await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    async fn try_open(&self) -> Result<Store, OpenError>;
+
+    /// What tells a process where this store is.
+    fn variable(&self) -> (&'static str, String);
 
     /// What holds the documents dies in the middle of its work, and starts again; handles opened before are dead.
     async fn crash(&mut self);

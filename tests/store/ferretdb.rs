@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use clearline::store::Store;
+use clearline::store::{OpenError, Store};
 use tempfile::TempDir;
 
 use crate::bench::Bench;
 use crate::line::{Line, State};
-use crate::named_server::open;
+use crate::named_server::try_open;
 
 pub(crate) struct FerretDb {
     folder: TempDir,
@@ -31,8 +31,12 @@ impl Bench for FerretDb {
         Ok(Self { folder, server, line: Line::to(address, true).await })
     }
 
-    async fn open(&self) -> Store {
-        open(&self.url()).await
+    async fn try_open(&self) -> Result<Store, OpenError> {
+        try_open(&self.url()).await
+    }
+
+    fn variable(&self) -> (&'static str, String) {
+        ("CLEARLINE_STORE_URL", self.url())
     }
 
     /// SIGKILL, and a new process on what it left.

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use serde_json::Value;
 
 use super::{column_of, index_of};
-use crate::store::{Collection, Index, OpenError};
+use crate::store::{Collection, Index, MIGRATIONS, OpenError, migrate};
 
 /// Raised only when a table changes its shape; new collections and indexes are simply added.
 const SCHEMA: i64 = 1;
@@ -44,7 +45,35 @@ pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     if found > SCHEMA {
         return Err(OpenError::Newer { path: path.to_owned(), found, known: SCHEMA });
     }
-    check_pages(path, &connection)
+    check_pages(path, &connection)?;
+    check_migrations(path, &connection)
+}
+
+fn check_migrations(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let claims = migration_claims(connection).map_err(|error| refused(path, &error))?;
+    match migrate::newer_than_known(&claims) {
+        None => Ok(()),
+        Some(found) => {
+            let store = path.display().to_string();
+            Err(OpenError::Migrated { store, found, known: migrate::LATEST })
+        }
+    }
+}
+
+/// What cannot be read is nothing a newer version has written.
+fn migration_claims(connection: &Connection) -> rusqlite::Result<Vec<Value>> {
+    let table = MIGRATIONS.name;
+    if connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+        [table],
+        |row| row.get::<_, i64>(0),
+    )? == 0
+    {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare(&format!("SELECT body FROM {table} ORDER BY id"))?;
+    let bodies = statement.query_map([], |row| row.get::<_, String>(0))?;
+    bodies.map(|body| body.map(|body| serde_json::from_str(&body).unwrap_or_default())).collect()
 }
 
 fn check_pages(path: &Path, connection: &Connection) -> Result<(), OpenError> {

@@ -8,6 +8,7 @@
 pub(crate) mod call_lists;
 pub(crate) mod collections;
 pub(crate) mod documents;
+pub(crate) mod migrations;
 pub(crate) mod outages;
 pub(crate) mod questions;
 pub(crate) mod races;
