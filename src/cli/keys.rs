@@ -15,9 +15,10 @@ use crate::store::KeyAssignment;
 
 use super::CommandResult;
 use super::common::{
-    Failure, JsonAndSettings, key_assignment, no_sealing_key, open_store, say, say_json, store_failed,
+    Failure, JsonAndSettings, key_assignment, key_assignment_to_look_at, no_sealing_key, open_store, say,
+    say_json, store_failed,
 };
-use super::user::by_this_person;
+use super::user::{by_this_person, warn_of_unreadable};
 
 #[derive(Args)]
 pub(super) struct Keys {
@@ -68,7 +69,7 @@ impl Keys {
         actix::System::new().block_on(async {
             match self.action {
                 Action::Assign(assign) => Desk::open(assign.common).await?.assign(assign.spread).await,
-                Action::Report(common) => Desk::open(common).await?.report().await,
+                Action::Report(common) => Desk::open_to_look(common).await?.report().await,
                 Action::Reassign(reassign) => {
                     Desk::open(reassign.common).await?.reassign(&reassign.user).await
                 }
@@ -86,6 +87,14 @@ impl Desk {
         Ok(Self { _store: store, assignment, pool: settings.google_keys, json: common.json })
     }
 
+    async fn open_to_look(common: JsonAndSettings) -> Result<Self, Failure> {
+        let settings = common.settings.load()?;
+        let store = open_store(&settings).await?;
+        let by = by_this_person();
+        let assignment = key_assignment_to_look_at(&store.store, &settings.secrets, by).await?;
+        Ok(Self { _store: store, assignment, pool: settings.google_keys, json: common.json })
+    }
+
     async fn assign(&self, spread: bool) -> CommandResult {
         self.assignment.tidy().await.map_err(store_failed)?;
         for user in self.assignment.users.all().await.map_err(store_failed)? {
@@ -100,9 +109,9 @@ impl Desk {
     }
 
     async fn report(&self) -> CommandResult {
-        let users = self.assignment.users.all().await.map_err(store_failed)?;
-        let report = Report::of(&self.assignment, &self.pool, &users);
-        self.show(&report)
+        let everybody = self.assignment.users.everybody().await.map_err(store_failed)?;
+        warn_of_unreadable(&everybody);
+        self.show(&Report::of(&self.assignment, &self.pool, &everybody.users))
     }
 
     async fn reassign(&self, name: &str) -> CommandResult {

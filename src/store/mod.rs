@@ -37,7 +37,7 @@ mod voice_agents;
 
 pub use audit::{AUDIT_LOG, Audit, AuditState, By, Change, Effect, Entry, Subject};
 pub use calls::{CALLS, CallFilter, CallList, Calls};
-pub use constants::{CONSTANTS, fingerprints};
+pub use constants::{CONSTANTS, fingerprints, fingerprints_to_look_with};
 pub use document::{Collection, Condition, Document, Index, MAX_PAGE, Order, Page, Query};
 pub use error::{OpenError, StoreError};
 pub use idempotency::{Claim, Claimed, IDEMPOTENCY_KEYS, IdempotencyKeys, hash};
@@ -50,7 +50,7 @@ pub use numbers::{NUMBERS, Numbers};
 pub use recordings::{RecordingSink, Recordings};
 pub use records::{Listed, Stored};
 pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
-pub use users::{Credential, USERS, Users};
+pub use users::{Credential, Everybody, LEAVING, USERS, Users};
 pub use voice_agents::{VOICE_AGENTS, VoiceAgents};
 
 /// Every collection of this version; the back end makes what is missing when it opens.
