@@ -86,7 +86,7 @@ pub(crate) fn run<B: Bench>(case: impl AsyncFnOnce(&mut B)) {
 }
 
 /// Straight to the descriptor, for the test harness hides what a passing test prints; one line for all cases.
-fn say_once(reason: &str) {
+pub(crate) fn say_once(reason: &str) {
     static SAID: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
     let mut said = SAID.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if !said.iter().any(|line| line == reason) {

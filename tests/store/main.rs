@@ -12,6 +12,7 @@ mod bench;
 mod embedded;
 mod ferretdb;
 mod foreign;
+mod full_disk;
 mod line;
 mod migrating;
 mod named_server;
