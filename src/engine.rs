@@ -1,6 +1,7 @@
 //! The composition root: adapters, actors, then HTTP; and the ordered way down. Only it knows everyone.
 
 mod descriptors;
+mod journal;
 mod owners;
 mod settings;
 mod start;
@@ -21,7 +22,7 @@ use crate::catalogue::Catalogue;
 use crate::domain::CallId;
 use crate::http::Http;
 use crate::keys::KeyPool;
-use crate::store::{Calls, Store, Users};
+use crate::store::{Calls, NodeFolder, Store, Users};
 
 pub use start::StartError;
 pub use store::{OpenStore, StoreStartError, open_store};
@@ -41,7 +42,10 @@ pub struct Engine {
     calls: Calls,
     staff: Staff,
     catalogue: Catalogue,
-    tidying: JoinHandle<()>,
+    /// What is looked at from time to time.
+    tidying: Vec<JoinHandle<()>>,
+    /// No other process is this node as long as this one runs.
+    _folder: NodeFolder,
     /// Ends last: what has been asked of a MongoDB is on its way until then.
     _io: Option<store::Io>,
 }

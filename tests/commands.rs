@@ -102,7 +102,7 @@ fn keys_are_assigned_reported_moved_and_sealed_and_each_action_can_be_repeated()
     assert_eq!(
         assigned["keys"],
         json!([{ "key": "AIza-a…0001", "project": assigned["keys"][0]["project"],
-        "users": ["without"], "shares_project": false }])
+        "users": ["without"], "shares_project": false, "health": "ok" }])
     );
     assert!(add_user(&store, "sharer", &one).status.success());
     let spread = document(&keys(&["assign", "--spread"], &two));
@@ -120,6 +120,9 @@ fn keys_are_assigned_reported_moved_and_sealed_and_each_action_can_be_repeated()
     assert_eq!(document(&keys(&["report"], &sealing))["keys"], moved["keys"]);
     let unknown = keys(&["reassign", "nobody"], &two);
     assert!(!unknown.status.success() && text(&unknown.stderr).contains("clearline user list"));
+    let nothing_to_heal = keys(&["heal", "AIza-a…9999"], &two);
+    assert!(!nothing_to_heal.status.success() && text(&nothing_to_heal.stderr).contains("keys report"));
+    assert!(keys(&["heal", "all"], &two).status.success(), "it can be repeated");
     let cannot = keys(&["seal"], &two);
     assert!(!cannot.status.success() && text(&cannot.stderr).contains("set LIVEKIT_SECRET_ENCRYPTION_KEY"));
 }

@@ -38,6 +38,18 @@ pub enum Scope {
     Nothing,
 }
 
+impl Scope {
+    /// Whether a list would show what this user of this tenant owns.
+    pub fn includes(&self, owner: Option<&UserId>, tenant: Option<&TenantId>) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Tenant(own) => tenant == Some(own),
+            Self::Owner(user) => owner == Some(user),
+            Self::Nothing => false,
+        }
+    }
+}
+
 impl From<&User> for Identity {
     fn from(user: &User) -> Self {
         Self {
@@ -107,13 +119,7 @@ impl Identity {
 
     /// A call, recording, transcript or lead: an agent's own, an admin's whole tenant, never a superadmin's.
     pub fn may_see_record(&self, owner: Option<&UserId>, tenant: Option<&TenantId>) -> Result<(), Denied> {
-        let seen = match self.records() {
-            Scope::Owner(user) => owner == Some(&user),
-            Scope::Tenant(own) => tenant == Some(&own),
-            Scope::Everything => true,
-            Scope::Nothing => false,
-        };
-        if seen { Ok(()) } else { Err(Denied::Unknown) }
+        if self.records().includes(owner, tenant) { Ok(()) } else { Err(Denied::Unknown) }
     }
 
     /// The calls, recordings, transcripts and leads that a list shows.
@@ -122,6 +128,23 @@ impl Identity {
             (Role::Agent, _) => Scope::Owner(self.user_id.clone()),
             (Role::Admin, Some(tenant)) => Scope::Tenant(tenant.clone()),
             (Role::Admin, None) | (Role::Superadmin, _) => Scope::Nothing,
+        }
+    }
+
+    /// To give somebody another Google key: its admin, who sees that the present one does not work, or a superadmin.
+    pub fn may_reassign_key(&self, user: &User) -> Result<(), Denied> {
+        self.may_see_user(user)?;
+        match self.role {
+            Role::Superadmin | Role::Admin => Ok(()),
+            Role::Agent => Err(Denied::Forbidden("your admin gives you another key")),
+        }
+    }
+
+    /// The pool of keys as a whole, and whatever else concerns the whole engine.
+    pub fn may_run_engine(&self) -> Result<(), Denied> {
+        match self.role {
+            Role::Superadmin => Ok(()),
+            Role::Admin | Role::Agent => Err(Denied::Forbidden("this is a superadmin's to do")),
         }
     }
 

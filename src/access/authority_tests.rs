@@ -153,3 +153,20 @@ fn o3_with_a_one_time_password_nothing_else_may_be_done() {
     assert_eq!(fresh.may_begin(), Err(Denied::MustChangePassword));
     assert_eq!(who("root").may_begin(), Ok(()));
 }
+
+#[test]
+fn k8_another_key_is_given_by_an_admin_or_a_superadmin_and_the_pool_is_a_superadmins() {
+    let expected = written([
+        ("root", "yy y yy y yy"),
+        ("root2", "yy y yy y yy"),
+        ("a", "-- y yy - --"),
+        ("a1", "-- - f- - --"),
+        ("a2", "-- - -f - --"),
+        ("b", "-- - -- y yy"),
+        ("b1", "-- - -- - f-"),
+        ("b2", "-- - -- - -f"),
+    ]);
+    assert_eq!(table(Identity::may_reassign_key), expected);
+    let runs = |id: &str| who(id).may_run_engine().is_ok();
+    assert_eq!(["root", "a", "a1"].map(runs), [true, false, false]);
+}

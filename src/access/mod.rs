@@ -1,7 +1,7 @@
 //! Who somebody is, and what they may do: pure rules, no store, no clock (SPEC O1 to O3).
 //!
 //! [`authority`] holds the rules of O1 and O2 as a table of functions: who may create, see and change whom, and whose
-//! records a list may show ([`Scope`]). [`password`] turns passwords into Argon2id hashes and compares them; it costs
+//! records a list may show ([`Scope`]); `belongings` those for what people edit. [`password`] turns passwords into Argon2id hashes and compares them; it costs
 //! tens of milliseconds and megabytes, so the room above decides on which thread. [`Bearer`] is the text a session or
 //! an API token travels as, [`Ticket`] what the store keeps of it, and when it has had its time. [`Guesses`] slows down
 //! whoever guesses, by name and by address, without giving anybody the means to keep a real user out.
@@ -11,6 +11,7 @@
 
 pub mod authority;
 mod bearer;
+mod belongings;
 mod guesses;
 pub mod password;
 mod ticket;

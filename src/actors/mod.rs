@@ -17,6 +17,7 @@
 //! Every service handles each message under [`guard::guarded`]: a panic costs the one entry that caused it. A call's
 //! actor is different: it may die, and its supervisor builds another from the call's checkpoint.
 
+mod alarm;
 pub mod books;
 pub mod call_session;
 pub mod call_supervisor;
@@ -27,6 +28,7 @@ pub mod key_pool;
 mod readiness;
 pub mod sip_endpoint;
 mod sizes;
+mod tuning;
 pub mod udp_router;
 
 pub use books::Books;
@@ -38,6 +40,7 @@ pub use key_pool::KeyPool;
 pub use readiness::Readiness;
 pub use sip_endpoint::SipEndpoint;
 pub use sizes::{EngineSizes, refresh_metrics};
+pub use tuning::{Tuned, Tuning, TuningError};
 pub use udp_router::UdpRouter;
 
 /// Services take bursts of many calls; a session's mailbox is much smaller.

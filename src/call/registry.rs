@@ -84,6 +84,11 @@ impl Registry {
         self.limits.inbound_reserve.min(self.limits.calls_max / 2)
     }
 
+    /// Calls that are there stay, also past a lower limit.
+    pub fn limit_calls(&mut self, calls_max: usize) {
+        self.limits.calls_max = calls_max;
+    }
+
     pub fn session_died(&mut self, call: &CallId, now: Instant) -> AfterCrash {
         let Some(entry) = self.calls.get_mut(call) else { return AfterCrash::Unknown };
         let window = self.limits.rebuild_window;
@@ -161,6 +166,18 @@ mod tests {
         assert!(registry.ended(&call(1)));
         assert!(!registry.ended(&call(1)));
         registry.admit(call(6), Direction::Inbound).unwrap();
+    }
+
+    #[test]
+    fn a_lower_limit_ends_no_call_and_a_higher_one_lets_in_more() {
+        let mut registry = registry(2, 0);
+        registry.admit(call(1), Direction::Inbound).unwrap();
+        registry.admit(call(2), Direction::Inbound).unwrap();
+        registry.limit_calls(1);
+        assert_eq!(registry.admit(call(3), Direction::Inbound), Err(AdmissionRefused::Full { calls_max: 1 }));
+        assert_eq!(registry.len(), 2);
+        registry.limit_calls(3);
+        registry.admit(call(3), Direction::Inbound).unwrap();
     }
 
     #[test]

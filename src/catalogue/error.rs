@@ -11,6 +11,8 @@ pub enum CatalogueError {
     Invalid(Vec<FieldProblem>),
     #[error("{what} is there already; {cure}")]
     Taken { field: &'static str, what: String, cure: &'static str },
+    #[error("it is in use by {0}; give them another one first")]
+    InUse(String),
     #[error("there is no such {0}")]
     NotFound(&'static str),
     #[error("somebody else has changed it in the meantime; read it again")]

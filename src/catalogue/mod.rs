@@ -8,6 +8,7 @@
 //! again. Personas of the settings file are known here and changed there.
 
 mod error;
+mod known;
 mod numbers;
 mod voice_agents;
 
@@ -20,6 +21,7 @@ use crate::domain::VoiceAgent;
 use crate::store::{Audit, Numbers, Store, StoreError, Users, VoiceAgents};
 
 pub use error::CatalogueError;
+pub use known::{KnownVoiceAgent, KnownVoiceAgents};
 
 /// A handle; clones share everything.
 #[derive(Clone)]

@@ -6,6 +6,8 @@ use crate::domain::{FieldProblem, Persona, Role, TenantId, User, UserId, VoiceAg
 use crate::store::{By, Change, Effect, StoreError, Stored, Subject, VOICE_AGENTS};
 
 const VOICE_AGENT: &str = "voice agent";
+/// Of the numbers that keep a persona from being removed.
+const NUMBERS_TOLD: usize = 10;
 
 impl Catalogue {
     pub async fn add_voice_agent(&self, by: By, persona: Persona) -> Result<Stored<Persona>, CatalogueError> {
@@ -42,7 +44,8 @@ impl Catalogue {
         self.audit.record(change, write).await.map_err(|error| in_use(error, &new.agent.name))
     }
 
-    /// Incoming calls to numbers that name it are answered by the default persona from then on.
+    /// Not while a number names it. Calls to one that comes to name it at this very moment are answered by the default
+    /// persona.
     pub async fn remove_voice_agent(
         &self,
         by: By,
@@ -50,9 +53,20 @@ impl Catalogue {
         expected: Option<u64>,
     ) -> Result<(), CatalogueError> {
         let found = self.voice_agents.get(id).await?.ok_or(CatalogueError::NotFound(VOICE_AGENT))?;
+        self.check_unused(id).await?;
         let change = change_of(by, "voice_agent.remove", Effect::Removed, &found.record);
         let remove = async |entry: &_| self.voice_agents.remove(entry, id, expected).await;
         self.audit.record(change, remove).await.map_err(|error: StoreError| error.into())
+    }
+
+    async fn check_unused(&self, id: &VoiceAgentId) -> Result<(), CatalogueError> {
+        let using = self.numbers.naming(id, NUMBERS_TOLD).await?;
+        if using.items.is_empty() {
+            return Ok(());
+        }
+        let numbers: Vec<_> = using.items.iter().map(|number| number.record.number.expose()).collect();
+        let more = if using.next.is_some() { " and more" } else { "" };
+        Err(CatalogueError::InUse(format!("{}{more}", numbers.join(", "))))
     }
 
     async fn check_voice_agent(&self, persona: &Persona) -> Result<(), CatalogueError> {

@@ -14,7 +14,7 @@ use crate::config::{self, Log, Secrets, Settings, Sources};
 use crate::domain::{Entropy, Sealing};
 use crate::engine::{self, OpenStore};
 use crate::keys::Fingerprints;
-use crate::store::{self, Audit, By, KeyAssignment, KeyHolders, Store, StoreError, Users};
+use crate::store::{self, Audit, By, KeyAssignment, KeyHealth, KeyHolders, Store, StoreError, Users};
 use crate::telemetry;
 
 const DID_NOT_WORK: u8 = 1;
@@ -23,7 +23,7 @@ const WRONG_ARGUMENTS: u8 = 2;
 const INTERRUPTED: u8 = 130;
 
 /// Where the settings come from: command line, environment, `.env`, TOML, in this order.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub(super) struct SettingsArguments {
     /// The TOML file with the settings; every one of them is explained in config/clearline.toml
     #[arg(long, value_name = "FILE")]
@@ -110,6 +110,7 @@ fn assignment_with(
     Ok(KeyAssignment {
         users: Users::new(store.clone()),
         holders: KeyHolders::new(store.clone()),
+        health: KeyHealth::new(store.clone()),
         audit: Audit::new(store.clone()),
         by,
         fingerprints,

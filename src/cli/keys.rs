@@ -1,6 +1,8 @@
 //! `clearline keys`: which user holds which Google key (SPEC K9). Every action can be repeated.
 
-use std::collections::HashMap;
+mod report;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -8,10 +10,10 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::accounts::AccountError;
-use crate::domain::{ProjectId, User};
+use crate::domain::{KeyFingerprint, Secret};
 use crate::engine::OpenStore;
 use crate::keys::KeyPool;
-use crate::store::KeyAssignment;
+use crate::store::{Change, Effect, Entry, GOOGLE_KEYS, KeyAssignment, KeyReport, Subject};
 
 use super::CommandResult;
 use super::common::{
@@ -19,6 +21,7 @@ use super::common::{
     say_json, store_failed,
 };
 use super::user::{by_this_person, warn_of_unreadable};
+use report::{SealReport, Shown, Unreadable};
 
 #[derive(Args)]
 pub(super) struct Keys {
@@ -34,6 +37,8 @@ enum Action {
     Report(JsonAndSettings),
     /// Give a user another key than the present one
     Reassign(Reassign),
+    /// Use keys again that the model has refused, once you have mended them or their quota
+    Heal(Heal),
     /// Encrypt the stored keys that are plain, or sealed by an older encryption key
     Seal(JsonAndSettings),
 }
@@ -55,6 +60,16 @@ struct Reassign {
     common: JsonAndSettings,
 }
 
+#[derive(Args)]
+struct Heal {
+    /// The key as `keys report` prints it (AIza-a…0001), or "all"
+    key: String,
+    #[command(flatten)]
+    common: JsonAndSettings,
+}
+
+const ALL: &str = "all";
+
 /// What every action works with.
 struct Desk {
     /// Its threads end with it.
@@ -73,6 +88,7 @@ impl Keys {
                 Action::Reassign(reassign) => {
                     Desk::open(reassign.common).await?.reassign(&reassign.user).await
                 }
+                Action::Heal(heal) => Desk::open(heal.common).await?.heal(&heal.key).await,
                 Action::Seal(common) => Desk::open(common).await?.seal().await,
             }
         })
@@ -96,12 +112,7 @@ impl Desk {
     }
 
     async fn assign(&self, spread: bool) -> CommandResult {
-        self.assignment.tidy().await.map_err(store_failed)?;
-        for user in self.assignment.users.all().await.map_err(store_failed)? {
-            if user.google_api_key.is_none() {
-                self.assignment.assign(&self.pool, &user.id, |_| true).await.map_err(store_failed)?;
-            }
-        }
+        self.assignment.assign_to_all(&self.pool).await.map_err(store_failed)?;
         if spread {
             self.assignment.spread(&self.pool, |_| true).await.map_err(store_failed)?;
         }
@@ -111,7 +122,9 @@ impl Desk {
     async fn report(&self) -> CommandResult {
         let everybody = self.assignment.users.everybody().await.map_err(store_failed)?;
         warn_of_unreadable(&everybody);
-        self.show(&Report::of(&self.assignment, &self.pool, &everybody.users))
+        let users = &everybody.users;
+        let troubles = self.assignment.health.at((self.assignment.now)()).await.map_err(store_failed)?;
+        self.show(&Shown(KeyReport::of(&self.assignment, &self.pool, users, &troubles)))
     }
 
     async fn reassign(&self, name: &str) -> CommandResult {
@@ -126,6 +139,41 @@ impl Desk {
             return Err(Failure::new("the pool has no other key; add one as GOOGLE_API_KEY_2, _3, …"));
         }
         self.report().await
+    }
+
+    async fn heal(&self, key: &str) -> CommandResult {
+        let (health, audit) = (&self.assignment.health, &self.assignment.audit);
+        let named = self.fingerprints_of(key).await?;
+        if key != ALL && named.is_empty() {
+            return Err(Failure::new(format!(
+                "no key is printed as {key:?}; `clearline keys report` lists them"
+            )));
+        }
+        for trouble in health.all().await.map_err(store_failed)? {
+            let name = named.get(&trouble.fingerprint);
+            if key != ALL && name.is_none() {
+                continue;
+            }
+            let subject =
+                Subject::new(&GOOGLE_KEYS, trouble.fingerprint.as_str(), name.map_or(ALL, String::as_str));
+            let change = Change::new(self.assignment.by.clone(), "key.heal", Effect::Removed, subject);
+            let heal = async |entry: &Entry| health.heal(entry, &trouble.fingerprint).await;
+            audit.record(change, heal).await.map_err(store_failed)?;
+        }
+        self.report().await
+    }
+
+    /// Of the keys that print themselves like this, and of their projects.
+    async fn fingerprints_of(&self, wanted: &str) -> Result<BTreeMap<KeyFingerprint, String>, Failure> {
+        let (fingerprints, sealing) = (&self.assignment.fingerprints, &self.assignment.sealing);
+        let users = self.assignment.users.all().await.map_err(store_failed)?;
+        let held = users.iter().filter_map(|user| sealing.open(user.google_api_key.as_ref()?).ok());
+        let keys = self.pool.keys().iter().map(|entry| entry.key.clone()).chain(held);
+        let of_key = |key: Secret| {
+            let project = fingerprints.of_project(&self.pool.project_of(&key));
+            [(fingerprints.of(&key), key.hint()), (project, key.hint())]
+        };
+        Ok(keys.filter(|key| wanted == ALL || key.hint() == wanted).flat_map(of_key).collect())
     }
 
     async fn seal(&self) -> CommandResult {
@@ -147,93 +195,5 @@ impl Desk {
             say(shown);
         }
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// SPEC K9: users per key, keys nobody holds with 0, and what an operator should look at.
-#[derive(Serialize)]
-struct Report {
-    keys: Vec<KeyLine>,
-    /// Users whose key is not in the pool any more: used while the model accepts it.
-    outside_the_pool: Vec<String>,
-    without_key: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct KeyLine {
-    key: String,
-    project: ProjectId,
-    users: Vec<String>,
-    /// Other keys of the pool that Google counts together with this one (SPEC K11).
-    shares_project: bool,
-}
-
-impl Report {
-    fn of(assignment: &KeyAssignment, pool: &KeyPool, users: &[User]) -> Self {
-        let names = |chosen: &dyn Fn(&User) -> bool| -> Vec<String> {
-            users.iter().filter(|user| chosen(user)).map(|user| user.name.clone()).collect()
-        };
-        let known: Vec<_> = pool.keys().iter().map(|entry| assignment.fingerprints.of(&entry.key)).collect();
-        // Each key is opened once, not once for every key of the pool.
-        let held: HashMap<_, _> =
-            users.iter().filter_map(|user| Some((&user.id, assignment.fingerprint_of(user)?))).collect();
-        let keys = pool.keys().iter().zip(&known).map(|(entry, fingerprint)| KeyLine {
-            key: entry.key.hint(),
-            project: entry.project.clone(),
-            users: names(&|user| held.get(&user.id) == Some(fingerprint)),
-            shares_project: pool.keys().iter().filter(|other| other.project == entry.project).count() > 1,
-        });
-        let outside = |user: &User| {
-            user.google_api_key.is_some() && held.get(&user.id).is_none_or(|held| !known.contains(held))
-        };
-        Self {
-            keys: keys.collect(),
-            outside_the_pool: names(&outside),
-            without_key: names(&|user| user.may_own_calls() && user.google_api_key.is_none()),
-        }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.keys.is_empty() {
-            writeln!(f, "the pool has no keys; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …")?;
-        }
-        for line in &self.keys {
-            let shared = if line.shares_project { "  (project shared with another key)" } else { "" };
-            let users = if line.users.is_empty() { "nobody".to_owned() } else { line.users.join(", ") };
-            writeln!(f, "{:<14} {:>3}  {users}{shared}", line.key, line.users.len())?;
-        }
-        for name in &self.outside_the_pool {
-            writeln!(
-                f,
-                "{name} has a key that is not in the pool; `clearline keys reassign {name:?}` gives another"
-            )?;
-        }
-        match self.without_key.as_slice() {
-            [] => write!(f, "every admin and agent has a key"),
-            names => write!(f, "without a key: {}; `clearline keys assign` gives them one", names.join(", ")),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct SealReport {
-    sealed: usize,
-    unreadable: Vec<Unreadable>,
-}
-
-#[derive(Serialize)]
-struct Unreadable {
-    user: String,
-    why: String,
-}
-
-impl fmt::Display for SealReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Unreadable { user, why } in &self.unreadable {
-            writeln!(f, "the key of {user} was left as it is: {why}")?;
-        }
-        write!(f, "stored keys that were sealed: {}", self.sealed)
     }
 }

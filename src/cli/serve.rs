@@ -1,11 +1,13 @@
 //! `clearline serve`: the engine, until it is told to stop.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
 use crate::accounts::FirstUser;
 use crate::engine::Engine;
+use crate::http::LoadKeys;
 
 use super::CommandResult;
 use super::common::{Failure, SettingsArguments, start_logging, tell};
@@ -27,7 +29,7 @@ impl Serve {
                 Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
             // The store may be a server that is not up yet; whoever stops us does not have to wait for it.
             let started = tokio::select! {
-                started = Engine::start(settings) => started,
+                started = Engine::start_with_keys_from(settings, self.key_loader()) => started,
                 () = signals.stop() => {
                     tracing::info!("stopped before the engine was ready");
                     return Ok(ExitCode::SUCCESS);
@@ -41,6 +43,14 @@ impl Serve {
             tracing::info!("stopping: no new calls, running ones finish; a second signal hangs them up");
             engine.stop_or_hurry(stop_limit, signals.stop()).await;
             Ok(ExitCode::SUCCESS)
+        })
+    }
+
+    fn key_loader(&self) -> LoadKeys {
+        let arguments = self.settings.clone();
+        Arc::new(move || {
+            let settings = arguments.load().map_err(|failure| failure.to_string())?;
+            Ok(settings.google_keys)
         })
     }
 

@@ -1,18 +1,17 @@
 //! Values that parse but cannot work.
 
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
 
 use mongodb::options::ConnectionString;
 
 use super::Settings;
+use super::bounds::{self, DAY_S};
 use crate::domain::Sealing;
 
 type Fault = (String, String);
 
 /// An RTP port and its RTCP port for at least one call.
 const MIN_PORTS: u16 = 2;
-const DAY_S: u64 = 86_400;
 
 pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
     ranges(settings)
@@ -26,26 +25,15 @@ pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
 }
 
 fn ranges(settings: &Settings) -> Option<Fault> {
-    let (sip, media, voice, calls) = (&settings.sip, &settings.media, &settings.voice, &settings.calls);
-    let sessions = &settings.sessions;
-    let checks: [(&str, u64, RangeInclusive<u64>); 13] = [
-        ("sip.ring_timeout_s", sip.ring_timeout_s, 1..=180),
-        ("media.port_min", media.port_min.into(), 1_024..=65_534),
-        ("media.threads", media.threads as u64, 0..=64),
-        ("media.no_rtp_timeout_s", media.no_rtp_timeout_s, 1..=DAY_S),
-        ("voice.connect_timeout_ms", voice.connect_timeout_ms, 100..=60_000),
-        ("voice.setup_timeout_ms", voice.setup_timeout_ms, 100..=60_000),
-        ("calls.max_calls", calls.max_calls as u64, 1..=100_000),
-        ("calls.silence_timeout_s", calls.silence_timeout_s, 1..=DAY_S),
-        ("calls.max_call_s", calls.max_call_s, 1..=DAY_S),
-        ("calls.stop_limit_s", calls.stop_limit_s, 0..=DAY_S),
-        ("store.answer_limit_ms", settings.store.answer_limit_ms, 100..=60_000),
-        ("sessions.idle_s", sessions.idle_s, 60..=90 * DAY_S),
-        ("sessions.longest_s", sessions.longest_s, 60..=90 * DAY_S),
-    ];
-    let outside = checks.into_iter().find(|(_, value, range)| !range.contains(value))?;
-    let (path, value, range) = outside;
-    Some((path.into(), format!("{value} is out of range; use {} to {}", range.start(), range.end())))
+    let out_of_bounds = bounds::outside(settings).next();
+    out_of_bounds.map(|(path, problem)| (path.into(), problem)).or_else(|| dead_after(settings))
+}
+
+/// An engine must not be taken for dead because one sign of life came late.
+fn dead_after(settings: &Settings) -> Option<Fault> {
+    let least_ms = 4 * settings.node.beat_ms;
+    let problem = format!("is at least four times node.beat_ms: {least_ms}");
+    (settings.node.dead_after_ms < least_ms).then(|| ("node.dead_after_ms".into(), problem))
 }
 
 fn http(settings: &Settings) -> Option<Fault> {

@@ -6,11 +6,16 @@
 //! in capitals (`sip.listen` = CLEARLINE_SIP_LISTEN, `sip.gateways.1.password` = CLEARLINE_SIP_GATEWAYS_1_PASSWORD);
 //! the names of SPEC are aliases. Google keys come from variables alone and are read by [`crate::keys::KeyPool`].
 //!
+//! `bounds` says how large a number may be, once for the start and for the few settings (`run_time`) that are changed while
+//! engines run.
+//!
 //! Nothing here touches the process environment: the caller passes it in.
 
+mod bounds;
 mod checks;
 mod error;
 mod layers;
+mod run_time;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -18,7 +23,8 @@ mod variables;
 
 pub use error::{ConfigError, Origin};
 pub use layers::{Sources, load};
+pub use run_time::{Overrides, RUN_TIME_SETTINGS, RunTimeSetting};
 pub use sections::{
-    Calls, Gateway, Http, Keys, Log, LogFormat, LogLevel, Media, NumberRoute, Recording, Secrets, Sessions,
-    Settings, Sip, Store, Voice,
+    Calls, Gateway, Http, Keys, Log, LogFormat, LogLevel, Media, Node, NumberRoute, Recording, Secrets,
+    Sessions, Settings, Sip, Store, Voice,
 };

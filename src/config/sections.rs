@@ -21,6 +21,7 @@ pub struct Settings {
     pub secrets: Secrets,
     pub calls: Calls,
     pub store: Store,
+    pub node: Node,
     pub recording: Recording,
     pub log: Log,
     pub http: Http,
@@ -100,6 +101,7 @@ impl Keys {
         KeyLimits {
             sessions_per_project: self.sessions_per_project,
             reserved_for_holder: self.reserved_for_holder,
+            ..KeyLimits::default()
         }
     }
 }
@@ -147,6 +149,31 @@ pub struct Store {
     /// A MongoDB instead; a secret, because a password may stand in it.
     pub url: Option<Secret>,
     pub answer_limit_ms: u64,
+}
+
+/// This engine among those that share its store (SPEC S6).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Node {
+    /// `None`: `nodes` beside the embedded store's file.
+    pub dir: Option<PathBuf>,
+    pub beat_ms: u64,
+    pub dead_after_ms: u64,
+    pub journal_max_mb: u64,
+}
+
+impl Node {
+    pub fn beat(&self) -> Duration {
+        Duration::from_millis(self.beat_ms)
+    }
+
+    pub fn dead_after(&self) -> Duration {
+        Duration::from_millis(self.dead_after_ms)
+    }
+
+    pub fn journal_max_bytes(&self) -> u64 {
+        self.journal_max_mb * 1_000_000
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -217,6 +244,18 @@ pub struct NumberRoute {
 }
 
 impl Settings {
+    /// Where the engines of this machine keep what is theirs alone.
+    pub fn node_dir(&self) -> PathBuf {
+        let beside_the_store = || self.store.path.with_file_name("nodes");
+        self.node.dir.clone().unwrap_or_else(beside_the_store)
+    }
+
+    /// An engine that ends may not have idle slots left when others take it for dead.
+    pub fn key_limits(&self) -> KeyLimits {
+        let limits = self.keys.limits();
+        KeyLimits { idle_max: limits.idle_max.min(self.node.dead_after() / 3), ..limits }
+    }
+
     /// Those that the file describes, and the built-in one; the first answers where none is named.
     pub fn known_voice_agents(&self) -> Vec<VoiceAgent> {
         let built_in = VoiceAgent::default();
@@ -304,6 +343,12 @@ impl Default for Calls {
 impl Default for Store {
     fn default() -> Self {
         Self { path: "data/clearline.db".into(), url: None, answer_limit_ms: 5_000 }
+    }
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self { dir: None, beat_ms: 5_000, dead_after_ms: 30_000, journal_max_mb: 64 }
     }
 }
 

@@ -26,6 +26,9 @@ impl Direction {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
     pub session_id: CallId,
+    /// Raised with every change, so that a state that was kept elsewhere meanwhile never replaces a newer one.
+    #[serde(default)]
+    pub revision: u64,
     pub direction: Direction,
     pub owner_id: Option<UserId>,
     pub tenant_id: Option<TenantId>,
@@ -61,6 +64,7 @@ impl CallRecord {
     ) -> Self {
         Self {
             session_id,
+            revision: 0,
             direction,
             owner_id: None,
             tenant_id: None,
@@ -211,7 +215,10 @@ mod tests {
             Timestamp::from_millis(0),
         );
         let mut json = serde_json::to_value(&record).unwrap();
-        json.as_object_mut().unwrap().remove("conversation_items");
+        // How new a record is concerns those alone who write it.
+        for member in ["conversation_items", "revision"] {
+            json.as_object_mut().unwrap().remove(member);
+        }
         let summary: CallSummary = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(serde_json::to_value(summary).unwrap(), json);
     }

@@ -70,6 +70,14 @@ id!(
     LeaseId
 );
 id!(
+    /// One engine among those that share a store; it keeps its name over restarts.
+    NodeId
+);
+id!(
+    /// One run of a node, from its start to its end.
+    StartId
+);
+id!(
     /// A phone number's record.
     NumberId
 );

@@ -27,8 +27,8 @@ pub use entropy::Entropy;
 pub use field_problem::FieldProblem;
 pub use gate::{Gate, Rate};
 pub use ids::{
-    CallId, CampaignId, GatewayId, KeyFingerprint, LeadId, LeaseId, NumberId, ProjectId, TenantId, UserId,
-    VoiceAgentId, birth_of, first_id_of,
+    CallId, CampaignId, GatewayId, KeyFingerprint, LeadId, LeaseId, NodeId, NumberId, ProjectId, StartId,
+    TenantId, UserId, VoiceAgentId, birth_of, first_id_of,
 };
 pub use lead::Lead;
 pub use network::Network;

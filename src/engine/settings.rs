@@ -28,7 +28,6 @@ pub(super) fn http(settings: &Settings) -> HttpSettings {
         tls: tls.map(|(certificate, private_key)| TlsFiles { certificate, private_key }),
         allowed_origins: http.allowed_origins,
         trusted_proxies: http.trusted_proxies,
-        requests_per_s: http.requests_per_s,
         session: settings.sessions.limits().longest,
     }
 }
@@ -112,7 +111,7 @@ pub(super) fn endpoint(settings: &Settings, gateways: Vec<Gateway>, advertise: S
         gateways,
         allowed_sources: settings.sip.allowed_sources.clone(),
         limits: EndpointLimits {
-            calls: settings.calls.max_calls.saturating_mul(2),
+            calls: EndpointLimits::calls_for(settings.calls.max_calls),
             ..EndpointLimits::default()
         },
         ring_timeout: Duration::from_secs(settings.sip.ring_timeout_s),

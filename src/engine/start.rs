@@ -3,31 +3,33 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use actix::prelude::*;
 
 use crate::accounts::{Accounts, Staff, Times};
 use crate::actors::call_supervisor::CallSettings;
+use crate::actors::key_pool::KeyDesk;
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
 use crate::actors::{
-    Books, CallSupervisor, Directory, EventStream, KeyPool, Readiness, SipEndpoint, UdpRouter,
+    Books, CallSupervisor, Directory, EventStream, KeyPool, Readiness, SipEndpoint, Tuning, UdpRouter,
 };
 use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::config::Settings;
-use crate::domain::{Entropy, WrongSealingKey};
-use crate::http::{Api, Http, HttpError};
-use crate::keys::KeyRing;
+use crate::domain::{Entropy, StartId, WrongSealingKey};
+use crate::http::{Api, Http, HttpError, LoadKeys};
+use crate::keys::{KeyRing, KeyTrouble};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
 use crate::store::{
-    By, Calls, KeyAssignment, KeyHolders, Numbers, Recordings, Store, StoreError, Users, VoiceAgents,
-    fingerprints,
+    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leases, NodeFolder, Nodes, Numbers, Recordings,
+    Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
 };
 
 use super::store::{OpenStore, StoreStartError, wait_for_store};
-use super::{Engine, descriptors, settings as derive, threads};
+use super::{Engine, descriptors, journal, settings as derive, threads};
 
 /// Why the engine did not start, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,10 @@ pub enum StartError {
     Recordings { path: PathBuf, error: io::Error },
     #[error("no thread can be started to look at passwords: {0}; raise the limit of threads (ulimit -u)")]
     Passwords(io::Error),
+    #[error("node.dir: this engine cannot have a folder in {path}: {error}; choose another folder", path = path.display())]
+    NodeFolder { path: PathBuf, error: io::Error },
+    #[error("node.dir: the journal in {path} cannot be opened: {error}; look at its permissions", path = path.display())]
+    Journal { path: PathBuf, error: io::Error },
     #[error("the operating system gives no randomness: {0}")]
     Entropy(io::Error),
 }
@@ -65,11 +71,20 @@ impl Engine {
     /// Up, as soon as the store answers; a failure leaves nothing behind but the store's file. It may be given up until
     /// then: whoever drops the future stops the waiting.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        descriptors::raise_limit(settings.calls.max_calls);
+        let keys = settings.google_keys.clone();
+        Self::start_with_keys_from(settings, Arc::new(move || Ok(keys.clone()))).await
+    }
+
+    /// As [`Engine::start`]; `load_keys` reads the Google keys again when somebody asks for that over HTTP.
+    pub async fn start_with_keys_from(configured: Settings, load_keys: LoadKeys) -> Result<Self, StartError> {
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
-        let http_listener = Http::bind(settings.http.listen)?;
-        let OpenStore { store, io } = wait_for_store(&settings).await?;
-        let ground = Ground::prepare(&settings, store.clone(), &mut entropy).await?;
+        let http_listener = Http::bind(configured.http.listen)?;
+        let OpenStore { store, io } = wait_for_store(&configured, &http_listener).await?;
+        let directory = Directory::default();
+        let tuning = Tuning::read(configured, &store, directory.clone()).await;
+        let settings = tuning.current().settings.clone();
+        descriptors::raise_limit(settings.calls.max_calls);
+        let ground = Ground::prepare(&settings, store.clone(), directory, &mut entropy).await?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
         check_media_bind(&settings)?;
         let socket = bind_sip(settings.sip.listen)?;
@@ -89,13 +104,13 @@ impl Engine {
         };
         ground.directory.set_sip(SipEndpoint::start(&sip_arbiter.handle(), parts));
         arbiters.push(sip_arbiter);
-        let http = Http::start(http_listener, ground.api(&settings, readiness.clone()))?;
+        let api = ground.api(&settings, readiness.clone(), load_keys, tuning.clone());
+        let http = Http::start(http_listener, api)?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
-        let agents_of_settings = derive::voice_agents(&settings);
-        let catalogue = Catalogue::new(&ground.store, &agents_of_settings);
-        let Ground { store, users, calls, staff, directory, events, .. } = ground;
-        let tidying = actix::spawn(staff.accounts.clone().keep_tidy());
+        let Ground { store, users, calls, staff, catalogue, directory, events, folder, .. } = ground;
+        let tidying =
+            vec![actix::spawn(staff.accounts.clone().keep_tidy()), actix::spawn(tuning.keep_looking())];
         Ok(Self {
             directory,
             events,
@@ -110,6 +125,7 @@ impl Engine {
             staff,
             catalogue,
             tidying,
+            _folder: folder,
             _io: io,
         })
     }
@@ -121,42 +137,67 @@ struct Ground {
     users: Users,
     calls: Calls,
     staff: Staff,
+    catalogue: Catalogue,
     recordings: Option<Recordings>,
+    /// What keys the model has refused before.
+    troubles: Vec<KeyTrouble>,
+    folder: NodeFolder,
+    journal: Journal,
+    left_in_journal: Vec<Unwritten>,
     directory: Directory,
     events: EventStream,
 }
 
 impl Ground {
-    async fn prepare(settings: &Settings, store: Store, entropy: &mut Entropy) -> Result<Self, StartError> {
+    async fn prepare(
+        settings: &Settings,
+        store: Store,
+        directory: Directory,
+        entropy: &mut Entropy,
+    ) -> Result<Self, StartError> {
+        let path = settings.node_dir();
+        let folder = NodeFolder::take(&path, clock::new_id);
+        let folder = folder.map_err(|error| StartError::NodeFolder { path, error })?;
+        let (journal, left_in_journal) = journal::open(settings, &folder)?;
         let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
         let accounts = accounts.map_err(StartError::Passwords)?;
         let assignment = KeyAssignment {
             users: Users::new(store.clone()),
             holders: KeyHolders::new(store.clone()),
+            health: KeyHealth::new(store.clone()),
             audit: accounts.audit().clone(),
             by: By::Engine,
             fingerprints: fingerprints(&store, entropy).await.map_err(StartError::Constants)?,
             sealing: settings.secrets.sealing()?,
             now: clock::unix_time,
         };
+        let troubles = assignment.health.all().await.map_err(StartError::Constants)?;
         Ok(Self {
             staff: Staff { accounts, assignment },
+            catalogue: Catalogue::new(&store, &derive::voice_agents(settings)),
             users: Users::new(store.clone()),
             calls: Calls::new(store.clone()),
             store,
             recordings: open_recordings(settings)?,
-            directory: Directory::default(),
+            troubles,
+            folder,
+            journal,
+            left_in_journal,
+            directory,
             events: EventStream::new(),
         })
     }
 
-    fn api(&self, settings: &Settings, readiness: Readiness) -> Api {
+    fn api(&self, settings: &Settings, readiness: Readiness, load_keys: LoadKeys, tuning: Tuning) -> Api {
         Api {
             staff: self.staff.clone(),
+            catalogue: self.catalogue.clone(),
             store: self.store.clone(),
             directory: self.directory.clone(),
             events: self.events.clone(),
             readiness,
+            load_keys,
+            tuning,
             settings: derive::http(settings).into(),
         }
     }
@@ -191,9 +232,15 @@ impl Ground {
         media_ip: IpAddr,
         entropy: &mut Entropy,
     ) -> Vec<Arbiter> {
-        let books = Books::new(self.calls.clone(), self.recordings.clone(), self.events.clone());
+        let books = Books::new(
+            self.calls.clone(),
+            self.recordings.clone(),
+            self.events.clone(),
+            self.journal.clone(),
+            self.left_in_journal.clone(),
+        );
         self.directory.set_books(Supervisor::start(move |_| books));
-        let keys = KeyPool::new(KeyRing::new(settings.google_keys.clone(), settings.keys.limits()));
+        let keys = self.key_pool(settings);
         self.directory.set_keys(Supervisor::start(move |_| keys));
         let routers = derive::routers(&settings.media, media_ip).into_iter();
         let mut arbiters: Vec<Arbiter> =
@@ -205,6 +252,24 @@ impl Ground {
         self.directory.set_supervisor(Supervisor::start(move |_| supervisor));
         arbiters.extend(call_arbiters);
         arbiters
+    }
+}
+
+impl Ground {
+    fn key_pool(&self, settings: &Settings) -> KeyPool {
+        let fingerprints = &self.staff.assignment.fingerprints;
+        let desk = KeyDesk {
+            leases: Leases::new(self.store.clone(), fingerprints.clone()),
+            nodes: Nodes::new(self.store.clone()),
+            health: self.staff.assignment.health.clone(),
+            node: self.folder.node.clone(),
+            start: StartId::new(clock::new_id()),
+        };
+        let pool = settings.google_keys.clone();
+        let mut ring = KeyRing::new(pool, settings.key_limits(), fingerprints.clone());
+        let reading = ring.begin_reading_troubles();
+        ring.learn_troubles(reading, self.troubles.clone(), clock::now(), clock::unix_time());
+        KeyPool::new(ring, desk, settings.node.beat(), settings.node.dead_after())
     }
 }
 

@@ -3,10 +3,12 @@
 use std::future::pending;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::actors::books::AskBooksSettled;
+use crate::actors::books::{AskBooksSettled, SecureBooks};
 use crate::actors::call_supervisor::{AskLiveCalls, DrainCalls, EndCall};
+use crate::actors::key_pool::LeaveNode;
 use crate::actors::sip_endpoint::{AskSipSizes, DrainSignalling};
 use crate::clock;
 use crate::domain::CallId;
@@ -20,6 +22,7 @@ const HANG_UP_LIMIT: Duration = Duration::from_secs(5);
 /// Time for a lost BYE (or the word that we leave a gateway) to be repeated three times.
 const SIGNALLING_LIMIT: Duration = Duration::from_secs(4);
 const BOOKS_LIMIT: Duration = Duration::from_secs(10);
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 const HTTP_LIMIT: Duration = Duration::from_secs(5);
 
 impl Engine {
@@ -48,10 +51,11 @@ impl Engine {
         }
         self.settle_signalling(clock::now() + SIGNALLING_LIMIT).await;
         self.settle_books(clock::now() + BOOKS_LIMIT).await;
+        self.leave_node().await;
         if timeout(HTTP_LIMIT, self.http.stop()).await.is_err() {
             tracing::warn!("HTTP connections were still open at the end");
         }
-        self.tidying.abort();
+        self.tidying.iter().for_each(JoinHandle::abort);
         for arbiter in self.arbiters {
             arbiter.stop();
         }
@@ -95,11 +99,23 @@ impl Engine {
         }
     }
 
+    /// Other engines need not wait until they take this one for dead.
+    async fn leave_node(&self) {
+        let Some(keys) = self.directory.keys() else { return };
+        if timeout(LEAVE_LIMIT, keys.send(LeaveNode)).await.is_err() {
+            tracing::warn!("the store was too slow to hear that this engine ends");
+        }
+    }
+
     async fn settle_books(&self, deadline: Instant) {
         let Some(books) = self.directory.books() else { return };
         while !books.send(AskBooksSettled).await.unwrap_or(true) {
             if clock::now() >= deadline {
-                tracing::error!("records of calls could not be written before the end");
+                let calls = books.send(SecureBooks).await.unwrap_or_default();
+                tracing::error!(
+                    calls,
+                    "records of calls could not be written into the store before the end; they wait in the journal of                      node.dir for the next start"
+                );
                 return;
             }
             sleep(LOOK_AGAIN).await;

@@ -1,6 +1,7 @@
 //! The store that the settings name, and the runtime `io`, which alone talks to a MongoDB.
 
 use std::io;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -8,8 +9,12 @@ use tokio::time::sleep;
 
 use crate::clock;
 use crate::config::Settings;
+use crate::http::Porch;
 use crate::store::migrate::{Claimant, MigrateError, Migrator};
 use crate::store::{COLLECTIONS, OpenError, Store, embedded, mongo};
+
+use super::settings as derive;
+use super::start::StartError;
 
 /// A server that does not answer at the start is asked again this often.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
@@ -47,15 +52,27 @@ impl StoreStartError {
 }
 
 /// As often as it takes for a server that is not there yet; what waiting cannot mend is an error at once.
-pub(super) async fn wait_for_store(settings: &Settings) -> Result<OpenStore, StoreStartError> {
-    let claimant = Claimant::new();
+/// Meanwhile HTTP says what is waited for.
+pub(super) async fn wait_for_store(
+    settings: &Settings,
+    listener: &TcpListener,
+) -> Result<OpenStore, StartError> {
+    let (claimant, mut porch) = (Claimant::new(), None);
     loop {
         match open_migrated(settings, &claimant).await {
             Err(error) if error.may_pass(settings) => {
                 tracing::warn!(%error, "the engine waits for its store");
+                if porch.is_none() {
+                    porch = Some(Porch::open(listener, &derive::http(settings))?);
+                }
                 sleep(clock::timer_for(RETRY_PAUSE)).await;
             }
-            decided => return decided,
+            decided => {
+                if let Some(porch) = porch {
+                    porch.close().await;
+                }
+                return Ok(decided?);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::ALLOW;
+use actix_web::http::header::{ALLOW, ContentType};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use utoipa::openapi::OpenApi;
@@ -11,6 +11,7 @@ use super::api::{Api, Turnstile};
 use super::client::Client;
 use super::openapi::methods_at;
 use super::problem::{Code, Problem};
+use super::refusals::STORE_PAUSE;
 use crate::clock;
 use crate::telemetry::{Counter, count};
 
@@ -46,11 +47,23 @@ pub(super) async fn turnstile(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let client = request.extensions().get::<Client>().copied();
     if client.is_some_and(|client| !turnstile.admits(client.address)) {
-        let slow_down = "slow down; http.requests_per_s says how many requests a client may send";
-        let problem = Problem::new(Code::TooManyRequests, slow_down).retry_after(std::time::Duration::ZERO);
+        let too_often = "slow down; http.requests_per_s says how many requests a client may send";
+        let problem = Problem::new(Code::TooManyRequests, too_often).retry_after(std::time::Duration::ZERO);
         return Ok(request.into_response(problem.response()).map_into_right_body());
     }
     next.call(request).await.map(ServiceResponse::map_into_left_body)
+}
+
+/// The process runs, and takes no calls yet.
+pub(super) async fn waiting(request: HttpRequest) -> HttpResponse {
+    let why = "the engine waits for its store";
+    match request.path() {
+        "/health" => HttpResponse::Ok().content_type(ContentType::plaintext()).body("ok\n"),
+        "/ready" => {
+            HttpResponse::ServiceUnavailable().content_type(ContentType::plaintext()).body(format!("{why}\n"))
+        }
+        _ => Problem::new(Code::Unavailable, why).retry_after(STORE_PAUSE).response(),
+    }
 }
 
 /// Where no handler is.

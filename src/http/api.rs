@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use crate::accounts::{Accounts, Staff};
 use crate::actors::key_pool::AskPool;
-use crate::actors::{Directory, EventStream, Readiness};
+use crate::actors::{Directory, EventStream, Readiness, Tuning};
+use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::domain::{Gate, Network, Rate};
 use crate::keys::KeyPool;
-use crate::store::{Calls, IdempotencyKeys, Numbers, Store};
+use crate::store::{Calls, IdempotencyKeys, Leads, Store};
 
 use super::problem::{Code, Problem};
 
@@ -25,8 +26,6 @@ pub struct HttpSettings {
     pub allowed_origins: Vec<String>,
     /// Who may say in `X-Forwarded-For` whom a request comes from.
     pub trusted_proxies: Vec<Network>,
-    /// Requests a second for each client address; 0: as many as come.
-    pub requests_per_s: u32,
     /// How long a browser keeps its cookie.
     pub session: Duration,
 }
@@ -41,14 +40,21 @@ pub struct TlsFiles {
 const BURST: u32 = 2;
 const CLIENTS_REMEMBERED_MAX: usize = 10_000;
 
+/// Reads the Google keys again where they were read at the start (SPEC K1); the text tells why that was not possible.
+pub type LoadKeys = Arc<dyn Fn() -> Result<KeyPool, String> + Send + Sync>;
+
 /// Clones share everything.
 #[derive(Clone)]
 pub struct Api {
     pub staff: Staff,
+    pub catalogue: Catalogue,
     pub store: Store,
     pub directory: Directory,
     pub events: EventStream,
     pub readiness: Readiness,
+    pub load_keys: LoadKeys,
+    /// The settings that change while the engine runs.
+    pub tuning: Tuning,
     pub settings: Arc<HttpSettings>,
 }
 
@@ -61,8 +67,8 @@ impl Api {
         Calls::new(self.store.clone())
     }
 
-    pub(super) fn numbers(&self) -> Numbers {
-        Numbers::new(self.store.clone())
+    pub(super) fn leads(&self) -> Leads {
+        Leads::new(self.store.clone())
     }
 
     pub(super) fn idempotency(&self) -> IdempotencyKeys {
@@ -82,23 +88,45 @@ pub(super) fn part_missing() -> Problem {
         .retry_after(Duration::ZERO)
 }
 
-/// How often each client may ask; one table for all workers, held for a look and never across an await.
+/// How often each client may ask, as `http.requests_per_s` has it at this moment. One table for all workers, held for a look
+/// and never across an await.
 #[derive(Clone)]
-pub(super) struct Turnstile(Option<Arc<Mutex<Gate>>>);
+pub(super) struct Turnstile {
+    tuning: Tuning,
+    gate: Arc<Mutex<RatedGate>>,
+}
+
+struct RatedGate {
+    requests_per_s: u32,
+    gate: Gate,
+}
 
 impl Turnstile {
-    pub(super) fn new(requests_per_s: u32) -> Self {
-        let rate = Rate { per_second: requests_per_s, burst: requests_per_s.saturating_mul(BURST) };
-        let gate = || Arc::new(Mutex::new(Gate::new(rate, CLIENTS_REMEMBERED_MAX)));
-        Self((requests_per_s > 0).then(gate))
+    pub(super) fn new(tuning: Tuning) -> Self {
+        let gate = RatedGate::new(tuning.current().settings.http.requests_per_s);
+        Self { tuning, gate: Arc::new(Mutex::new(gate)) }
     }
 
     pub(super) fn admits(&self, client: std::net::IpAddr) -> bool {
-        let Some(gate) = &self.0 else { return true };
-        let (mut gate, now) = (gate.lock().unwrap_or_else(PoisonError::into_inner), clock::now());
+        let requests_per_s = self.tuning.current().settings.http.requests_per_s;
+        if requests_per_s == 0 {
+            return true;
+        }
+        let (mut rated, now) = (self.gate.lock().unwrap_or_else(PoisonError::into_inner), clock::now());
+        if rated.requests_per_s != requests_per_s {
+            *rated = RatedGate::new(requests_per_s);
+        }
+        let gate = &mut rated.gate;
         if gate.next_timeout().is_some_and(|due| due <= now) {
             gate.handle_timeout(now);
         }
         gate.admit(client, now)
+    }
+}
+
+impl RatedGate {
+    fn new(requests_per_s: u32) -> Self {
+        let rate = Rate { per_second: requests_per_s, burst: requests_per_s.saturating_mul(BURST) };
+        Self { requests_per_s, gate: Gate::new(rate, CLIENTS_REMEMBERED_MAX) }
     }
 }

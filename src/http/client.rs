@@ -63,7 +63,6 @@ mod tests {
             tls: None,
             allowed_origins: Vec::new(),
             trusted_proxies: trusted.iter().map(|text| text.parse().unwrap()).collect(),
-            requests_per_s: 0,
             session: std::time::Duration::ZERO,
         }
     }

@@ -9,7 +9,7 @@
 //! stands. [`openapi`] gathers the descriptions and adds to each the problems that every such request can meet, so that
 //! no handler repeats them. Errors are [`Problem`]s; [`refusals`] translates those of the rooms below.
 //!
-//! Users, personas and numbers are written through `accounts` and `store`; calls and key leases belong to actors and are asked by
+//! Users are written through `accounts`, personas and numbers through `catalogue`; calls and key leases belong to actors and are asked by
 //! message. Nothing here decides a rule.
 
 mod answered;
@@ -22,9 +22,11 @@ mod paging;
 mod problem;
 mod refusals;
 mod resources;
+mod sent;
 mod server;
+mod versions;
 
-pub use api::{Api, HttpSettings, TlsFiles};
+pub use api::{Api, HttpSettings, LoadKeys, TlsFiles};
 pub use openapi::described;
 pub use problem::Problem;
-pub use server::{Http, HttpError};
+pub use server::{Http, HttpError, Porch};

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use super::problem::{Code, Problem};
+use super::problem::{Code, FieldError, Problem};
 use crate::access::Denied;
 use crate::accounts::{AccountError, LogInError};
+use crate::actors::TuningError;
 use crate::actors::call_supervisor::Refused;
-use crate::domain::Outcome;
+use crate::catalogue::CatalogueError;
+use crate::domain::{FieldProblem, Outcome};
 use crate::store::StoreError;
 
 /// A store that is busy or away is asked again after this.
-const STORE_PAUSE: Duration = Duration::from_secs(2);
+pub(super) const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// As long as callers are told who find no place.
 const CAPACITY_PAUSE: Duration = Duration::from_secs(5);
 
@@ -80,6 +82,34 @@ impl From<AccountError> for Problem {
             AccountError::NoRandomness(_) => Self::internal(error),
             AccountError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<CatalogueError> for Problem {
+    fn from(error: CatalogueError) -> Self {
+        match error {
+            CatalogueError::Invalid(problems) => problems.into(),
+            CatalogueError::Taken { .. } | CatalogueError::InUse(_) => Self::new(Code::Conflict, error),
+            CatalogueError::NotFound(_) => Self::not_found(),
+            CatalogueError::Changed => Self::new(Code::ChangedMeanwhile, "read it again, then try again"),
+            CatalogueError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TuningError> for Problem {
+    fn from(error: TuningError) -> Self {
+        match error {
+            TuningError::Invalid(problems) => problems.into(),
+            TuningError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Vec<FieldProblem>> for Problem {
+    fn from(problems: Vec<FieldProblem>) -> Self {
+        let told = |FieldProblem { field, message }| FieldError { field, detail: message };
+        Self::invalid(problems.into_iter().map(told).collect())
     }
 }
 

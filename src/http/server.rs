@@ -1,13 +1,16 @@
 //! The server: listening, TLS, and what every request passes on its way to a handler.
 
-use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use actix_cors::Cors;
-use actix_web::dev::ServerHandle;
+use actix_http::Request;
+use actix_service::{IntoServiceFactory, ServiceFactory};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
 use tokio::sync::watch;
@@ -38,6 +41,23 @@ pub enum HttpError {
     Tls { path: PathBuf, detail: String },
 }
 
+/// What is answered while the engine still waits for its store.
+pub struct Porch(ServerHandle);
+
+impl Porch {
+    pub fn open(listener: &TcpListener, settings: &HttpSettings) -> Result<Self, HttpError> {
+        let failed = |error| HttpError::Listen { address: settings.listen, error };
+        let listener = listener.try_clone().map_err(failed)?;
+        let server = HttpServer::new(|| App::new().default_service(web::to(answered::waiting))).workers(1);
+        run(server, listener, settings).map(Self)
+    }
+
+    /// Who comes now finds the engine itself.
+    pub async fn close(self) {
+        self.0.stop(true).await;
+    }
+}
+
 /// A running server.
 pub struct Http {
     pub address: SocketAddr,
@@ -52,38 +72,55 @@ impl Http {
         TcpListener::bind(address).map_err(|error| HttpError::Listen { address, error })
     }
 
-    /// The engine alone handles signals.
     pub fn start(listener: TcpListener, api: Api) -> Result<Self, HttpError> {
-        let listen = api.settings.listen;
-        let failed = |error| HttpError::Listen { address: listen, error };
+        let settings = Arc::clone(&api.settings);
+        let failed = |error| HttpError::Listen { address: settings.listen, error };
         let address = listener.local_addr().map_err(failed)?;
-        let tls = api.settings.tls.as_ref().map(tls_config).transpose()?;
-        let turnstile = Turnstile::new(api.settings.requests_per_s);
+        let turnstile = Turnstile::new(api.tuning.clone());
         let (closing, is_closing) = watch::channel(false);
         let streams = Streams::new(is_closing);
-        let server = HttpServer::new(move || app(api.clone(), turnstile.clone(), streams.clone()))
-            .workers(workers())
-            .max_connections(CONNECTIONS_MAX)
-            .client_request_timeout(HEAD_TIME_MAX)
-            .disable_signals();
-        let server = match tls {
-            Some(tls) => server.listen_rustls_0_23(listener, tls),
-            None => server.listen(listener),
-        };
-        let server = server.map_err(failed)?.run();
-        let handle = server.handle();
-        actix::spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(%error, "the HTTP server stopped");
-            }
-        });
-        Ok(Self { address, handle, closing })
+        let server =
+            HttpServer::new(move || app(api.clone(), turnstile.clone(), streams.clone())).workers(workers());
+        Ok(Self { address, handle: run(server, listener, &settings)?, closing })
     }
 
     pub async fn stop(self) {
         self.closing.send_replace(true);
         self.handle.stop(true).await;
     }
+}
+
+/// The engine alone handles signals.
+fn run<F, I, S, B>(
+    server: HttpServer<F, I, S, B>,
+    listener: TcpListener,
+    settings: &HttpSettings,
+) -> Result<ServerHandle, HttpError>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<actix_web::Error>,
+    S::InitError: fmt::Debug,
+    S::Response: Into<actix_http::Response<B>>,
+    B: MessageBody + 'static,
+{
+    let failed = |error| HttpError::Listen { address: settings.listen, error };
+    let tls = settings.tls.as_ref().map(tls_config).transpose()?;
+    let server =
+        server.max_connections(CONNECTIONS_MAX).client_request_timeout(HEAD_TIME_MAX).disable_signals();
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls),
+        None => server.listen(listener),
+    };
+    let server = server.map_err(failed)?.run();
+    let handle = server.handle();
+    actix::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the HTTP server stopped");
+        }
+    });
+    Ok(handle)
 }
 
 fn workers() -> usize {
@@ -96,10 +133,10 @@ fn app(
     turnstile_for_all: Turnstile,
     streams: Streams,
 ) -> App<
-    impl actix_web::dev::ServiceFactory<
-        actix_web::dev::ServiceRequest,
+    impl ServiceFactory<
+        ServiceRequest,
         Config = (),
-        Response = actix_web::dev::ServiceResponse<impl actix_web::body::MessageBody>,
+        Response = ServiceResponse<impl MessageBody>,
         Error = actix_web::Error,
         InitError = (),
     >,

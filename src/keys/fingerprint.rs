@@ -6,7 +6,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::domain::{KeyFingerprint, Secret};
+use crate::domain::{KeyFingerprint, ProjectId, Secret};
 
 /// Of the store that all engines share: the same key has the same fingerprint on each of them, and another one anywhere
 /// else.
@@ -24,8 +24,17 @@ impl Fingerprints {
     }
 
     pub fn of(&self, google_key: &Secret) -> KeyFingerprint {
+        self.of_parts(&[google_key.expose()])
+    }
+
+    /// Never that of a key: no key has a space.
+    pub fn of_project(&self, project: &ProjectId) -> KeyFingerprint {
+        self.of_parts(&["project ", project.as_str()])
+    }
+
+    fn of_parts(&self, parts: &[&str]) -> KeyFingerprint {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
-        mac.update(google_key.expose().as_bytes());
+        parts.iter().for_each(|part| mac.update(part.as_bytes()));
         let digest = mac.finalize().into_bytes();
         let hexadecimal = digest.iter().take(FINGERPRINT_BYTES).map(|byte| format!("{byte:02x}"));
         KeyFingerprint::new(hexadecimal.collect::<String>())

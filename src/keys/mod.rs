@@ -6,19 +6,26 @@
 //! owner has none that works (K6). Failures the model reports come back as cool-downs (K8): quota by project, a
 //! revoked key by key, so that a bad key harms its owner alone.
 //!
-//! A lease is held in memory and belongs to a call: asking twice moves it, giving back twice does nothing. Storing
-//! leases for several nodes, sealing and assignment over the store are the business of the actor above.
+//! A lease is a session slot of a project, agreed upon by all engines through the store ([`slots`]); whose slots are
+//! free because their engine is dead is for [`NodeWatch`] to say. Both only decide: the store, sealing and assignment
+//! over the store are the business of the rooms above.
 
 mod assign;
 mod fingerprint;
 mod health;
-mod lease;
+mod limits;
+mod node_watch;
 mod pool;
 mod ring;
+mod slots;
 
 pub use assign::assign;
 pub use fingerprint::Fingerprints;
-pub use health::{Failure, QUOTA_PAUSE_FIRST, QUOTA_PAUSE_LONGEST};
-pub use lease::KeyLimits;
+pub use health::{
+    Failure, KeyTrouble, QUOTA_FORGOTTEN_AFTER, QUOTA_PAUSE_FIRST, QUOTA_PAUSE_LONGEST, Troubles,
+};
+pub use limits::{KeyLimits, STORE_PATIENCE};
+pub use node_watch::{NodeSign, NodeWatch, Verdict};
 pub use pool::{DEFAULT_KEY_VARIABLE, KeyPool, PoolError, PoolKey, project_of_key};
-pub use ring::{Granted, KeyRing, KeySource, Refusal, WhyDefault};
+pub use ring::{Granted, Input, KeyRing, KeySource, Output, Refusal, WhyDefault};
+pub use slots::{SlotId, SlotNews, SlotOrder, TakenSlot};

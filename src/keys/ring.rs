@@ -1,31 +1,69 @@
 //! One answer per call: which key, on whose account, or why not (SPEC K6, K7).
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::time::Instant;
 
 use thiserror::Error;
 
-use super::health::{Failure, Health};
-use super::lease::{KeyLimits, Leases};
+use super::fingerprint::Fingerprints;
+use super::health::{Failure, Health, KeyTrouble};
+use super::limits::KeyLimits;
 use super::pool::{KeyPool, PoolKey};
-use crate::domain::{CallId, LeaseId, Outcome, ProjectId, Secret};
+use super::slots::{Decision, SlotNews, SlotOrder, SlotOutput, Slots};
+use crate::domain::{CallId, LeaseId, Outcome, ProjectId, Secret, Timestamp};
 
-#[derive(Default)]
 pub struct KeyRing {
     pool: KeyPool,
     limits: KeyLimits,
-    leases: Leases,
+    slots: Slots,
     health: Health,
+    /// The keys chosen for calls that wait for their slot.
+    chosen: HashMap<CallId, Chosen>,
+    outputs: VecDeque<Output>,
 }
 
-/// A key a call may open its model session with; the lease comes back by [`KeyRing::release`].
+#[derive(Debug)]
+pub enum Input {
+    /// `owner_key` is what the owner's record holds *now* (SPEC K4).
+    Ask {
+        call: CallId,
+        owner_key: Option<Secret>,
+    },
+    /// The call is over.
+    Return(LeaseId),
+    Slot(SlotNews),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    Answer {
+        call: CallId,
+        answer: Result<Granted, Refusal>,
+    },
+    Slot(SlotOrder),
+    /// Others took this engine for dead. The call runs on.
+    LeaseLost {
+        call: CallId,
+        project: ProjectId,
+    },
+}
+
+/// A key a call may open its model session with; the lease comes back by [`Input::Return`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Granted {
     pub key: Secret,
     pub project: ProjectId,
     pub lease: LeaseId,
     pub source: KeySource,
+    /// False: the store did not answer, and the other engines do not know of this session yet.
+    pub in_store: bool,
+}
+
+struct Chosen {
+    key: Secret,
+    project: ProjectId,
+    source: KeySource,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +106,15 @@ impl Refusal {
 }
 
 impl KeyRing {
-    pub fn new(pool: KeyPool, limits: KeyLimits) -> Self {
-        Self { pool, limits, ..Self::default() }
+    pub fn new(pool: KeyPool, limits: KeyLimits, fingerprints: Fingerprints) -> Self {
+        Self {
+            pool,
+            limits,
+            slots: Slots::new(limits),
+            health: Health::new(fingerprints),
+            chosen: HashMap::new(),
+            outputs: VecDeque::new(),
+        }
     }
 
     /// SIGHUP or REST re-read the pool; leases and cool-downs stay.
@@ -77,70 +122,139 @@ impl KeyRing {
         self.pool = pool;
     }
 
+    /// Sessions that are there stay, also past a lower limit.
+    pub fn replace_limits(&mut self, limits: KeyLimits) {
+        self.limits = limits;
+        self.slots.replace_limits(limits);
+    }
+
     pub fn pool(&self) -> &KeyPool {
         &self.pool
     }
 
-    /// `owner_key` is what the owner's record holds *now* (SPEC K4).
-    pub fn lease(
-        &mut self,
-        owner_key: Option<&Secret>,
-        call: &CallId,
-        now: Instant,
-    ) -> Result<Granted, Refusal> {
-        let Some(key) = owner_key.filter(|key| !key.is_empty()) else {
-            return self.lend_default(WhyDefault::NoOwnKey, call, now);
-        };
-        match self.failure_of(key, now) {
-            Some(failure) => self.lend_default(WhyDefault::OwnKey(failure), call, now),
-            None => self.lease_own(key, call),
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Ask { call, owner_key } => self.ask(&call, owner_key.as_ref(), now),
+            Input::Return(lease) => self.give_back(&CallId::new(lease.as_str()), now),
+            Input::Slot(news) => self.slots.hear(news, now),
         }
+        self.drain_slots();
     }
 
-    pub fn release(&mut self, lease: &LeaseId) -> bool {
-        self.leases.release(lease)
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
     }
 
-    pub fn report_failure(&mut self, key: &Secret, failure: Failure, now: Instant) {
-        match failure {
-            Failure::KeyBad => self.health.report_bad_key(key),
-            Failure::Quota => self.health.report_quota(&self.pool.project_of(key), now),
-        }
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.slots.next_timeout()
     }
 
-    pub fn report_success(&mut self, key: &Secret, now: Instant) {
-        self.health.report_success(&self.pool.project_of(key), now);
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.slots.handle_timeout(now);
+        self.drain_slots();
     }
 
-    /// An operator has mended the key or its quota.
-    pub fn clear_failures(&mut self, key: &Secret) {
-        self.health.clear(key, &self.pool.project_of(key));
+    /// The shell is about to read all slots that are taken; [`SlotNews::Looked`] must name this look.
+    pub fn begin_look(&mut self) -> u64 {
+        self.slots.begin_look()
+    }
+
+    /// The model refused the key, or its project.
+    pub fn report_failure(&mut self, key: &Secret, failure: Failure, now: Instant, wall: Timestamp) {
+        self.health.report(key, &self.pool.project_of(key), failure, now, wall);
+    }
+
+    /// What was reported here and the store does not know yet.
+    pub fn unsaved_troubles(&self) -> Vec<KeyTrouble> {
+        self.health.unsaved()
+    }
+
+    pub fn trouble_saved(&mut self, trouble: &KeyTrouble) {
+        self.health.saved(trouble);
+    }
+
+    /// The shell is about to read the troubles that the store holds.
+    pub fn begin_reading_troubles(&mut self) -> u64 {
+        self.health.begin_reading()
+    }
+
+    pub fn learn_troubles(&mut self, reading: u64, stored: Vec<KeyTrouble>, now: Instant, wall: Timestamp) {
+        self.health.learn(reading, stored, now, wall);
     }
 
     pub fn failure_of(&self, key: &Secret, now: Instant) -> Option<Failure> {
         self.health.failure_of(key, &self.pool.project_of(key), now)
     }
 
-    /// Sessions by project; a project without any is not listed.
-    pub fn in_use(&self) -> &BTreeMap<ProjectId, u32> {
-        self.leases.in_use()
+    /// Calls that have a session.
+    pub fn leases(&self) -> usize {
+        self.slots.in_use()
     }
 
-    fn lease_own(&mut self, key: &Secret, call: &CallId) -> Result<Granted, Refusal> {
-        let project = self.pool.project_of(key);
-        let full = Refusal::ProjectFull { project: project.clone(), limit: self.limits.sessions_per_project };
-        let lease = self.leases.take(&project, call, false, &self.limits).ok_or(full)?;
-        Ok(Granted { key: key.clone(), project, lease, source: KeySource::Own })
-    }
-
-    fn lend_default(&mut self, why: WhyDefault, call: &CallId, now: Instant) -> Result<Granted, Refusal> {
-        let PoolKey { key, project } = self.pool.default_key().cloned().ok_or(Refusal::NoDefault { why })?;
-        if let Some(default) = self.failure_of(&key, now) {
-            return Err(Refusal::DefaultUnhealthy { why, default });
+    fn ask(&mut self, call: &CallId, owner_key: Option<&Secret>, now: Instant) {
+        match self.choose(owner_key, now) {
+            Ok(chosen) => {
+                let borrowed = chosen.source != KeySource::Own;
+                let project = chosen.project.clone();
+                self.chosen.insert(call.clone(), chosen);
+                self.slots.ask(call, &project, borrowed, now);
+            }
+            Err(refusal) => self.answer(call, Err(refusal)),
         }
-        let lease =
-            self.leases.take(&project, call, true, &self.limits).ok_or(Refusal::DefaultFull { why })?;
-        Ok(Granted { key, project, lease, source: KeySource::Default { why } })
+    }
+
+    fn give_back(&mut self, call: &CallId, now: Instant) {
+        self.chosen.remove(call);
+        self.slots.release(call, now);
+    }
+
+    fn choose(&self, owner_key: Option<&Secret>, now: Instant) -> Result<Chosen, Refusal> {
+        let Some(key) = owner_key.filter(|key| !key.is_empty()) else {
+            return self.borrow_default(WhyDefault::NoOwnKey, now);
+        };
+        match self.failure_of(key, now) {
+            Some(failure) => self.borrow_default(WhyDefault::OwnKey(failure), now),
+            None => {
+                Ok(Chosen { key: key.clone(), project: self.pool.project_of(key), source: KeySource::Own })
+            }
+        }
+    }
+
+    fn borrow_default(&self, why: WhyDefault, now: Instant) -> Result<Chosen, Refusal> {
+        let PoolKey { key, project } = self.pool.default_key().cloned().ok_or(Refusal::NoDefault { why })?;
+        match self.failure_of(&key, now) {
+            Some(default) => Err(Refusal::DefaultUnhealthy { why, default }),
+            None => Ok(Chosen { key, project, source: KeySource::Default { why } }),
+        }
+    }
+
+    fn drain_slots(&mut self) {
+        while let Some(output) = self.slots.poll_output() {
+            match output {
+                SlotOutput::Decided { call, decision } => self.decided(&call, decision),
+                SlotOutput::Order(order) => self.outputs.push_back(Output::Slot(order)),
+                SlotOutput::LeaseLost { call, slot } => {
+                    self.outputs.push_back(Output::LeaseLost { call, project: slot.project });
+                }
+            }
+        }
+    }
+
+    fn decided(&mut self, call: &CallId, decision: Decision) {
+        let Some(Chosen { key, project, source }) = self.chosen.remove(call) else { return };
+        let limit = self.limits.sessions_per_project;
+        let answer = match (decision, source) {
+            (Decision::Granted { in_store }, source) => {
+                Ok(Granted { key, project, lease: LeaseId::new(call.as_str()), source, in_store })
+            }
+            (Decision::Full, KeySource::Own) => Err(Refusal::ProjectFull { project, limit }),
+            (Decision::Full, KeySource::Default { why }) => Err(Refusal::DefaultFull { why }),
+        };
+        self.answer(call, answer);
+    }
+
+    fn answer(&mut self, call: &CallId, answer: Result<Granted, Refusal>) {
+        self.outputs.push_back(Output::Answer { call: call.clone(), answer });
     }
 }
 

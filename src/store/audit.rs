@@ -207,6 +207,22 @@ impl Audit {
         self.store.find(&AUDIT_LOG, query).await
     }
 
+    /// Those about one user, number, …, by its id.
+    pub async fn entries_about(
+        &self,
+        subject_id: &str,
+        tenant: Option<&TenantId>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let query = Query::equals("subject.id", subject_id, limit).newest_first().after(after);
+        let query = match tenant {
+            Some(tenant) => query.and("tenant_id", tenant.as_str()),
+            None => query,
+        };
+        self.store.find(&AUDIT_LOG, query).await
+    }
+
     async fn write_pending(&self, change: &Change) -> Result<Entry, StoreError> {
         let entry = Entry { id: clock::new_id() };
         let body = serde_json::to_value(change).map_err(|error| StoreError::Failed(error.to_string()))?;

@@ -107,10 +107,19 @@ impl Calls {
         match written {
             Ok(document) => Ok(Some(document.version)),
             Err(StoreError::Conflict { .. } | StoreError::Lost { .. }) => {
-                self.merge(&record.session_id, &body).await.map(|()| None)
+                self.lay_over_older(record, &body).await.map(|()| None)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whoever writes late (a journal that is replayed) must not undo what was written since.
+    async fn lay_over_older(&self, record: &CallRecord, body: &Value) -> Result<(), StoreError> {
+        let revision = |stored: &Value| stored.get("revision").and_then(Value::as_u64).unwrap_or(0);
+        let unless_newer =
+            |found: &Document| (revision(&found.body) <= record.revision).then(|| body.clone());
+        let id = record.session_id.as_str();
+        change(&self.store, &CALLS, id, |found| Ok(unless_newer(found))).await.map(drop)
     }
 
     /// How many of this owner's calls have no outcome yet, up to a page of them.

@@ -1,9 +1,10 @@
 //! One document changed or removed by whoever comes first: read, decide, compare and set, and again if somebody else
-//! was faster.
+//! was faster. And all documents of a small collection.
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Collection, Document, Store, StoreError};
+use super::{Collection, Document, MAX_PAGE, Query, Store, StoreError};
 
 /// Who loses the race for one document this often meets a fault, not rivals.
 const MAX_ATTEMPTS: usize = 8;
@@ -45,6 +46,29 @@ pub(super) async fn remove(
         }
     }
     Err(StoreError::Lost { collection: collection.name, id: id.to_owned() })
+}
+
+/// Page by page, for collections that stay small. A document that is not as expected must not hide the others.
+pub(super) async fn every<T: DeserializeOwned>(
+    store: &Store,
+    collection: &'static Collection,
+    wanted: Option<Query>,
+) -> Result<Vec<T>, StoreError> {
+    let mut query = wanted.unwrap_or_else(|| Query::all(MAX_PAGE));
+    let mut all = Vec::new();
+    loop {
+        let page = store.find(collection, query.clone()).await?;
+        for document in &page.documents {
+            match document.parse(collection) {
+                Ok(read) => all.push(read),
+                Err(error) => tracing::warn!(%error, "passed over"),
+            }
+        }
+        if page.next.is_none() {
+            return Ok(all);
+        }
+        query = query.after(page.next);
+    }
 }
 
 /// Members replace members, null removes one (RFC 7396).

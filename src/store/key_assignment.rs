@@ -8,7 +8,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-use super::{Audit, By, Change, Effect, Entry, Everybody, KeyHolder, KeyHolders, StoreError, Subject, Users};
+use super::{
+    Audit, By, Change, Effect, Entry, Everybody, KeyHealth, KeyHolder, KeyHolders, StoreError, Subject, Users,
+};
 use crate::domain::{KeyFingerprint, Sealing, Secret, Timestamp, User, UserId};
 use crate::keys::{self, Fingerprints, KeyPool, PoolKey};
 
@@ -19,6 +21,8 @@ const MAX_ATTEMPTS: usize = 1_000;
 pub struct KeyAssignment {
     pub users: Users,
     pub holders: KeyHolders,
+    /// Keys that the model refuses are given to nobody (SPEC K8).
+    pub health: KeyHealth,
     pub audit: Audit,
     /// On whose behalf.
     pub by: By,
@@ -76,6 +80,17 @@ impl KeyAssignment {
             found.may_own_calls().then(|| entry.clone())
         });
         self.settle(entered.await, holder).await
+    }
+
+    /// A key for everybody who may have one and has none, after the places of users who are gone were given back.
+    pub async fn assign_to_all(&self, pool: &KeyPool) -> Result<(), StoreError> {
+        self.tidy().await?;
+        for user in self.users.all().await? {
+            if user.google_api_key.is_none() {
+                self.assign(pool, &user.id, |_| true).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves users off keys that others hold too while there are free ones. Gives who got another key.
@@ -172,6 +187,8 @@ impl KeyAssignment {
     ) -> Result<Option<(&'a PoolKey, KeyHolder)>, StoreError> {
         let named: HashMap<KeyFingerprint, &PoolKey> =
             pool.keys().iter().map(|entry| (self.fingerprints.of(&entry.key), entry)).collect();
+        let troubles = self.health.at((self.now)()).await?;
+        let is_well = |entry: &PoolKey| troubles.of(entry, &self.fingerprints).is_none();
         for _ in 0..MAX_ATTEMPTS {
             let distribution = self.distribution().await?;
             let left = distribution.places.iter().find(|place| place.user_id == *user);
@@ -183,8 +200,9 @@ impl KeyAssignment {
             }
             let held: Vec<&Secret> =
                 distribution.held.values().filter_map(|held| Some(&named.get(held)?.key)).collect();
-            let may_be_taken =
-                |entry: &PoolKey| usable(entry) && !avoided.contains(&self.fingerprints.of(&entry.key));
+            let may_be_taken = |entry: &PoolKey| {
+                usable(entry) && is_well(entry) && !avoided.contains(&self.fingerprints.of(&entry.key))
+            };
             let Some(entry) = keys::assign(pool, &held, may_be_taken) else { return Ok(None) };
             let fingerprint = self.fingerprints.of(&entry.key);
             let place = distribution.free_place(&fingerprint);

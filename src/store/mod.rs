@@ -22,14 +22,21 @@ pub mod embedded;
 mod error;
 mod idempotency;
 mod interface;
+mod journal;
 mod key_assignment;
+mod key_health;
 mod key_holders;
+mod key_report;
 mod leads;
+mod leases;
 pub mod migrate;
 pub mod mongo;
+mod node_folder;
+mod nodes;
 mod numbers;
 mod recordings;
 mod records;
+mod run_time_settings;
 mod storable;
 mod tickets;
 mod users;
@@ -42,13 +49,20 @@ pub use document::{Collection, Condition, Document, Index, MAX_PAGE, Order, Page
 pub use error::{OpenError, StoreError};
 pub use idempotency::{Claim, Claimed, IDEMPOTENCY_KEYS, IdempotencyKeys, hash};
 pub use interface::{Backend, Command, Read, Reply, Store, Write};
+pub use journal::{Journal, JournalBusy, OpenJournal, Unwritten};
 pub use key_assignment::{KeyAssignment, Sealed};
+pub use key_health::{GOOGLE_KEYS, KeyHealth};
 pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
+pub use key_report::{KeyLine, KeyReport, KeyState};
 pub use leads::{LEADS, Leads};
+pub use leases::{LEASES, Lease, Leases};
 pub use migrate::MIGRATIONS;
+pub use node_folder::NodeFolder;
+pub use nodes::{Beaten, NODES, Nodes};
 pub use numbers::{NUMBERS, Numbers};
 pub use recordings::{RecordingSink, Recordings};
 pub use records::{Listed, Stored};
+pub use run_time_settings::{RUN_TIME_SETTINGS_ID, RunTimeSettings, SETTINGS};
 pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
 pub use users::{Credential, Everybody, LEAVING, USERS, Users};
 pub use voice_agents::{VOICE_AGENTS, VoiceAgents};
@@ -62,9 +76,13 @@ pub const COLLECTIONS: &[&Collection] = &[
     &LOGINS,
     &API_TOKENS,
     &AUDIT_LOG,
+    &LEASES,
+    &NODES,
+    &GOOGLE_KEYS,
     &VOICE_AGENTS,
     &NUMBERS,
     &LEADS,
     &IDEMPOTENCY_KEYS,
     &MIGRATIONS,
+    &SETTINGS,
 ];

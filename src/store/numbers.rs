@@ -6,7 +6,7 @@ use super::audit::Entry;
 use super::records::{self, Listed, Record, Stored};
 use super::{Collection, Index, Query, Store, StoreError};
 use crate::access::Scope;
-use crate::domain::{Dialed, NumberForms, NumberId, PhoneNumber, VoiceAgentNumber};
+use crate::domain::{Dialed, NumberForms, NumberId, PhoneNumber, VoiceAgentId, VoiceAgentNumber};
 
 pub static NUMBERS: Collection = Collection {
     name: "voice_agent_numbers",
@@ -116,6 +116,15 @@ impl Numbers {
             Scope::Nothing => return Ok(Listed { items: Vec::new(), next: None }),
         };
         records::list(&self.store, query).await
+    }
+
+    /// Those that this persona answers.
+    pub async fn naming(
+        &self,
+        voice_agent: &VoiceAgentId,
+        limit: usize,
+    ) -> Result<Listed<VoiceAgentNumber>, StoreError> {
+        records::list(&self.store, Query::equals("voice_agent_id", voice_agent.as_str(), limit)).await
     }
 
     async fn find_digits(

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::panic::{self, PanicHookInfo};
+use std::sync::OnceLock;
 
 use thiserror::Error;
 use tracing::Subscriber;
@@ -10,8 +11,14 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Registry, reload};
 
 use crate::config::{Log, LogFormat, LogLevel};
+
+/// What decides which lines are heard, to be replaced while the engine runs.
+type Levels = reload::Handle<Targets, Registry>;
+
+static LEVELS: OnceLock<Levels> = OnceLock::new();
 
 #[derive(Debug, Error)]
 #[error("logging is set up already; it can be done once in a process")]
@@ -19,9 +26,19 @@ pub struct LoggingError(#[from] TryInitError);
 
 /// Once per process, before anything is logged.
 pub fn init_logging(log: &Log) -> Result<(), LoggingError> {
-    subscriber(log, io::stderr).try_init()?;
+    let (lines, levels) = subscriber(log, io::stderr);
+    lines.try_init()?;
+    // The first is the only one: a second subscriber would have been refused just now.
+    LEVELS.get_or_init(|| levels);
     panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// From now on, where logging has been set up.
+pub fn set_log_level(level: LogLevel) {
+    if let Some(Err(error)) = LEVELS.get().map(|levels| levels.reload(heard(level))) {
+        tracing::warn!(%error, "the log level stays as it was");
+    }
 }
 
 /// One line like any other: a panic of one call is an ordinary ending, not a page of frames.
@@ -31,7 +48,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(%place, message, "panic");
 }
 
-fn subscriber<W>(log: &Log, writer: W) -> impl Subscriber + Send + Sync + 'static
+fn subscriber<W>(log: &Log, writer: W) -> (impl Subscriber + Send + Sync + 'static, Levels)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -40,7 +57,8 @@ where
         LogFormat::Human => lines.with_ansi(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    tracing_subscriber::registry().with(lines.with_filter(heard(log.level)))
+    let (filter, levels) = reload::Layer::new(heard(log.level));
+    (tracing_subscriber::registry().with(lines.with_filter(filter)), levels)
 }
 
 fn heard(level: LogLevel) -> Targets {
@@ -80,11 +98,11 @@ mod tests {
         }
     }
 
-    fn logged(format: LogFormat, level: LogLevel, work: impl FnOnce()) -> String {
+    fn logged(format: LogFormat, level: LogLevel, work: impl FnOnce(&Levels)) -> String {
         let sheet = Sheet::default();
         let writer = sheet.clone();
-        let subscriber = subscriber(&Log { format, level }, move || writer.clone());
-        tracing::subscriber::with_default(subscriber, work);
+        let (subscriber, levels) = subscriber(&Log { format, level }, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || work(&levels));
         let bytes = sheet.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
@@ -92,7 +110,7 @@ mod tests {
     #[test]
     fn a_json_line_carries_the_calls_id_and_only_the_hint_of_a_key() {
         let key = Secret::new("AIzaSyA-very-long-key-9876");
-        let line = logged(LogFormat::Json, LogLevel::Info, || {
+        let line = logged(LogFormat::Json, LogLevel::Info, |_| {
             tracing::info!(call = %CallId::new("c1"), %key, "Using user-specific API key");
         });
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -102,7 +120,7 @@ mod tests {
 
     #[test]
     fn libraries_are_heard_from_warnings_upwards_even_at_trace() {
-        let text = logged(LogFormat::Human, LogLevel::Trace, || {
+        let text = logged(LogFormat::Human, LogLevel::Trace, |_| {
             tracing::trace!("ours");
             tracing::debug!(target: "tungstenite::handshake", "x-goog-api-key: AIza");
             tracing::warn!(target: "rustls", "odd certificate");
@@ -115,10 +133,23 @@ mod tests {
 
     #[test]
     fn the_level_hides_what_is_below_it() {
-        let text = logged(LogFormat::Human, LogLevel::Warn, || {
+        let text = logged(LogFormat::Human, LogLevel::Warn, |_| {
             tracing::info!("small talk");
             tracing::warn!("wake up");
         });
         assert!(text.contains("wake up") && !text.contains("small talk"), "{text}");
+    }
+
+    #[test]
+    fn the_level_can_be_changed_while_lines_are_written() {
+        let text = logged(LogFormat::Human, LogLevel::Warn, |levels| {
+            let line = |text: &str| tracing::info!("{text}");
+            line("too early");
+            levels.reload(heard(LogLevel::Info)).unwrap();
+            line("now heard");
+            levels.reload(heard(LogLevel::Error)).unwrap();
+            line("too late");
+        });
+        assert!(text.contains("now heard") && !text.contains("too"), "{text}");
     }
 }

@@ -36,6 +36,9 @@ table! {
         MediaStepsLate = "clearline_media_steps_late_total", "Steps of the media clock that began a whole step late or more.";
         KeyDefaultUsed = "clearline_key_default_used_total", "Calls that borrowed the default key.";
         KeyRefusedByModel = "clearline_key_refused_by_model_total", "Keys the model refused.";
+        KeyLeasesUnwritten = "clearline_key_leases_unwritten_total", "Model sessions begun without the store's knowledge, because it did not answer.";
+        KeyLeasesLost = "clearline_key_leases_lost_total", "Model sessions of running calls that other engines took for free.";
+        KeyLeasesFreed = "clearline_key_leases_freed_total", "Model sessions of dead engines that were freed.";
         ModelConnections = "clearline_model_connections_total", "Connections opened to the voice model.";
         ModelReconnections = "clearline_model_reconnections_total", "Model connections replaced because they were lost or too old.";
         ModelGarbage = "clearline_model_garbage_total", "Messages of the voice model that could not be read.";
@@ -56,6 +59,8 @@ table! {
         LogInsWrong = "clearline_log_ins_wrong_total", "Log-ins with a wrong name or password.";
         LogInsSlowed = "clearline_log_ins_slowed_total", "Log-ins refused unseen because their address has guessed too often.";
         LogInsOverloaded = "clearline_log_ins_overloaded_total", "Passwords that were not looked at because too many waited.";
+        JournalRecords = "clearline_journal_records_total", "Records of calls kept in the journal because the store did not answer.";
+        JournalFailures = "clearline_journal_failures_total", "Records of calls the journal could not keep.";
         HttpRequests = "clearline_http_requests_total", "Requests over HTTP.";
         HttpFailures = "clearline_http_failures_total", "Requests over HTTP that were answered with 5xx.";
         StoreFailures = "clearline_store_failures_total", "Requests the store could not serve.";

@@ -7,7 +7,7 @@
 mod logging;
 mod metrics;
 
-pub use logging::{LoggingError, init_logging};
+pub use logging::{LoggingError, init_logging, set_log_level};
 pub use metrics::{Counter, Gauge, Metrics};
 
 use std::sync::LazyLock;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use clearline::accounts::{NewPassword, NewUser};
 use clearline::config::Settings;
 use clearline::domain::{Role, Secret, TenantId, User};
-use clearline::engine::Engine;
+use clearline::engine::{Engine, StartError};
+use clearline::http::LoadKeys;
 use clearline::keys::KeyPool;
 use clearline::store::By;
 use reqwest::header::HeaderMap;
@@ -16,13 +17,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
+const STORE_FILE: &str = "clearline.db";
 const STOP_LIMIT: Duration = Duration::from_millis(1);
 
 pub(crate) struct Bench {
     pub(crate) engine: Engine,
     pub(crate) client: Client,
     /// Gone with the bench.
-    pub(crate) _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What came back.
@@ -44,23 +46,30 @@ impl Bench {
     }
 
     pub(crate) async fn planned(change: impl FnOnce(&mut Settings)) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut settings = Settings::default();
-        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-        settings.sip.listen = any_port;
-        settings.media.bind = any_port.ip();
-        settings.http.listen = any_port;
-        settings.store.path = folder.path().join("clearline.db");
-        settings.recording.enabled = false;
-        settings.google_keys = KeyPool::from_variables([
-            ("GOOGLE_API_KEY", "key-number-one-aaaaaaaaaaaa-1111"),
-            ("GOOGLE_API_KEY_2", "key-number-two-bbbbbbbbbbbb-2222"),
-        ])
-        .expect("good keys");
+        let (mut settings, folder) = usual_settings();
         change(&mut settings);
-        let engine = Engine::start(settings).await.unwrap_or_else(|error| panic!("{error}"));
+        Self::started(Engine::start(settings).await, folder)
+    }
+
+    pub(crate) async fn with_keys_from(load_keys: LoadKeys) -> Self {
+        let (settings, folder) = usual_settings();
+        Self::started(Engine::start_with_keys_from(settings, load_keys).await, folder)
+    }
+
+    /// One that shares this one's store.
+    pub(crate) async fn another_engine(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        let path = self.folder.path().join(STORE_FILE);
+        Self::planned(|settings| {
+            settings.store.path = path;
+            change(settings);
+        })
+        .await
+    }
+
+    fn started(engine: Result<Engine, StartError>, folder: TempDir) -> Self {
+        let engine = engine.unwrap_or_else(|error| panic!("{error}"));
         let client = Client::builder().no_proxy().build().expect("a client");
-        Self { engine, client, _folder: folder }
+        Self { engine, client, folder }
     }
 
     pub(crate) async fn stop(self) {
@@ -121,6 +130,24 @@ impl Bench {
         })
         .await
     }
+}
+
+/// And where the store lies.
+fn usual_settings() -> (Settings, TempDir) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut settings = Settings::default();
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    settings.sip.listen = any_port;
+    settings.media.bind = any_port.ip();
+    settings.http.listen = any_port;
+    settings.store.path = folder.path().join(STORE_FILE);
+    settings.recording.enabled = false;
+    settings.google_keys = KeyPool::from_variables([
+        ("GOOGLE_API_KEY", "key-number-one-aaaaaaaaaaaa-1111"),
+        ("GOOGLE_API_KEY_2", "key-number-two-bbbbbbbbbbbb-2222"),
+    ])
+    .expect("good keys");
+    (settings, folder)
 }
 
 pub(crate) async fn answer(request: RequestBuilder) -> Answer {

@@ -218,6 +218,28 @@ fn s4_past_the_engines_limit_the_request_is_told_when_to_come_again() {
 }
 
 #[test]
+fn s4_limits_that_are_changed_while_the_engine_runs_count_for_the_next_call() {
+    play(async {
+        let office = Office::open(|_| {}).await;
+        let boss = office.bench.token("boss", Role::Superadmin, None).await;
+        let token = office.bench.token("mira", Role::Admin, None).await;
+        let set =
+            async |change: Value| drop(office.bench.patch("/api/settings", &boss, change).await.expect(200));
+        office.bench.post("/api/keys/assign", &boss, json!({})).await.expect(200);
+        office.make_call(&token, json!({ "to": "100" }), None).await.expect(202);
+        for limit in ["calls.max_calls", "keys.sessions_per_project"] {
+            set(json!({ limit: 1, "keys.reserved_for_holder": 0 })).await;
+            let refused = office.make_call(&token, json!({ "to": "200" }), None).await;
+            let refused = refused.refused(503, "no_capacity");
+            assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains(limit)), "{refused}");
+            set(json!({ limit: null })).await;
+        }
+        office.make_call(&token, json!({ "to": "200" }), None).await.expect(202);
+        office.close().await;
+    });
+}
+
+#[test]
 fn i1_what_cannot_be_dialled_is_refused_by_the_name_of_the_field() {
     play(async {
         let office = Office::open(|_| {}).await;

@@ -1,8 +1,15 @@
 //! The REST interface as its users meet it: a real engine on a loopback port, asked by an HTTP client that is not ours.
 
+mod audit;
 mod bench;
 mod calls;
 mod contract;
+mod keys;
+mod leads;
 mod log_in;
 mod manners;
+mod numbers;
+mod settings;
 mod users;
+mod voice_agents;
+mod waiting;

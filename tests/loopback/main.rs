@@ -8,6 +8,9 @@
 mod far_end;
 mod log;
 mod news;
+#[path = "../peers/process.rs"]
+#[expect(dead_code, reason = "tests/peers has more kinds of programs")]
+mod process;
 mod users;
 mod watched;
 mod world;
@@ -15,6 +18,7 @@ mod world;
 mod barge_in;
 mod basic_calls;
 mod crashes;
+mod engines;
 mod hold;
 mod hostile;
 mod isolation;
@@ -23,4 +27,5 @@ mod numbers;
 mod outcomes;
 mod refusals;
 mod stopping;
+mod store_away;
 mod tools;

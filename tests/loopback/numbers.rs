@@ -133,6 +133,20 @@ fn a_number_whose_owner_is_of_another_tenant_is_nobody_s_until_there_is_a_defaul
 }
 
 #[test]
+fn o2_a_number_s_calls_do_not_become_a_default_owner_s_of_another_tenant() {
+    play(async {
+        let ben = UserId::new("id-of-ben");
+        let world = World::planned(|plan| plan.settings.calls.default_owner_id = Some(ben)).await;
+        let world = world.with_number(berlin("id-of-ada", "id-of-somebody-gone", None)).await;
+        let caller = FarEnd::usual().await;
+        caller.dial(world.sip(), BERLIN).await;
+        assert_eq!(caller.verdict().await.status(), Some(404));
+        assert_eq!(world.news.refused().await.outcome, Outcome::RefusedPolicy);
+        world.close().await;
+    });
+}
+
+#[test]
 fn a_caller_is_answered_by_the_default_persona_where_the_number_s_is_not_to_be_had() {
     play(async {
         let disabled = Persona { enabled: false, ..persona("closed", "id-of-ada") };

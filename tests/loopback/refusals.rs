@@ -1,12 +1,17 @@
 //! Callers who cannot be served hear so at once, with the right status, and nothing is left behind (SPEC K5, K6, K8, S4).
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use clearline::actors::events::CallEvent;
 use clearline::domain::{Outcome, Sealing, Secret, Timestamp, UserId, new_sealing_key};
 use clearline::sandbox::model::{Fault, FaultRule, KeyFailure, KnownKey, KnownKeys, Moment, Scope};
+use clearline::store::KeyHealth;
 use clearline::telemetry::{Counter, metrics};
 
 use crate::far_end::FarEnd;
 use crate::log;
+use crate::watched::within;
 use crate::world::{ADAS_KEY, ADAS_NUMBER, BENS_KEY, BENS_NUMBER, Plan, World, play};
 
 const NOBODYS_NUMBER: &str = "999";
@@ -217,4 +222,49 @@ fn a_model_that_dies_for_good_in_mid_call_ends_it_with_an_apology_not_with_silen
         world.all_given_back().await;
         world.close().await;
     });
+}
+
+/// SPEC K8: what an engine has heard, the next one knows; and an operator may say that the key is mended.
+#[test]
+fn a_refused_key_is_remembered_by_the_next_engine_until_somebody_heals_it() {
+    play(async {
+        let bad = KnownKey { failure: Some(KeyFailure::InvalidAfterSetup), ..KnownKey::new(ADAS_KEY) };
+        let world = World::planned(|plan| {
+            with_default_key(plan);
+            plan.model.keys = KnownKeys::List(vec![bad, KnownKey::new(DEFAULT_KEY)]);
+        });
+        let world = world.await;
+        let health = KeyHealth::new(world.engine.store().clone());
+        assert_eq!(dial_ada(&world, world.sip()).await, Some(503));
+        let stored = within("the refusal is stored", async {
+            loop {
+                match health.all().await.expect("a readable store").pop() {
+                    Some(trouble) => return trouble,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        });
+        let stored = stored.await;
+        let next = world.another_engine(with_default_key).await;
+        assert_eq!(dial_ada(&world, next.sip_address()).await, Some(200), "by the default key");
+
+        health.forget(&stored).await.expect("a writable store");
+        let tried_again = async { while dial_ada(&world, next.sip_address()).await == Some(200) {} };
+        within("Ada's calls go by her own key again", tried_again).await;
+        next.stop(Duration::from_millis(1)).await;
+        world.close().await;
+    });
+}
+
+/// Who is answered hangs up.
+async fn dial_ada(world: &World, engine: SocketAddr) -> Option<u16> {
+    let caller = FarEnd::usual().await;
+    caller.dial(engine, ADAS_NUMBER).await;
+    let status = caller.verdict().await.status();
+    if status == Some(200) {
+        caller.connected().await;
+        caller.hears(world.marker(DEFAULT_KEY).await, 0).await;
+        caller.hang_up().await;
+    }
+    status
 }

@@ -82,6 +82,14 @@ impl World {
         Self { engine, model, folder, news, listener }
     }
 
+    /// One more engine on the same store and model.
+    pub(crate) async fn another_engine(&self, change: impl FnOnce(&mut Plan)) -> Engine {
+        let mut plan = Plan { settings: settings(&self.folder), model: quick_model(), adas_key: None };
+        change(&mut plan);
+        plan.settings.voice.url = format!("ws://{}", self.model.address);
+        Engine::start(plan.settings).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
     pub(crate) fn sip(&self) -> SocketAddr {
         self.engine.sip_address()
     }
@@ -234,7 +242,7 @@ fn settings(folder: &TempDir) -> Settings {
 }
 
 /// Ports that no other world of this process has, outside those the kernel hands out.
-fn port_range() -> (u16, u16) {
+pub(crate) fn port_range() -> (u16, u16) {
     const PORTS_PER_WORLD: u16 = 200;
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     let first = NEXT.fetch_add(PORTS_PER_WORLD, Ordering::Relaxed);

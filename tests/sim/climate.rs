@@ -52,7 +52,7 @@ impl Climate {
             lies: !shares_address && one_in(entropy, 2),
             ports: calls as u16,
             registry: RegistryLimits { calls_max: calls, inbound_reserve: 0, ..RegistryLimits::default() },
-            keys: KeyLimits { sessions_per_project: 0, reserved_for_holder: 1 },
+            keys: KeyLimits { sessions_per_project: 0, ..KeyLimits::default() },
             owners: (0..OWNERS).map(Owner::number).collect(),
             refused_keys: Vec::new(),
             is_crowded,

@@ -244,13 +244,19 @@ impl Engine {
         {
             media.say_goodbye(&mut route, network, now);
         }
-        self.office.give_back(&call.granted.lease);
+        if self.sabotage == Some(Sabotage::PortIsKept) {
+            self.routes.acquire_port(now);
+        }
+        self.office.give_back(&call.granted.lease, now);
         let times = if self.sabotage == Some(Sabotage::EndsTwice) { 2 } else { 1 };
         self.finishes[number].extend(std::iter::repeat_n(finish, times));
         self.over.insert(number, Over { call, media, at: now });
     }
 
     fn input(&mut self, input: Input<'_>, network: &mut Network, now: Instant) {
+        if self.sabotage == Some(Sabotage::DialogIsKept) && is_goodbye(&input) {
+            return;
+        }
         self.endpoint.handle(input, now);
         while let Some(output) = self.endpoint.poll_output() {
             match output {
@@ -333,7 +339,7 @@ impl Engine {
         match self.open_route(number, &id, now) {
             Some(opened) => self.begin(number, preparing, granted, opened, network, now),
             None => {
-                self.office.give_back(&granted.lease);
+                self.office.give_back(&granted.lease, now);
                 let finish = Finish::new(Outcome::RefusedCapacity, "no free RTP port");
                 self.refuse(number, id, direction, finish, network, now);
             }
@@ -406,6 +412,14 @@ fn sip_command(call: CallId, number: usize, command: SignalCommand) -> Command {
         SignalCommand::AcceptChange { sdp } => Command::AnswerOffer { call, sdp },
         SignalCommand::RejectChange => Command::RejectOffer { call, status: 488 },
         SignalCommand::HangUp => Command::HangUp { call },
+    }
+}
+
+fn is_goodbye(input: &Input<'_>) -> bool {
+    match input {
+        Input::Datagram { bytes, .. } => bytes.starts_with(b"BYE "),
+        Input::Command(command) => matches!(command, Command::HangUp { .. }),
+        Input::Timeout => false,
     }
 }
 

@@ -11,6 +11,10 @@ pub(crate) enum Sabotage {
     LeaseIsKept,
     CallStaysRegistered,
     RouteStaysOpen,
+    /// A port is taken for a route that is never opened.
+    PortIsKept,
+    /// No goodbye reaches the engine's signalling, from either side.
+    DialogIsKept,
     /// A call ends a second time.
     EndsTwice,
     /// The outgoing stream begins anew with each session.

@@ -41,7 +41,12 @@ fn another_calls_model_is_heard_by_the_caller() {
 fn what_is_not_given_back_is_missed() {
     finds(Sabotage::LeaseIsKept, "leases of");
     finds(Sabotage::CallStaysRegistered, "calls in the registry");
-    finds(Sabotage::RouteStaysOpen, "routes and");
+    finds(Sabotage::RouteStaysOpen, "1 routes and 1 ports of 0 calls");
+    finds(Sabotage::PortIsKept, "0 routes and 1 ports of 0 calls");
+    finds(
+        Sabotage::DialogIsKept,
+        "keeps nothing\n  left: Sizes { calls: 1, dialogs: 1, client_transactions: 0",
+    );
 }
 
 #[test]

@@ -37,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(6);
 const LAST_WORDS: Duration = Duration::from_secs(8);
 /// The longest that anything remembers: gates, transactions, a BYE nobody answers.
 const AFTERMATH: Duration = Duration::from_secs(400);
+/// Longer than the half second after which a port hears a stranger of its host, so that no two add up.
+const BETWEEN_FORGERIES: Duration = Duration::from_secs(2);
 const TICKS_BETWEEN_CHECKS: u64 = 40;
 /// The learning window runs for three seconds from the first packet after the answer.
 const LEARNED_AFTER: Duration = Duration::from_secs(4);
@@ -147,7 +149,10 @@ impl World {
                 Task::WeHangUp if self.engine.hang_up(number) => {}
                 Task::WeHangUp => self.agenda.add(self.now - self.begun + TICK, number, Task::WeHangUp),
                 Task::Do(Deed::Move(what)) => self.phones.phones[number].change(what, self.now),
-                Task::Do(Deed::Forge(forgery)) => self.forge(number, forgery),
+                Task::Do(Deed::Forge(forgery)) => {
+                    self.forge(number, forgery);
+                    self.forge_again_later(number, forgery);
+                }
             }
         }
     }
@@ -169,6 +174,14 @@ impl World {
         };
         if may_strike {
             self.forger.strike(forgery, victim, engine, neighbour, &mut self.network, self.now);
+        }
+    }
+
+    /// Whoever forges once goes on as long as there is a call to harm.
+    fn forge_again_later(&mut self, number: usize, forgery: Forgery) {
+        if self.engine.live.contains_key(&number) {
+            let at = self.now - self.begun + BETWEEN_FORGERIES;
+            self.agenda.add(at, number, Task::Do(Deed::Forge(forgery)));
         }
     }
 

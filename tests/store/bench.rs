@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clearline::domain::Timestamp;
 use clearline::store::{
-    AUDIT_LOG, CALLS, CONSTANTS, Collection, Index, KEY_HOLDERS, LEADS, MIGRATIONS, NUMBERS, OpenError,
-    Store, USERS, VOICE_AGENTS,
+    AUDIT_LOG, CALLS, CONSTANTS, Collection, GOOGLE_KEYS, Index, KEY_HOLDERS, LEADS, LEASES, MIGRATIONS,
+    NODES, NUMBERS, OpenError, SETTINGS, Store, USERS, VOICE_AGENTS,
 };
 use serde_json::{Value, json};
 
@@ -35,6 +35,10 @@ pub(crate) const COLLECTIONS: &[&Collection] = &[
     &NUMBERS,
     &LEADS,
     &MIGRATIONS,
+    &LEASES,
+    &NODES,
+    &GOOGLE_KEYS,
+    &SETTINGS,
 ];
 
 /// An empty store for one case.

@@ -84,6 +84,15 @@ on_every_back_end! {
         merging_a_call_from_two_sides_keeps_both_changes,
         a_call_that_is_saved_again_keeps_what_somebody_else_wrote_meanwhile,
         users_made_at_once_get_different_keys_while_there_are_free_ones;
+    leases:
+        engines_that_race_for_the_last_slots_of_a_project_get_as_many_as_there_are,
+        of_many_who_want_one_slot_one_has_it_and_it_is_given_back_by_that_one_alone,
+        the_slots_of_a_dead_engine_come_back_to_the_others,
+        an_engine_that_starts_again_frees_what_its_last_run_left,
+        another_run_under_one_s_own_name_is_noticed;
+    key_health:
+        engines_that_report_the_same_trouble_at_once_write_down_one,
+        a_healed_key_is_healed_for_all_and_the_healing_is_in_the_audit_log;
     records:
         a_persona_s_name_is_unique_in_its_tenant_however_it_is_written,
         a_change_that_expects_an_older_version_is_lost_and_one_that_expects_none_is_made,
@@ -104,6 +113,9 @@ on_every_back_end! {
         a_store_that_a_newer_version_has_migrated_is_refused_until_it_went_back,
         a_migration_whose_store_is_away_says_so_and_is_run_once_it_is_back,
         two_processes_that_migrate_at_once_do_it_once;
+    settings:
+        a_setting_is_kept_and_another_process_sees_it_until_it_is_taken_away,
+        settings_that_are_changed_at_the_same_instant_are_all_kept;
     call_lists:
         calls_are_listed_newest_first_to_those_whose_they_are,
         calls_are_narrowed_by_each_filter_and_by_several,

@@ -83,7 +83,7 @@ fn add_user(url: &str, folder: &Path) {
     assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
     let listed = clearline("user", url, folder).arg("list").output().expect("the binary runs");
     assert!(String::from_utf8_lossy(&listed.stdout).contains("mira"));
-    assert!(!folder.join("data").exists(), "nothing is kept here");
+    assert!(!folder.join("data/clearline.db").exists(), "no document is kept here");
 }
 
 async fn until_ready_says(http: &str, reason: &str) {

@@ -12,6 +12,11 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+/** Text with what stands between backticks as code. */
+function prose(text = "") {
+  return text.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
+}
+
 function resolved(schema) {
   const name = schema?.$ref?.split("/").pop();
   return name ? description.components.schemas[name] : schema;
@@ -48,7 +53,7 @@ function fields(schema) {
   const rows = members.map(([name, member]) =>
     element("tr", {},
       element("td", {}, element("code", {}, name), required.includes(name) ? "" : " (optional)"),
-      element("td", {}, element("code", {}, typeOf(member)), " ", member.description ?? resolved(member)?.description ?? "")));
+      element("td", {}, element("code", {}, typeOf(member)), " ", ...prose(member.description ?? resolved(member)?.description))));
   return element("table", {}, ...rows);
 }
 
@@ -57,7 +62,7 @@ function parameters(operation) {
   const rows = operation.parameters.map((parameter) =>
     element("tr", {},
       element("td", {}, element("code", {}, parameter.name), ` (${parameter.in})`),
-      element("td", {}, element("code", {}, typeOf(parameter.schema)), " ", parameter.description ?? "")));
+      element("td", {}, element("code", {}, typeOf(parameter.schema)), " ", ...prose(parameter.description))));
   return [element("h4", {}, "Parameters"), element("table", {}, ...rows)];
 }
 
@@ -77,7 +82,7 @@ function answers(operation) {
     const schema = answer.content?.["application/json"]?.schema;
     return element("tr", {},
       element("td", {}, element("code", {}, status)),
-      element("td", {}, answer.description, schema ? fields(schema) : undefined, schema ? sample(schema) : undefined));
+      element("td", {}, ...prose(answer.description), schema ? fields(schema) : undefined, schema ? sample(schema) : undefined));
   });
   return [element("h4", {}, "Answers"), element("table", {}, ...rows)];
 }
@@ -85,19 +90,20 @@ function answers(operation) {
 function article(path, method, operation, id) {
   return element("article", { id },
     element("h3", {}, element("span", { class: `method ${method}` }, method.toUpperCase()), " ", path),
-    element("p", {}, [operation.summary, operation.description].filter(Boolean).join(". ").replace("..", ".")),
+    element("p", {}, operation.summary),
+    operation.description && element("p", {}, ...prose(operation.description)),
     ...parameters(operation), ...body(operation), ...answers(operation));
 }
 
 function show() {
   document.getElementById("version").textContent = description.info.version;
-  document.getElementById("introduction").textContent = description.info.description;
+  document.getElementById("introduction").append(...prose(description.info.description));
   const all = Object.entries(description.paths).flatMap(([path, item]) =>
     METHODS.filter((method) => item[method]).map((method) => ({ path, method, operation: item[method] })));
   for (const tag of description.tags) {
     const tagged = all.filter(({ operation }) => operation.tags?.includes(tag.name));
     if (!tagged.length) continue;
-    const section = element("section", {}, element("h2", {}, tag.name), element("p", {}, tag.description ?? ""));
+    const section = element("section", {}, element("h2", {}, tag.name), element("p", {}, ...prose(tag.description)));
     const list = element("div", {}, element("h2", {}, tag.name));
     for (const { path, method, operation } of tagged) {
       const id = `${method}${path}`;

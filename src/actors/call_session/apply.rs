@@ -15,7 +15,7 @@ use crate::voice::{self, FailureClass, VoiceEvent};
 use super::super::books::CallNote;
 use super::super::key_pool::ReportKey;
 use super::super::sip_endpoint::PerformSignal;
-use super::super::udp_router::{ExpectMedia, MediaConnected, SendDigits};
+use super::super::udp_router::{AttachSession, ExpectMedia, MediaConnected, SendDigits};
 use super::link::Link;
 use super::{CallFinished, CallSession, CheckpointTaken};
 
@@ -26,7 +26,7 @@ impl CallSession {
     pub(super) fn apply(&mut self, output: Output, ctx: &mut Context<Self>) {
         match output {
             Output::Signal(command) => self.signal(command),
-            Output::Media(command) => self.command_media(command),
+            Output::Media(command) => self.command_media(command, ctx),
             Output::Voice(command) => self.command_voice(command),
             Output::Say(Prompt::Apology) => self.say_apology(),
             Output::Note(note) => self.note(note),
@@ -54,13 +54,18 @@ impl CallSession {
         }
     }
 
-    fn command_media(&mut self, command: MediaCommand) {
+    fn command_media(&mut self, command: MediaCommand, ctx: &Context<Self>) {
         let call = self.call.clone();
         let Some(router) = self.directory.router(self.router) else { return };
         match command {
             MediaCommand::Expect(media) => {
                 self.media.expect(&media);
                 self.speaker.borrow_mut().speak(media.codec);
+                // Not before: while it rings there is nothing to be heard or played, and each message wakes a thread.
+                if let Some(playout) = self.unplayed.take() {
+                    let session = ctx.address().recipient();
+                    router.do_send(AttachSession { call: call.clone(), session, playout });
+                }
                 router.do_send(ExpectMedia { call, media });
             }
             MediaCommand::Connected => {

@@ -22,13 +22,14 @@ use crate::call::{CallMachine, Checkpoint, Input, Setup, Signal};
 use crate::clock;
 use crate::domain::{CallId, Entropy, Secret};
 use crate::media::codec::Codec;
-use crate::media::playout::playout;
+use crate::media::playout::{PlayoutReader, playout};
 use crate::media::sdp::Negotiation;
 use crate::net::voice_ws::ModelEndpoint;
 use crate::store::RecordingSink;
 use crate::voice::{self, SessionConfig, Start, Timeouts, TranscriptItem, VoiceSession};
 
 use super::Directory;
+use super::alarm::Alarm;
 use exit::ExitNotice;
 use link::{Link, LinkEvent, LinkNews, Mailbag};
 use media::MediaPath;
@@ -77,7 +78,9 @@ pub struct CallSession {
     mailbag: Rc<Mailbag>,
     speaker: Rc<RefCell<Speaker>>,
     media: MediaPath,
-    timer: Option<SpawnHandle>,
+    /// The playout, until the router is told whose audio it is for.
+    unplayed: Option<PlayoutReader>,
+    alarm: Alarm,
     directory: Directory,
     first_input: Option<Input>,
     /// Never read: its `Drop` is what the supervisor hears.
@@ -98,14 +101,10 @@ impl CallSession {
             Begin::Again(checkpoint) => (CallMachine::rebuild(*checkpoint, clock::now()), None),
         };
         let (writer, reader) = playout(PLAYOUT_MS_MAX);
-        if let Some(router) = parts.directory.router(parts.router) {
-            let session = ctx.address().recipient();
-            let call = parts.call.clone();
-            router.do_send(super::udp_router::AttachSession { call, session, playout: reader });
-        }
         Self {
             _exit: ExitNotice::new(parts.call.clone(), parts.epoch, parts.directory.clone()),
             media: MediaPath::new(parts.recording),
+            unplayed: Some(reader),
             speaker: Rc::new(RefCell::new(Speaker::new(Codec::Pcmu, writer))),
             call: parts.call,
             epoch: parts.epoch,
@@ -119,7 +118,7 @@ impl CallSession {
             entropy: parts.entropy,
             link: None,
             mailbag: Rc::default(),
-            timer: None,
+            alarm: Alarm::default(),
             directory: parts.directory,
             first_input,
         }
@@ -152,20 +151,13 @@ impl CallSession {
     }
 
     fn rearm(&mut self, ctx: &mut Context<Self>) {
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
-        let now = clock::now();
         let voice = self.voice.as_ref().and_then(VoiceSession::next_timeout);
-        let next = [self.machine.next_timeout(now), voice].into_iter().flatten().min();
-        self.timer = next.map(|at| {
-            let wait = at.saturating_duration_since(now);
-            ctx.run_later(clock::timer_for(wait), Self::on_timer)
-        });
+        let next = [self.machine.next_timeout(clock::now()), voice].into_iter().flatten().min();
+        self.alarm.set(next, ctx, Self::on_timer);
     }
 
     fn on_timer(&mut self, ctx: &mut Context<Self>) {
-        self.timer = None;
+        self.alarm.rang();
         let now = clock::now();
         if let Some(voice) = &mut self.voice {
             voice.handle(voice::Input::Timeout, now);
@@ -190,14 +182,15 @@ impl Actor for CallSession {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
+        if let Some(input) = self.first_input.take() {
+            self.machine.handle(input, clock::now());
+        }
+        // Right before what the call asks of signalling first, so that both wake it once.
         if let Some(sip) = self.directory.sip() {
             let session = ctx.address().recipient();
             sip.do_send(super::sip_endpoint::AttachCall { call: self.call.clone(), session });
         }
-        match self.first_input.take() {
-            Some(input) => self.handle_input(input, ctx),
-            None => self.pump(ctx),
-        }
+        self.pump(ctx);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The supervisor's side of its messages.
 
 use std::future::ready;
+use std::rc::Rc;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
@@ -15,7 +16,7 @@ use super::CallSupervisor;
 use super::admission::{Order, Refused};
 use super::messages::{
     AskLiveCalls, BeginCall, CrashSession, DrainCalls, EndCall, IncomingOffered, PlaceCall, PressDigits,
-    RouteLost,
+    RouteLost, TuneCalls,
 };
 
 impl Handler<IncomingOffered> for CallSupervisor {
@@ -153,6 +154,15 @@ impl Handler<DrainCalls> for CallSupervisor {
 
     fn handle(&mut self, _: DrainCalls, _: &mut Context<Self>) {
         self.registry.stop_admitting();
+    }
+}
+
+impl Handler<TuneCalls> for CallSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, TuneCalls { calls_max, default_owner }: TuneCalls, _: &mut Context<Self>) {
+        self.registry.limit_calls(calls_max);
+        Rc::make_mut(&mut self.settings).default_owner = default_owner;
     }
 }
 

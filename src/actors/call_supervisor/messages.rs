@@ -87,6 +87,15 @@ pub struct RouteLost {
 #[rtype(result = "()")]
 pub struct DrainCalls;
 
+/// Settings were changed; calls that run keep what they began with.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TuneCalls {
+    pub calls_max: usize,
+    /// Name or id of the user who owns calls to numbers without a rule.
+    pub default_owner: Option<String>,
+}
+
 #[derive(Message)]
 #[rtype(result = "Vec<CallId>")]
 pub struct AskLiveCalls;

@@ -38,7 +38,7 @@ use live_call::LiveCall;
 pub use admission::{CallSettings, GatewaySettings, NumberRule, Refused};
 pub use messages::{
     AskLiveCalls, BeginCall, CallOwner, CrashSession, DrainCalls, EndCall, IncomingOffered, PlaceCall,
-    PressDigits, RouteLost,
+    PressDigits, RouteLost, TuneCalls,
 };
 
 /// Callers refused for want of room may try again this soon.

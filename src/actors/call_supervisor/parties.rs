@@ -63,7 +63,13 @@ async fn owner_of_called(
         return Ok(with_key_noted(owner));
     }
     let named = rule.map(|rule| &rule.owner).or(settings.default_owner.as_ref());
-    named_owner(settings, named.ok_or(Refused::NoOwner)?).await
+    let owner = named_owner(settings, named.ok_or(Refused::NoOwner)?).await?;
+    let tenant = number.and_then(|number| number.tenant_id.as_ref());
+    if tenant.is_some() && tenant != owner.tenant_id.as_ref() {
+        tracing::warn!("the number's own owner cannot have this call, and another tenant must not hear it");
+        return Err(Refused::NoOwner);
+    }
+    Ok(owner)
 }
 
 /// `None`: it has none, or one who may not have this call.
@@ -157,3 +163,7 @@ async fn if_it_answers<T, E: From<StoreError>>(
         Err(StoreError::Failed("it does not answer".to_owned()).into())
     }
 }
+
+#[cfg(test)]
+#[path = "parties_tests.rs"]
+mod tests;

@@ -6,7 +6,7 @@ use actix::prelude::*;
 
 use crate::call::SignalCommand;
 use crate::domain::CallId;
-use crate::sip::endpoint::{Command, Counters, Input, Sizes};
+use crate::sip::endpoint::{Command, Counters, EndpointLimits, Input, Sizes};
 
 use super::super::call_session::SignalArrived;
 use super::translate::sip_command;
@@ -114,6 +114,22 @@ impl Handler<DrainSignalling> for SipEndpoint {
 
     fn handle(&mut self, _: DrainSignalling, ctx: &mut Context<Self>) {
         self.handle_input(Input::Command(Command::Drain), ctx);
+    }
+}
+
+/// Settings were changed: the engine holds so many calls at once from now on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LimitCalls {
+    pub calls_max: usize,
+}
+
+impl Handler<LimitCalls> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, LimitCalls { calls_max }: LimitCalls, ctx: &mut Context<Self>) {
+        let calls = EndpointLimits::calls_for(calls_max);
+        self.handle_input(Input::Command(Command::LimitCalls(calls)), ctx);
     }
 }
 

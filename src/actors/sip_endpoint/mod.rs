@@ -22,6 +22,7 @@ use crate::domain::{CallId, Entropy, UserId};
 use crate::sip::endpoint::{Endpoint, EndpointConfig, Event, Input, Output};
 use crate::telemetry::{Counter, count};
 
+use super::alarm::Alarm;
 use super::call_session::SignalArrived;
 use super::call_supervisor::IncomingOffered;
 use super::events::{EngineEvent, EventStream};
@@ -31,7 +32,8 @@ use socket::Datagrams;
 pub use translate::signal_of;
 
 pub use messages::{
-    AskSipSizes, AttachCall, DrainSignalling, ExpectInvite, ForgetCall, PerformSignal, RefuseCall, SipSizes,
+    AskSipSizes, AttachCall, DrainSignalling, ExpectInvite, ForgetCall, LimitCalls, PerformSignal,
+    RefuseCall, SipSizes,
 };
 
 pub struct SipEndpoint {
@@ -42,7 +44,7 @@ pub struct SipEndpoint {
     /// INVITEs under way and whose they are; the owner is known before the first byte leaves.
     pending_invites: HashMap<CallId, PendingInvite>,
     calls: HashMap<CallId, Line>,
-    timer: Option<SpawnHandle>,
+    alarm: Alarm,
     reader: Option<SpawnHandle>,
     directory: Directory,
     events: EventStream,
@@ -94,7 +96,7 @@ impl SipEndpoint {
             sender,
             pending_invites: HashMap::new(),
             calls: HashMap::new(),
-            timer: None,
+            alarm: Alarm::default(),
             reader: None,
             directory,
             events,
@@ -168,12 +170,9 @@ impl SipEndpoint {
     }
 
     fn rearm(&mut self, ctx: &mut Context<Self>) {
-        if let Some(timer) = self.timer.take() {
-            ctx.cancel_future(timer);
-        }
-        self.timer = self.endpoint.next_timeout().map(|at| {
-            let wait = at.saturating_duration_since(clock::now());
-            ctx.run_later(clock::timer_for(wait), |endpoint, ctx| endpoint.handle_input(Input::Timeout, ctx))
+        self.alarm.set(self.endpoint.next_timeout(), ctx, |endpoint, ctx| {
+            endpoint.alarm.rang();
+            endpoint.handle_input(Input::Timeout, ctx);
         });
     }
 }

@@ -19,7 +19,10 @@ pub(super) struct Engine {
     /// Of one core.
     pub(super) cpu_percent: Option<f64>,
     pub(super) cpu_percent_per_call: Option<f64>,
+    /// Of a call that is set up and hung up at once.
     pub(super) cpu_ms_per_set_up: Option<f64>,
+    /// Of a call's way to its answer, without hanging up.
+    pub(super) cpu_ms_per_set_up_alone: Option<f64>,
     pub(super) idle_cpu_percent: Option<f64>,
     pub(super) idle_mib: Option<f64>,
     pub(super) loaded_mib: Option<f64>,
@@ -53,14 +56,26 @@ pub(super) struct Idle {
     pub(super) usage: Usage,
 }
 
-/// A burst of calls that were hung up when they were answered.
+/// A burst of calls.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SetUps {
     pub(super) calls: usize,
+    /// From the first dialled to the last answered, or, where they were hung up when they were answered, to the last gone.
     pub(super) cpu: Duration,
     pub(super) took: Duration,
     /// What the engine used of a core just before, when nobody called.
     pub(super) rest_share: f64,
+    /// `None`: they were hung up when they were answered.
+    pub(super) held: Option<Held>,
+}
+
+/// Calls that were answered and stayed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    /// How long they were up before the last was answered, in all.
+    pub(super) up: Duration,
+    /// What the engine used of a core for all of them together from then on, what it uses at rest included.
+    pub(super) share: f64,
 }
 
 /// A generator later than this sends jitter; a stand-in later than this answers late.
@@ -71,7 +86,7 @@ const SPACING_MARGIN: Duration = Duration::from_millis(SPACING_MARGIN_MS);
 
 impl Engine {
     pub(super) fn of(gathered: &Gathered) -> Self {
-        let Gathered { begin, end, stretch, report, idle, set_ups, .. } = gathered;
+        let Gathered { begin, end, stretch, report, idle, set_ups, held_set_ups, .. } = gathered;
         let media_steps_late = end.figures.since(&begin.figures, "clearline_media_steps_late_total") as u64;
         let (Some(first), Some(last)) = (begin.engine, end.engine) else {
             return Self { media_steps_late, ..Self::default() };
@@ -83,6 +98,7 @@ impl Engine {
             cpu_percent: Some(cpu),
             cpu_percent_per_call: per_call(cpu, report.calls),
             cpu_ms_per_set_up: set_ups.and_then(|set_ups| set_ups.cpu_ms_each()),
+            cpu_ms_per_set_up_alone: held_set_ups.and_then(|set_ups| set_ups.cpu_ms_each()),
             idle_cpu_percent: idle.map(|idle| idle.cpu_share * 100.0),
             idle_mib,
             loaded_mib: Some(loaded),
@@ -95,10 +111,14 @@ impl Engine {
 }
 
 impl SetUps {
-    /// Without what the engine uses when nobody calls.
+    /// Without what the engine uses when nobody calls, and for the calls that were up already.
     fn cpu_ms_each(&self) -> Option<f64> {
         let at_rest = self.rest_share * self.took.as_secs_f64();
-        per_call((self.cpu.as_secs_f64() - at_rest).max(0.0) * 1_000.0, self.calls)
+        let of_held = self.held.map_or(0.0, |held| {
+            let share_each = per_call(held.share - self.rest_share, self.calls).unwrap_or(0.0);
+            share_each * held.up.as_secs_f64()
+        });
+        per_call((self.cpu.as_secs_f64() - at_rest - of_held).max(0.0) * 1_000.0, self.calls)
     }
 }
 
@@ -163,6 +183,16 @@ mod tests {
         let near = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < 1e-9;
         assert!(near(engine.cpu_percent, 4.0) && near(engine.cpu_percent_per_call, 0.4));
         assert!(near(engine.mib_per_call, 0.4) && near(engine.cpu_ms_per_set_up, 2.0));
+    }
+
+    /// 60 ms for 20 calls, of which 20 ms at rest and 20 ms for calls that were up: each 0.1 % of a core, for 20 s in all.
+    #[test]
+    fn a_set_up_alone_is_without_the_calls_that_were_up_meanwhile() {
+        let held = Held { up: Duration::from_secs(20), share: 0.03 };
+        let set_ups = SetUps { held: Some(held), ..gathered().set_ups.unwrap() };
+        let engine = Engine::of(&Gathered { held_set_ups: Some(set_ups), ..gathered() });
+        let alone = engine.cpu_ms_per_set_up_alone.unwrap();
+        assert!((alone - 1.0).abs() < 1e-9, "{alone}");
     }
 
     #[test]

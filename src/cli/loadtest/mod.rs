@@ -117,9 +117,11 @@ SIPp as an independent generator, against the same engine and stand-in, and then
 
 What a step measures: frames lost in either direction, the time between two packets to a caller, the delay added each way \
 without the jitter buffer's target and the pre-buffer of a turn (both are shown beside it), set-up and first audio \
-without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. Lost is \
+without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. What a set-up costs is \
+measured at the end, by calls that are hung up when they are answered, and (engine of our own) alone: calls are dialled where \
+nobody greets and stay, and what they cost in the seconds after is taken off for the time they were up. Lost is \
 every frame that was due while a call was up, silence of the engine included; speech that never arrived is a level of its \
-own. A level with too few samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
+own; where the stand-in cannot be asked, a call whose model is not heard once within 12 s. A level with too few samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
 more. Neither is a step in which callers or stand-in were late themselves. A step holds if no level broke and calls_failed, \
 loss and spacing_p999 were judged; where one of these was not, its \"held\" is null in the document, beside true and \
 false. How it goes is told on standard error. A test that is interrupted writes the steps it has finished.

@@ -38,7 +38,7 @@ pub(super) struct Step {
     /// one was heard.
     pub(super) bursts_heard: usize,
     pub(super) crosstalk: Option<usize>,
-    /// `None` where the stand-in is not ours to ask.
+    /// `None` where the stand-in is not ours to ask, and no call was up for long enough to tell without it.
     pub(super) speech: Option<Speech>,
     pub(super) beside: Beside,
     pub(super) engine: Engine,
@@ -118,6 +118,7 @@ pub(super) struct Gathered {
     pub(super) end: Look,
     pub(super) idle: Option<Idle>,
     pub(super) set_ups: Option<SetUps>,
+    pub(super) held_set_ups: Option<SetUps>,
 }
 
 pub(super) const FRAME_MS: u64 = 20;
@@ -143,7 +144,10 @@ impl Step {
             barge_in_ms: Quantiles::of(&delays.barge_in),
             bursts_heard: delays.bursts_heard(),
             crosstalk: (delays.bursts_heard() > 0).then_some(delays.crosstalk),
-            speech: end.sessions.as_ref().map(|sessions| Speech::compare(report, sessions)),
+            speech: match &end.sessions {
+                Some(sessions) => Some(Speech::compare(report, sessions)),
+                None => Speech::of_callers_alone(report),
+            },
             beside: Beside {
                 jitter_target_ms,
                 jitter_depth_ms: jitter_buffer(begin, end, "depth"),
@@ -247,6 +251,7 @@ pub(super) mod tests {
                 cpu: Duration::from_millis(60),
                 took: Duration::from_secs(2),
                 rest_share: 0.01,
+                held: None,
             }),
             ..Gathered::default()
         }

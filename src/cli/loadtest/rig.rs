@@ -30,6 +30,8 @@ pub(super) struct Rig {
 /// The engine that is measured.
 pub(super) struct Target {
     pub(super) sip: SocketAddr,
+    /// Where nobody greets; an engine of its operator's has none that we know.
+    pub(super) quiet_number: Option<String>,
     metrics: Option<SocketAddr>,
     pid: Option<u32>,
     _process: Option<Helper>,
@@ -70,7 +72,13 @@ impl Rig {
     /// Callers alone, for an engine that runs.
     pub(super) async fn join(running: &Running, calls_max: usize) -> Result<Self, Failure> {
         let callers = start_callers(running.sip, Some(&running.number), calls_max, &Cores::default()).await?;
-        let engine = Target { sip: running.sip, metrics: running.metrics, pid: running.pid, _process: None };
+        let engine = Target {
+            sip: running.sip,
+            quiet_number: None,
+            metrics: running.metrics,
+            pid: running.pid,
+            _process: None,
+        };
         let model = running.model_side.map(|side| StandIn { side, pid: None, _process: None });
         Ok(Self { callers, engine, model, _folder: None })
     }
@@ -108,6 +116,7 @@ impl Target {
         })?;
         Ok(Self {
             sip: listening.sip,
+            quiet_number: Some(listening.quiet_number),
             metrics: Some(listening.http),
             pid: Some(process.pid()),
             _process: Some(process),

@@ -27,6 +27,8 @@ pub(super) struct Speech {
 const BURSTS_A_TORN_ONE: usize = 100;
 /// A burst is over after two seconds at most, and its end is noticed within one.
 const NOTICED_WITHIN_US: u64 = 3_000_000;
+/// A model that does not greet is spoken to after six seconds, and answers.
+const MODEL_SPEAKS_WITHIN_US: u64 = 12_000_000;
 /// A turn that is interrupted sooner may rightly never sound.
 const TURN_SOUNDS_WITHIN_US: u64 = 1_000_000;
 
@@ -54,6 +56,17 @@ impl Speech {
         let unheard = speech.bursts_unheard + speech.turns_unheard + torn;
         speech.unheard_percent = (said > 0).then(|| unheard as f64 / said as f64 * 100.0);
         speech
+    }
+
+    /// Where nobody can be asked what was said: of each call that has been up for long, its model's first turn, which came
+    /// or did not. An engine that sends punctual silence would else hold every level. `None`: no call was up for so long.
+    pub(super) fn of_callers_alone(report: &Report) -> Option<Self> {
+        let is_due = |at_us: u64| at_us + MODEL_SPEAKS_WITHIN_US <= report.ended_us;
+        let calls: Vec<_> = report.set_ups.iter().filter(|set_up| is_due(set_up.answered_us)).collect();
+        let turns = calls.len();
+        let turns_unheard = calls.iter().filter(|set_up| set_up.first_voice_us.is_none()).count();
+        let unheard_percent = Some(turns_unheard as f64 / turns as f64 * 100.0);
+        (turns > 0).then(|| Self { turns, turns_unheard, unheard_percent, ..Self::default() })
     }
 
     fn add_bursts(&mut self, report: &Report, of_caller: &HashMap<u16, Vec<&SessionTiming>>) {
@@ -136,6 +149,21 @@ mod tests {
 
     fn heard(number: u16) -> Happened {
         Happened::Heard(Signature::new(1, number))
+    }
+
+    #[test]
+    fn a_model_that_is_never_heard_is_missed_without_asking_it() {
+        let up = |answered_s: u64, first_voice_us| SetUp {
+            caller: 1,
+            invited_us: 0,
+            answered_us: answered_s * 1_000_000,
+            first_voice_us,
+        };
+        let speech = |set_ups| Speech::of_callers_alone(&Report { set_ups, ..report(vec![], &[]) });
+        let one_is_mute = speech(vec![up(1, None), up(2, Some(3_000_000)), up(19, None)]).unwrap();
+        let Speech { turns, turns_unheard, unheard_percent, .. } = one_is_mute;
+        assert_eq!((turns, turns_unheard, unheard_percent), (2, 1, Some(50.0)));
+        assert_eq!(speech(vec![up(19, None)]), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One step: dial, let it settle, measure, hang up, measure what a set-up costs.
+//! One step: dial, let it settle, measure, hang up, measure what a set-up costs, with hanging up and without.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::clock;
 use crate::sandbox::callers::{Lost, News, Order, Report};
 
 use super::super::common::{Failure, tell};
-use super::costs::{Idle, SetUps, share};
+use super::costs::{Held, Idle, SetUps, share};
 use super::document::counted;
 use super::outcome::{Gathered, Step};
 use super::rig::Rig;
@@ -44,6 +44,9 @@ const REST_MARGIN: f64 = 0.005;
 const REST_LOOKS_MAX: usize = 15;
 /// Enough set-ups to tell what one costs.
 const SET_UPS: usize = 50;
+/// What calls cost that are held right after their set-up; with it they are up for less time than after which a caller
+/// that nobody greets begins to speak.
+const HELD_STRETCH: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(rig: &mut Rig, plan: Plan) -> Result<Step, Failure> {
     // Whom we cannot ask is named before anybody dials.
@@ -60,6 +63,7 @@ pub(super) async fn run(rig: &mut Rig, plan: Plan) -> Result<Step, Failure> {
     plan.tell("hanging up");
     hang_up(rig).await?;
     gathered.set_ups = set_ups(rig, plan, idle).await?;
+    gathered.held_set_ups = held_set_ups(rig, plan, idle).await?;
     Ok(Step::of(&gathered))
 }
 
@@ -71,7 +75,7 @@ async fn watch_idle(rig: &Rig) -> Result<Option<Idle>, Failure> {
 }
 
 async fn dial(rig: &mut Rig, plan: Plan) -> Result<Vec<Lost>, Failure> {
-    rig.callers.tell(&Order::Dial { calls: plan.calls, per_second: plan.per_second })?;
+    rig.callers.tell(&Order::Dial { calls: plan.calls, per_second: plan.per_second, number: None })?;
     until_dialled(rig, plan).await
 }
 
@@ -134,7 +138,36 @@ async fn set_ups(rig: &mut Rig, plan: Plan, idle: Option<Idle>) -> Result<Option
     until_dialled(rig, plan).await?;
     let took = clock::now() - began;
     let cpu = rig.engine.usage()?.map(|last| last.cpu.saturating_sub(first.cpu));
-    Ok(cpu.map(|cpu| SetUps { calls, cpu, took, rest_share }))
+    Ok(cpu.map(|cpu| SetUps { calls, cpu, took, rest_share, held: None }))
+}
+
+/// The same calls again, but they stay: so that the set-up can be told from the hanging up, what calls that are up cost
+/// is measured right behind it and taken off. They dial where nobody greets, and wait: a sentence would cost more than
+/// they do, and come with the answer. `None`: nobody can see, there is no such number, or not every call stayed.
+async fn held_set_ups(rig: &mut Rig, plan: Plan, idle: Option<Idle>) -> Result<Option<SetUps>, Failure> {
+    let Some(number) = rig.engine.quiet_number.clone() else { return Ok(None) };
+    let Some(rest_share) = come_to_rest(rig, idle).await? else { return Ok(None) };
+    let Some(first) = rig.engine.usage()? else { return Ok(None) };
+    let began = clock::now();
+    let calls = SET_UPS.min(plan.calls.max(1));
+    plan.tell(format_args!("setting up {} that stay, to see the set-up alone", counted(calls, "call")));
+    rig.callers.tell(&Order::Dial { calls, per_second: plan.per_second, number: Some(number) })?;
+    until_dialled(rig, plan).await?;
+    let dialled = rig.engine.usage()?;
+    rig.callers.tell(&Order::Begin)?;
+    let took = clock::now() - began;
+    sleep(HELD_STRETCH).await;
+    let last = rig.engine.usage()?;
+    let stretch = clock::now() - began - took;
+    rig.callers.tell(&Order::End)?;
+    let report = report(rig).await?;
+    hang_up(rig).await?;
+    let (Some(dialled), Some(last)) = (dialled, last) else { return Ok(None) };
+    let up = report.set_ups.iter().map(|call| report.begun_us.saturating_sub(call.answered_us)).sum();
+    let held = Held { up: Duration::from_micros(up), share: share(dialled, last, stretch) };
+    let cpu = dialled.cpu.saturating_sub(first.cpu);
+    let all_stayed = report.calls == calls;
+    Ok(all_stayed.then_some(SetUps { calls, cpu, took, rest_share, held: Some(held) }))
 }
 
 fn unexpected(news: &News) -> Failure {

@@ -71,7 +71,8 @@ impl Table {
         self.row("engine: CPU per call", optional(engine.cpu_percent_per_call, "% of a core"));
         self.row("engine: CPU in all", optional(engine.cpu_percent, "% of a core"));
         self.row("engine: CPU before the first call", optional(engine.idle_cpu_percent, "% of a core"));
-        self.row("engine: CPU per set-up", optional(engine.cpu_ms_per_set_up, "ms"));
+        self.row("engine: CPU per call set up and hung up", optional(engine.cpu_ms_per_set_up, "ms"));
+        self.row("engine: CPU per set-up alone", optional(engine.cpu_ms_per_set_up_alone, "ms"));
         self.row("engine: memory per call", optional(engine.mib_per_call, "MiB"));
         self.row("engine: memory in all", optional(engine.loaded_mib, "MiB"));
     }

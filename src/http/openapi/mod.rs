@@ -27,7 +27,13 @@ Errors are problem details (RFC 9457) whose `code` does not change. Lists come i
     tags(
         (name = "session", description = "Logging in and out, and what is yours"),
         (name = "users", description = "Admins and their agents"),
+        (name = "voice agents", description = "Who speaks in a call: instruction, voice, tools, limits"),
+        (name = "numbers", description = "Phone numbers: whose they are and who answers them"),
         (name = "calls", description = "Making calls, following them, looking them up"),
+        (name = "leads", description = "What calls have brought"),
+        (name = "keys", description = "Google keys: who holds which, never whole"),
+        (name = "audit", description = "Who changed what"),
+        (name = "settings", description = "What may be changed while the engine runs"),
         (name = "engine", description = "Health, readiness, metrics"),
     )
 )]

@@ -1,12 +1,18 @@
 //! A file per resource: what clients see of it, and its handlers.
 
+mod audit;
 mod calls;
 mod events;
+mod keys;
+mod leads;
 mod make_call;
 mod me;
+mod numbers;
 mod session;
+mod settings;
 mod status;
 mod users;
+mod voice_agents;
 
 pub(super) use events::Streams;
 
@@ -16,8 +22,14 @@ pub(super) fn all(config: &mut ServiceConfig) {
     session::routes(config);
     me::routes(config);
     users::routes(config);
+    voice_agents::routes(config);
+    numbers::routes(config);
     make_call::routes(config);
     calls::routes(config);
     events::routes(config);
+    leads::routes(config);
+    keys::routes(config);
+    audit::routes(config);
+    settings::routes(config);
     status::routes(config);
 }

@@ -50,6 +50,13 @@ pub struct EndpointLimits {
 
 pub const DEFAULT_RING_TIMEOUT: Duration = Duration::from_secs(60);
 
+impl EndpointLimits {
+    /// Room for calls that are being refused or wound up, beside those the engine holds.
+    pub fn calls_for(calls_max: usize) -> usize {
+        calls_max.saturating_mul(2)
+    }
+}
+
 impl Default for EndpointLimits {
     fn default() -> Self {
         Self {

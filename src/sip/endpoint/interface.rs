@@ -56,6 +56,8 @@ pub enum Command {
     },
     /// The engine stops: from now on INVITE and OPTIONS get 503, and gateways are told that we leave.
     Drain,
+    /// More or fewer calls at once than before; those that are there stay.
+    LimitCalls(usize),
 }
 
 #[derive(Debug, Clone)]

@@ -46,12 +46,13 @@ mod transactions;
 mod tests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use config::{DEFAULT_RING_TIMEOUT, EndpointConfig, EndpointLimits, Gateway};
 pub use counters::{Counters, Sizes};
 pub use interface::{Command, EndCause, Event, IncomingCall, Input, Output, PlaceCall};
 
+use super::transaction::T2;
 use crate::domain::{CallId, Entropy, GatewayId};
 use calls::Call;
 use receive::Gates;
@@ -60,11 +61,13 @@ use schedule::{Entry, Schedule};
 use transactions::{ClientTransaction, ServerTransaction, TransactionKey};
 
 const STATELESS_TAG_LENGTH: usize = 16;
+const FORGETTING_STEP: Duration = Duration::from_millis(500);
 
 pub struct Endpoint {
     config: EndpointConfig,
     entropy: Entropy,
     new_call_id: Box<dyn FnMut() -> CallId + Send>,
+    began: Instant,
     /// The time of the input being handled.
     now: Instant,
     /// Keyed by our own branches.
@@ -103,6 +106,7 @@ impl Endpoint {
             config,
             entropy,
             new_call_id,
+            began: now,
             now,
             clients: HashMap::new(),
             servers: HashMap::new(),
@@ -180,18 +184,36 @@ impl Endpoint {
             Command::HangUp { call } => self.hang_up(&call),
             Command::Forget { call } => self.forget(&call),
             Command::Drain => self.drain(),
+            Command::LimitCalls(calls) => self.config.limits.calls = calls,
         }
     }
 
     /// Winds up an entry's timer again after the entry was touched or removed.
     fn rearm(&mut self, entry: Entry) {
         let at = match &entry {
-            Entry::Client(key) => self.clients.get(key).and_then(ClientTransaction::next_timeout),
-            Entry::Server(key) => self.servers.get(key).and_then(ServerTransaction::next_timeout),
+            Entry::Client(key) => {
+                let at = self.clients.get(key).and_then(ClientTransaction::next_timeout);
+                at.map(|at| self.together_with_others(at))
+            }
+            Entry::Server(key) => {
+                let at = self.servers.get(key).and_then(ServerTransaction::next_timeout);
+                at.map(|at| self.together_with_others(at))
+            }
             Entry::Call(call) => self.calls.get(call).and_then(Call::next_timeout),
             Entry::Registrar(gateway) => self.registrars.get(gateway).and_then(Registrar::next_timeout),
             Entry::Gates => self.gates.next_timeout(),
         };
         self.schedule.set(entry, at);
+    }
+
+    /// A transaction that only waits to be forgotten does so in one go with others: a busy endpoint would wake for
+    /// each of them, half a minute after every call. Nothing is repeated at longer pauses than T2.
+    fn together_with_others(&self, at: Instant) -> Instant {
+        if at.saturating_duration_since(self.now) <= T2 {
+            return at;
+        }
+        let step = FORGETTING_STEP.as_nanos();
+        let steps = at.saturating_duration_since(self.began).as_nanos().div_ceil(step);
+        self.began + FORGETTING_STEP * u32::try_from(steps).unwrap_or(u32::MAX)
     }
 }

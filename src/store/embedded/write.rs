@@ -141,7 +141,7 @@ fn apply(connection: &Connection, write: Write, now: Timestamp) -> Done {
             Done::Written(reply, insert(connection, collection, id, body, now))
         }
         Write::CompareAndSet { collection, id, version, body, reply } => {
-            Done::Written(reply, compare_and_set(connection, collection, &id, version, &body, now))
+            Done::Written(reply, compare_and_set(connection, collection, id, version, body, now))
         }
         Write::Delete { collection, id, version, reply } => {
             Done::Deleted(reply, delete(connection, collection, &id, version))
@@ -183,24 +183,29 @@ fn insert(
 fn compare_and_set(
     connection: &Connection,
     collection: &'static Collection,
-    id: &str,
+    id: String,
     version: u64,
-    body: &Value,
+    body: Value,
     now: Timestamp,
 ) -> Result<Document, StoreError> {
     let sql = format!(
         "UPDATE {} SET body = ?1, version = version + 1, updated_at = max(?2, updated_at) \
-         WHERE id = ?3 AND version = ?4 RETURNING {}",
-        collection.name,
-        read::COLUMNS
+         WHERE id = ?3 AND version = ?4 RETURNING created_at, updated_at",
+        collection.name
     );
     let mut statement = connection.prepare_cached(&sql).map_err(|error| failed(&error))?;
     let values = params![body.to_string(), now.as_millis().cast_signed(), id, version.cast_signed()];
-    let changed = statement.query_row(values, |row| Ok(read::document(collection, row))).optional();
-    match changed.map_err(|error| explain(collection, &error))? {
-        Some(document) => document,
-        None => Err(why_not(connection, collection, id)),
+    let times = statement.query_row(values, |row| Ok((time(row.get(0)?), time(row.get(1)?)))).optional();
+    match times.map_err(|error| explain(collection, &error))? {
+        Some((created_at, updated_at)) => {
+            Ok(Document { id, version: version + 1, created_at, updated_at, body })
+        }
+        None => Err(why_not(connection, collection, &id)),
     }
+}
+
+fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis.cast_unsigned())
 }
 
 fn delete(

@@ -3,6 +3,7 @@ use std::path::Path;
 
 use super::*;
 use crate::domain::{Entropy, Role, TenantId, new_sealing_key};
+use crate::keys::{Failure, KeyTrouble};
 use crate::store::{self, Credential, USERS, embedded};
 
 fn now() -> Timestamp {
@@ -21,6 +22,7 @@ async fn open(folder: &Path, sealing: Sealing) -> KeyAssignment {
     KeyAssignment {
         users: Users::new(store.clone()),
         holders: KeyHolders::new(store.clone()),
+        health: KeyHealth::new(store.clone()),
         audit: Audit::new(store),
         by: By::Engine,
         fingerprints,
@@ -219,4 +221,20 @@ async fn k10_plain_keys_are_read_as_they_are_until_they_are_sealed_in_place() {
     let only_old = sealing.seal().await.unwrap();
     assert_eq!((only_old.changed, only_old.unreadable.len()), (0, 2), "it cannot open them and leaves them");
     assert_eq!(held(&newer).await.into_values().collect::<Vec<_>>(), ["0001", "0002"]);
+}
+
+#[tokio::test]
+async fn k8_a_key_that_the_model_refuses_is_given_to_nobody_until_it_is_healed() {
+    let (_folder, assignment) = fresh().await;
+    let pool = pool(2);
+    let fingerprint = assignment.fingerprints.of(&pool.keys()[0].key);
+    let bad = KeyTrouble { fingerprint, failure: Failure::KeyBad, since: now(), until: None };
+    assignment.health.report(&bad, now()).await.unwrap();
+    assign_to(&assignment, &pool, "ada").await.unwrap();
+    assign_to(&assignment, &pool, "ben").await.unwrap();
+    let shared = ["ada", "ben"].map(|name| (name.to_owned(), "0002".to_owned()));
+    assert_eq!(held(&assignment).await, BTreeMap::from(shared));
+    assert!(assignment.spread(&pool, |_| true).await.unwrap().is_empty());
+    assignment.health.forget(&bad).await.unwrap();
+    assert_eq!(assignment.spread(&pool, |_| true).await.unwrap().len(), 1);
 }

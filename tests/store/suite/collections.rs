@@ -6,8 +6,8 @@ use clearline::domain::{
 };
 use clearline::keys::KeyPool;
 use clearline::store::{
-    Audit, By, CALLS, Calls, Change, Credential, Effect, Entry, KeyAssignment, KeyHolder, KeyHolders, Store,
-    StoreError, Subject, USERS, Users, fingerprints,
+    Audit, By, CALLS, Calls, Change, Credential, Effect, Entry, KeyAssignment, KeyHealth, KeyHolder,
+    KeyHolders, Store, StoreError, Subject, USERS, Users, fingerprints,
 };
 use serde_json::json;
 
@@ -163,6 +163,7 @@ async fn key_assignment(store: Store) -> (Store, KeyAssignment) {
     let assignment = KeyAssignment {
         users: Users::new(store.clone()),
         holders: KeyHolders::new(store.clone()),
+        health: KeyHealth::new(store.clone()),
         audit: Audit::new(store.clone()),
         by: By::Engine,
         fingerprints,

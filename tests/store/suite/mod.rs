@@ -8,8 +8,11 @@
 pub(crate) mod call_lists;
 pub(crate) mod collections;
 pub(crate) mod documents;
+pub(crate) mod key_health;
+pub(crate) mod leases;
 pub(crate) mod migrations;
 pub(crate) mod outages;
 pub(crate) mod questions;
 pub(crate) mod races;
 pub(crate) mod records;
+pub(crate) mod settings;

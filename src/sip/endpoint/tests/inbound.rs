@@ -63,6 +63,21 @@ fn a_call_rings_has_early_media_is_answered_and_ends_with_their_bye() {
     solo.assert_nothing_left();
 }
 
+/// A busy endpoint would else wake twice for each call, half a minute later.
+#[test]
+fn transactions_that_only_wait_to_be_forgotten_are_forgotten_in_one_go() {
+    let mut solo = Solo::new();
+    solo.advance(Duration::from_millis(100));
+    let tag = answered(&mut solo, &invite());
+    solo.receive(&request("ACK", 1, &tag, "", ""));
+    solo.advance(Duration::from_millis(300));
+    solo.receive(&request("BYE", 2, &tag, "", ""));
+    solo.advance(Duration::from_millis(31_990));
+    assert_eq!(solo.endpoint.sizes().server_transactions, 2, "the INVITE's waits for the BYE's");
+    solo.advance(Duration::from_millis(110));
+    assert_eq!(solo.endpoint.sizes().server_transactions, 0);
+}
+
 #[test]
 fn a_repeated_invite_is_answered_from_its_transaction() {
     let mut solo = Solo::new();

@@ -1,6 +1,8 @@
 //! The load test as a person runs it: every process of it is real, and none is left. What a busy machine does to its
 //! service levels is not judged here.
 
+mod mute;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, UdpSocket};
@@ -9,6 +11,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use mute::{MuteEngine, Muteness};
 
 fn clearline(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clearline"));
@@ -78,7 +82,7 @@ fn two_calls_are_held_and_told_of_as_one_document() {
         assert!(step[measured]["p95"].is_number() != few, "{measured}: {stdout}");
     }
     assert!(step["spacing_ms"]["count"].as_u64() > Some(100), "{stdout}");
-    for figure in ["cpu_percent_per_call", "mib_per_call", "cpu_ms_per_set_up"] {
+    for figure in ["cpu_percent_per_call", "mib_per_call", "cpu_ms_per_set_up", "cpu_ms_per_set_up_alone"] {
         assert!(step["engine"][figure].is_number(), "{figure}: {stdout}");
     }
     assert!(step["harness"]["callers_cpu_percent_per_call"].is_number());
@@ -125,6 +129,29 @@ fn an_engine_that_runs_already_is_measured_from_outside() {
     assert_eq!((&step["calls_held"], &step["refused"]), (&2.into(), &Value::Array(vec![])), "{stdout}");
     assert!(step["engine"]["cpu_percent_per_call"].is_number(), "{stdout}");
     assert!(step["harness"]["model_late_ms"]["count"].as_u64() > Some(0), "the stand-in was asked: {stdout}");
+}
+
+/// From outside nobody can be asked what should have been heard.
+#[test]
+fn an_engine_that_takes_calls_and_stays_mute_never_holds() {
+    for (muteness, level) in [(Muteness::Dead, "loss"), (Muteness::Punctual, "speech")] {
+        let engine = MuteEngine::start(muteness);
+        let address = engine.address.to_string();
+        let (code, stdout, stderr) =
+            loadtest(&["--calls", "2", "--seconds", "11", "--json", "--engine", &address]);
+        assert_eq!(code, Some(1), "{muteness:?}: {stdout}{stderr}");
+        let document: Value = serde_json::from_str(&stdout).expect("--json prints one document");
+        let step = &document["steps"][0];
+        assert_eq!((&step["calls_held"], &document["calls_held"]), (&2.into(), &Value::Null), "{stdout}");
+        let verdicts = step["verdicts"].as_array().expect("each level has a verdict");
+        let verdict =
+            verdicts.iter().find(|verdict| verdict["level"] == level).expect("a level of that name");
+        assert_eq!(verdict["value"], 100.0, "{muteness:?}: {stdout}");
+        // A machine that was too busy to judge says that instead.
+        let was_late = step["harness"]["limited"] == true;
+        let expected = if was_late { Value::Null } else { false.into() };
+        assert_eq!((&verdict["held"], &step["held"]), (&expected, &expected), "{muteness:?}: {stdout}");
+    }
 }
 
 /// It still remembers the SIP identities of the first step's calls when the second's come.

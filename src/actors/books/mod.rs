@@ -1,0 +1,422 @@
+//! Writes what calls report: one record per call, merged, in order, off every call's path.
+//!
+//! That a call began is written at once. What changes in it waits a moment, so that changes of one call share a write,
+//! and calls that change at the same time share a commit of the store. A record is written by one task at a time, so a
+//! later state can never be overtaken by an earlier one.
+//!
+//! When the store fails or is slow, what changes goes into this engine's [`Journal`] as well, until the store has it; what
+//! is found there when the engine starts is written first of all. Records say how new they are (their revision), so that
+//! the journal's may arrive twice, or late.
+
+mod page;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use crate::call::{Finish, Note};
+use crate::clock;
+use crate::domain::{CallId, CallQuality, CallRecord};
+use crate::store::{Calls, Journal, Recordings, StoreError, Unwritten};
+use crate::telemetry::{Counter, count};
+
+use super::SERVICE_MAILBOX_SIZE;
+use super::events::{CallEvent, EventStream, Ownership};
+use super::guard::guarded;
+use page::{Page, log};
+
+/// That a call was answered or ended waits this long for others of which the same is to be written.
+const STATE_PAUSE: Duration = Duration::from_millis(250);
+/// What is said may wait this long to be written.
+const SPEECH_PAUSE: Duration = Duration::from_secs(2);
+/// A store that cannot be written to is tried again this often.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+/// A store that has not answered by then may be away: what it was asked to keep goes into the journal.
+const LATE_AFTER: Duration = Duration::from_secs(1);
+
+pub struct Books {
+    calls: Calls,
+    recordings: Option<Recordings>,
+    events: EventStream,
+    journal: Journal,
+    pages: HashMap<CallId, Page>,
+    next_writing: Option<PlannedWriting>,
+    /// From a failure of the store to the next record that it takes.
+    store_is_away: bool,
+    look_for_late_planned: bool,
+}
+
+/// All that has changed until then is written together.
+struct PlannedWriting {
+    at: Instant,
+    timer: SpawnHandle,
+}
+
+impl Books {
+    /// `left` is what the journal holds of engines that are gone.
+    pub fn new(
+        calls: Calls,
+        recordings: Option<Recordings>,
+        events: EventStream,
+        journal: Journal,
+        left: Vec<Unwritten>,
+    ) -> Self {
+        let mut pages = HashMap::new();
+        for Unwritten { id, body } in left {
+            match serde_json::from_value::<CallRecord>(body) {
+                Ok(record) => drop(pages.insert(record.session_id.clone(), Page::left_behind(record))),
+                Err(error) => tracing::error!(call = %id, %error, "a record in the journal cannot be read"),
+            }
+        }
+        Self {
+            calls,
+            recordings,
+            events,
+            journal,
+            pages,
+            next_writing: None,
+            store_is_away: false,
+            look_for_late_planned: false,
+        }
+    }
+
+    fn note(&mut self, call: &CallId, note: Note, ctx: &mut Context<Self>) {
+        let Some(page) = self.pages.get_mut(call) else { return };
+        log(call, &note);
+        let (event, pause) = page.take(note);
+        let of = Ownership::from(&page.record);
+        if page.dirty {
+            self.plan_writing(pause, ctx);
+        }
+        if let Some(event) = event {
+            self.events.tell_call(call, of, event);
+        }
+    }
+
+    /// Work on one page; if it panics, that page is lost and the others stay.
+    fn guarded(&mut self, call: &CallId, work: impl FnOnce(&mut Self)) {
+        if guarded(call, || work(self)).is_err() {
+            self.tell_last_word(call);
+            self.pages.remove(call);
+        }
+    }
+
+    fn plan_writing(&mut self, pause: Duration, ctx: &mut Context<Self>) {
+        let at = clock::now() + pause;
+        if self.next_writing.as_ref().is_some_and(|planned| planned.at <= at) {
+            return;
+        }
+        if let Some(later) = self.next_writing.take() {
+            ctx.cancel_future(later.timer);
+        }
+        let timer = ctx.run_later(clock::timer_for(pause), |books, ctx| {
+            books.next_writing = None;
+            books.write_all(ctx);
+        });
+        self.next_writing = Some(PlannedWriting { at, timer });
+    }
+
+    fn write_all(&mut self, ctx: &mut Context<Self>) {
+        if self.store_is_away {
+            self.keep_all_in_journal();
+        }
+        let changed = self.pages.iter().filter(|(_, page)| page.dirty && page.writing.is_none());
+        let changed: Vec<CallId> = changed.map(|(call, _)| call.clone()).collect();
+        for call in changed {
+            self.guarded(&call, |books| books.write(call.clone(), ctx));
+        }
+    }
+
+    fn write(&mut self, call: CallId, ctx: &mut Context<Self>) {
+        let Some(page) = self.pages.get_mut(&call) else { return };
+        page.writing = Some(clock::now());
+        page.dirty = false;
+        let (calls, record, known) = (self.calls.clone(), page.record.clone(), page.known.take());
+        let writing = async move { calls.save(&record, known).await };
+        ctx.spawn(writing.into_actor(self).map(move |result, books, ctx| books.written(&call, result, ctx)));
+        self.plan_look_for_late(ctx);
+    }
+
+    fn written(&mut self, call: &CallId, result: Result<Option<u64>, StoreError>, ctx: &mut Context<Self>) {
+        self.store_is_away = result.is_err();
+        let Some(page) = self.pages.get_mut(call) else { return };
+        page.was_offered = true;
+        for waiting in page.waiting.drain(..) {
+            // Who waited may have gone.
+            waiting.send(()).ok();
+        }
+        if page.closed && !page.dirty {
+            self.tell_last_word(call);
+        }
+        match result {
+            Ok(known) => self.taken_by_store(call, known, ctx),
+            Err(error) => {
+                tracing::error!(%call, %error, "the call's record could not be written; trying again");
+                count(Counter::StoreFailures);
+                self.keep_in_journal(call);
+                self.write_again_later(call.clone(), ctx);
+            }
+        }
+    }
+
+    fn taken_by_store(&mut self, call: &CallId, known: Option<u64>, ctx: &mut Context<Self>) {
+        let Some(page) = self.pages.get_mut(call) else { return };
+        page.known = known;
+        page.writing = None;
+        if page.dirty {
+            return self.plan_writing(STATE_PAUSE, ctx);
+        }
+        if std::mem::take(&mut page.journaled) > 0 {
+            self.journal.arrived(call.as_str());
+        }
+        if page.closed {
+            self.pages.remove(call);
+        }
+    }
+
+    /// Until then it counts as being written: others that are written meanwhile do not hurry it.
+    fn write_again_later(&mut self, call: CallId, ctx: &mut Context<Self>) {
+        ctx.run_later(clock::timer_for(RETRY_PAUSE), move |books, ctx| {
+            books.guarded(&call, |books| books.write(call.clone(), ctx));
+        });
+    }
+
+    fn keep_all_in_journal(&mut self) {
+        let unsettled = self.pages.iter().filter(|(_, page)| !page.is_settled());
+        let unsettled: Vec<CallId> = unsettled.map(|(call, _)| call.clone()).collect();
+        for call in &unsettled {
+            self.keep_in_journal(call);
+        }
+    }
+
+    /// What the disk is too slow for is offered again with the next change or look.
+    fn keep_in_journal(&mut self, call: &CallId) {
+        let Some(page) = self.pages.get_mut(call) else { return };
+        if page.is_settled() || page.journaled == page.record.revision {
+            return;
+        }
+        let body = match serde_json::to_value(&page.record) {
+            Ok(body) => body,
+            Err(error) => return tracing::error!(%call, %error, "a record cannot be kept in the journal"),
+        };
+        match self.journal.append(Unwritten { id: call.to_string(), body }) {
+            Ok(()) => page.journaled = page.record.revision,
+            Err(error) => {
+                count(Counter::JournalFailures);
+                tracing::error!(%call, %error, "a record is not in the journal yet");
+            }
+        }
+    }
+
+    fn plan_look_for_late(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.look_for_late_planned, true) {
+            ctx.run_later(clock::timer_for(LATE_AFTER), |books, ctx| {
+                books.look_for_late_planned = false;
+                books.look_for_late(ctx);
+            });
+        }
+    }
+
+    /// One look for all records, as long as any is on its way.
+    fn look_for_late(&mut self, ctx: &mut Context<Self>) {
+        let now = clock::now();
+        let late = self.pages.iter().filter(|(_, page)| page.is_late(now, LATE_AFTER));
+        let late: Vec<CallId> = late.map(|(call, _)| call.clone()).collect();
+        self.store_is_away |= !late.is_empty();
+        late.iter().for_each(|call| self.tell_last_word(call));
+        if self.store_is_away {
+            self.keep_all_in_journal();
+        }
+        if self.pages.values().any(|page| page.writing.is_some()) {
+            self.plan_look_for_late(ctx);
+        }
+    }
+
+    /// The recording first, then the record, then the last word: whoever hears that a call ended can read all of it.
+    fn close(&mut self, call: CallId, finish: Finish, quality: Option<CallQuality>, ctx: &mut Context<Self>) {
+        let recordings = self.recordings.clone();
+        let finishing = {
+            let call = call.clone();
+            async move {
+                match recordings {
+                    Some(recordings) => recordings.finish(&call).await,
+                    None => None,
+                }
+            }
+        };
+        ctx.spawn(finishing.into_actor(self).map(move |recording, books, ctx| {
+            if let Some(page) = books.pages.get_mut(&call) {
+                page.close(finish, quality, recording);
+                return books.plan_writing(STATE_PAUSE, ctx);
+            }
+            let ended = CallEvent::Ended { finish, recording };
+            books.events.tell_call(&call, Ownership::default(), ended);
+        }));
+    }
+
+    /// A store that is slow or away keeps nobody from hearing it.
+    fn tell_last_word(&mut self, call: &CallId) {
+        let Some(page) = self.pages.get_mut(call) else { return };
+        let of = Ownership::from(&page.record);
+        if let Some(ended) = page.last_word.take() {
+            self.events.tell_call(call, of, ended);
+        }
+    }
+}
+
+impl Actor for Books {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(SERVICE_MAILBOX_SIZE);
+        let left: Vec<CallId> = self.pages.keys().cloned().collect();
+        if !left.is_empty() {
+            tracing::info!(
+                calls = left.len(),
+                "the journal holds records that the store did not get before; they are written now"
+            );
+        }
+        for call in left {
+            self.write(call, ctx);
+        }
+    }
+}
+
+impl Supervised for Books {}
+
+/// A call begins; its record is written before anything else happens to it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct OpenBook {
+    pub record: Box<CallRecord>,
+}
+
+impl Handler<OpenBook> for Books {
+    type Result = ();
+
+    fn handle(&mut self, OpenBook { record }: OpenBook, ctx: &mut Context<Self>) {
+        let call = record.session_id.clone();
+        self.pages.insert(call.clone(), Page::new(*record));
+        self.guarded(&call, |books| books.write(call.clone(), ctx));
+    }
+}
+
+/// Something happened in a call.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CallNote {
+    pub call: CallId,
+    pub note: Note,
+}
+
+impl Handler<CallNote> for Books {
+    type Result = ();
+
+    fn handle(&mut self, CallNote { call, note }: CallNote, ctx: &mut Context<Self>) {
+        self.guarded(&call, |books| books.note(&call, note, ctx));
+    }
+}
+
+/// The call is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CloseBook {
+    pub call: CallId,
+    pub finish: Finish,
+    pub quality: Option<CallQuality>,
+}
+
+impl Handler<CloseBook> for Books {
+    type Result = ();
+
+    fn handle(&mut self, CloseBook { call, finish, quality }: CloseBook, ctx: &mut Context<Self>) {
+        self.guarded(&call, |books| books.close(call.clone(), finish, quality, ctx));
+    }
+}
+
+/// Answered as soon as the call's record is in the store, or the store has failed to take it for the first time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AwaitFirstWrite {
+    pub call: CallId,
+}
+
+impl Handler<AwaitFirstWrite> for Books {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, AwaitFirstWrite { call }: AwaitFirstWrite, _: &mut Context<Self>) -> Self::Result {
+        let (told, offered) = oneshot::channel();
+        if let Some(page) = self.pages.get_mut(&call).filter(|page| !page.was_offered) {
+            page.waiting.push(told);
+        }
+        // Without a page the sender is dropped here, which is an answer too.
+        Box::pin(async move { offered.await.unwrap_or_default() })
+    }
+}
+
+/// The record of a call that goes on, or has just ended, as it stands at this moment: the store is up to two seconds behind.
+#[derive(Message)]
+#[rtype(result = "Option<Box<CallRecord>>")]
+pub struct AskBook {
+    pub call: CallId,
+}
+
+impl Handler<AskBook> for Books {
+    type Result = Option<Box<CallRecord>>;
+
+    fn handle(&mut self, AskBook { call }: AskBook, _: &mut Context<Self>) -> Self::Result {
+        self.pages.get(&call).map(|page| Box::new(page.record.clone()))
+    }
+}
+
+/// True when everything that was told has reached the store; nothing waits for company any more.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct AskBooksSettled;
+
+/// How many calls' records are still being written, for leak checks.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct AskOpenBooks;
+
+impl Handler<AskOpenBooks> for Books {
+    type Result = usize;
+
+    fn handle(&mut self, _: AskOpenBooks, _: &mut Context<Self>) -> usize {
+        self.pages.len()
+    }
+}
+
+impl Handler<AskBooksSettled> for Books {
+    type Result = bool;
+
+    fn handle(&mut self, _: AskBooksSettled, ctx: &mut Context<Self>) -> bool {
+        self.write_all(ctx);
+        self.pages.values().all(Page::is_settled)
+    }
+}
+
+/// The engine ends: what the store does not have is on this machine's disk once this is answered. Gives how many calls
+/// that are.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct SecureBooks;
+
+impl Handler<SecureBooks> for Books {
+    type Result = ResponseFuture<usize>;
+
+    fn handle(&mut self, _: SecureBooks, _: &mut Context<Self>) -> Self::Result {
+        self.keep_all_in_journal();
+        let unsettled = self.pages.values().filter(|page| !page.is_settled()).count();
+        let journal = self.journal.clone();
+        Box::pin(async move {
+            journal.flush().await;
+            unsettled
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! One call's record, and what of it is not in the store yet.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::call::{Finish, Note};
+use crate::clock;
+use crate::domain::{CallId, CallQuality, CallRecord, ConversationItem, ModelUsage};
+use crate::voice::TranscriptItem;
+
+use super::super::events::{CallEvent, said_by};
+use super::{SPEECH_PAUSE, STATE_PAUSE};
+
+const SOURCE: &str = "gemini-live";
+
+pub(super) struct Page {
+    pub(super) record: CallRecord,
+    /// See [`crate::store::Calls::save`].
+    pub(super) known: Option<u64>,
+    pub(super) dirty: bool,
+    /// Since when the store has been asked to take it.
+    pub(super) writing: Option<Instant>,
+    pub(super) closed: bool,
+    /// The newest revision that the journal has; 0 when it has none.
+    pub(super) journaled: u64,
+    /// The store has been asked to take it once, and has answered.
+    pub(super) was_offered: bool,
+    /// Who waits for that.
+    pub(super) waiting: Vec<oneshot::Sender<()>>,
+    /// That the call ended, until it is told.
+    pub(super) last_word: Option<CallEvent>,
+}
+
+impl Page {
+    pub(super) fn new(mut record: CallRecord) -> Self {
+        record.revision += 1;
+        Self::holding(record)
+    }
+
+    /// What an engine that is gone could not write any more. Nothing is added to it.
+    pub(super) fn left_behind(record: CallRecord) -> Self {
+        Self { journaled: record.revision, closed: true, ..Self::holding(record) }
+    }
+
+    fn holding(record: CallRecord) -> Self {
+        Self {
+            record,
+            known: None,
+            dirty: true,
+            writing: None,
+            closed: false,
+            journaled: 0,
+            was_offered: false,
+            waiting: Vec::new(),
+            last_word: None,
+        }
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        !self.dirty && self.writing.is_none()
+    }
+
+    pub(super) fn is_late(&self, now: Instant, limit: Duration) -> bool {
+        self.writing.is_some_and(|since| now.saturating_duration_since(since) >= limit)
+    }
+
+    fn changed(&mut self) {
+        self.dirty = true;
+        self.record.revision += 1;
+    }
+
+    /// Enters a note; gives what listeners should hear, and how long the store may wait to hear it.
+    pub(super) fn take(&mut self, note: Note) -> (Option<CallEvent>, Duration) {
+        match note {
+            Note::Ringing => (Some(CallEvent::Ringing), SPEECH_PAUSE),
+            Note::Answered => {
+                self.record.answered_time = Some(clock::unix_time());
+                self.changed();
+                (Some(CallEvent::Answered), STATE_PAUSE)
+            }
+            Note::Held(held) => (Some(CallEvent::Held(held)), SPEECH_PAUSE),
+            Note::GreetingPlayed => (Some(CallEvent::GreetingPlayed), SPEECH_PAUSE),
+            Note::Item(item) => {
+                self.record.conversation_items.push(conversation_item(&item));
+                self.changed();
+                (Some(CallEvent::Said(item)), SPEECH_PAUSE)
+            }
+            Note::Digit(digit) => (Some(CallEvent::Digit(digit)), SPEECH_PAUSE),
+            Note::ToolCalled { name } => (Some(CallEvent::ToolCalled { name }), SPEECH_PAUSE),
+            Note::Interrupted => (Some(CallEvent::Interrupted), SPEECH_PAUSE),
+            Note::ModelReconnecting => (Some(CallEvent::ModelReconnecting), SPEECH_PAUSE),
+            Note::Usage(usage) => {
+                self.record.usage = Some(ModelUsage {
+                    prompt_tokens: usage.prompt_tokens,
+                    response_tokens: usage.response_tokens,
+                    total_tokens: usage.total_tokens,
+                });
+                self.changed();
+                (None, SPEECH_PAUSE)
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self, finish: Finish, quality: Option<CallQuality>, recording: Option<String>) {
+        self.record.call_end_time = Some(clock::unix_time());
+        self.record.outcome = Some(finish.outcome);
+        self.record.end_reason = Some(finish.reason.clone());
+        self.record.quality = quality;
+        self.record.recording_filename.clone_from(&recording);
+        self.changed();
+        self.closed = true;
+        self.last_word = Some(CallEvent::Ended { finish, recording });
+    }
+}
+
+/// What somebody who follows up a complaint wants to read. What was said stays in the record.
+pub(super) fn log(call: &CallId, note: &Note) {
+    match note {
+        Note::Ringing => tracing::info!(%call, "ringing"),
+        Note::Answered => tracing::info!(%call, "answered"),
+        Note::Held(held) => tracing::info!(%call, held, "hold changed"),
+        Note::ModelReconnecting => {
+            tracing::warn!(%call, "the model's connection was lost; it is being resumed")
+        }
+        Note::ToolCalled { name } => tracing::info!(%call, %name, "the model calls a tool"),
+        Note::Interrupted => tracing::debug!(%call, "the caller interrupted the model"),
+        Note::GreetingPlayed | Note::Item(_) | Note::Digit(_) | Note::Usage(_) => {}
+    }
+}
+
+fn conversation_item(item: &TranscriptItem) -> ConversationItem {
+    ConversationItem {
+        role: said_by(item),
+        content: item.text.clone(),
+        timestamp: clock::unix_time(),
+        source: SOURCE.into(),
+        transcript_confidence: None,
+        interrupted: item.interrupted,
+    }
+}

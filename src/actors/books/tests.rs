@@ -1,0 +1,277 @@
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::{Direction, Outcome, PhoneNumber, Timestamp};
+use crate::store::{Backend, COLLECTIONS, Command, Journal, OpenJournal, Read, Store, Write, embedded};
+use crate::voice::{Speaker as Voice, TranscriptItem};
+
+/// Against hanging for ever; nothing is judged by it.
+const SAFETY_LIMIT: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const ROOMY: u64 = 1 << 20;
+
+/// A store behind a gate.
+#[derive(Clone)]
+struct Gate {
+    store: Store,
+    position: Arc<Mutex<Position>>,
+}
+
+enum Position {
+    Open,
+    /// Whoever asks is told that there is no store.
+    Away,
+    /// Whoever asks waits.
+    Silent(Vec<Command>),
+}
+
+impl Backend for Gate {
+    fn submit(&self, command: Command) {
+        match &mut *self.position.lock().unwrap() {
+            Position::Open => pass(self.store.clone(), command),
+            Position::Away => drop(command),
+            Position::Silent(waiting) => waiting.push(command),
+        }
+    }
+}
+
+impl Gate {
+    fn set(&self, position: Position) {
+        let before = std::mem::replace(&mut *self.position.lock().unwrap(), position);
+        if let Position::Silent(waiting) = before {
+            waiting.into_iter().for_each(|command| pass(self.store.clone(), command));
+        }
+    }
+}
+
+/// Nobody may be waiting for the answer any more.
+fn pass(store: Store, command: Command) {
+    actix::spawn(async move {
+        match command {
+            Command::Read(Read::Get { collection, id, reply }) => {
+                drop(reply.send(store.get(collection, &id).await));
+            }
+            Command::Read(Read::Find { collection, query, reply }) => {
+                drop(reply.send(store.find(collection, query).await));
+            }
+            Command::Write(Write::Insert { collection, id, body, reply }) => {
+                drop(reply.send(store.insert(collection, &id, body).await));
+            }
+            Command::Write(Write::CompareAndSet { collection, id, version, body, reply }) => {
+                drop(reply.send(store.compare_and_set(collection, &id, version, body).await));
+            }
+            Command::Write(Write::Delete { collection, id, version, reply }) => {
+                drop(reply.send(store.delete(collection, &id, version).await));
+            }
+        }
+    });
+}
+
+struct Bench {
+    folder: TempDir,
+    gate: Gate,
+    calls: Calls,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store =
+            embedded::open(&folder.path().join("clearline.db"), COLLECTIONS, clock::unix_time).unwrap();
+        let gate = Gate { store: store.clone(), position: Arc::new(Mutex::new(Position::Open)) };
+        Self { folder, gate, calls: Calls::new(store) }
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.folder.path().join("books.journal")
+    }
+
+    fn books(&self) -> Addr<Books> {
+        self.books_on(&self.journal())
+    }
+
+    fn books_on(&self, journal: &Path) -> Addr<Books> {
+        let OpenJournal { journal, unwritten, .. } = Journal::open(journal, ROOMY, Vec::new()).unwrap();
+        let calls = Calls::new(Store::new(self.gate.clone()));
+        Books::new(calls, None, EventStream::new(), journal, unwritten).start()
+    }
+
+    /// What a process that is killed now leaves in its journal.
+    fn left_by_a_kill(&self, name: &str) -> PathBuf {
+        let copy = self.folder.path().join(name);
+        std::fs::copy(self.journal(), &copy).unwrap();
+        copy
+    }
+
+    async fn journal_has(&self, wanted: impl Fn(&CallRecord) -> bool) {
+        until("the journal has it", async || {
+            let left = Journal::read(&self.left_by_a_kill("looked at")).unwrap();
+            left.into_iter().any(|line| wanted(&serde_json::from_value(line.body).unwrap()))
+        })
+        .await;
+    }
+
+    async fn stored(&self) -> CallRecord {
+        until("the record is closed", async || {
+            self.calls.get(&call()).await.unwrap().is_some_and(|record| record.outcome.is_some())
+        })
+        .await;
+        self.calls.get(&call()).await.unwrap().unwrap()
+    }
+
+    async fn journal_is_empty(&self, journal: &Path) {
+        until("the journal is empty", async || std::fs::metadata(journal).unwrap().len() == 0).await;
+    }
+}
+
+async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let looking = async {
+        while !done().await {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    assert!(tokio::time::timeout(SAFETY_LIMIT, looking).await.is_ok(), "never happened: {what}");
+}
+
+fn call() -> CallId {
+    CallId::new("c1")
+}
+
+async fn begin(books: &Addr<Books>) {
+    let number = || PhoneNumber::new("+4930123");
+    let record =
+        CallRecord::started(call(), Direction::Inbound, number(), number(), Timestamp::from_millis(0));
+    books.send(OpenBook { record: Box::new(record) }).await.unwrap();
+}
+
+async fn say(books: &Addr<Books>, text: &str) {
+    let item = TranscriptItem { speaker: Voice::Caller, text: text.into(), interrupted: false };
+    books.send(CallNote { call: call(), note: Note::Item(item) }).await.unwrap();
+}
+
+async fn end(books: &Addr<Books>) {
+    let finish = Finish::new(Outcome::Completed, "hung up");
+    books.send(CloseBook { call: call(), finish, quality: None }).await.unwrap();
+}
+
+fn said(record: &CallRecord) -> Vec<&str> {
+    record.conversation_items.iter().map(|item| item.content.as_str()).collect()
+}
+
+fn play(test: impl Future<Output = ()>) {
+    actix::System::new().block_on(test);
+}
+
+#[test]
+fn s5_what_a_call_reports_while_the_store_is_away_is_in_the_journal_and_arrives() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        begin(&books).await;
+        until("the call is known", async || bench.calls.get(&call()).await.unwrap().is_some()).await;
+        bench.gate.set(Position::Away);
+        say(&books, "while it was away").await;
+        end(&books).await;
+        bench.journal_has(|record| record.outcome.is_some()).await;
+        assert!(!books.send(AskBooksSettled).await.unwrap());
+        bench.gate.set(Position::Open);
+        assert_eq!(said(&bench.stored().await), ["while it was away"]);
+        bench.journal_is_empty(&bench.journal()).await;
+        assert!(books.send(AskBooksSettled).await.unwrap());
+        assert_eq!(books.send(AskOpenBooks).await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn s5_what_a_store_is_slow_to_take_is_in_the_journal_meanwhile() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        bench.gate.set(Position::Silent(Vec::new()));
+        begin(&books).await;
+        bench.journal_has(|record| record.outcome.is_none()).await;
+        say(&books, "nobody answers").await;
+        end(&books).await;
+        bench.journal_has(|record| record.outcome.is_some() && said(record) == ["nobody answers"]).await;
+        bench.gate.set(Position::Open);
+        assert_eq!(said(&bench.stored().await), ["nobody answers"]);
+        bench.journal_is_empty(&bench.journal()).await;
+    });
+}
+
+#[test]
+fn s2_after_a_kill_the_next_engine_writes_what_the_journal_holds_and_may_do_it_twice() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        bench.gate.set(Position::Away);
+        begin(&books).await;
+        say(&books, "before the kill").await;
+        end(&books).await;
+        bench.journal_has(|record| record.outcome.is_some()).await;
+        let (once, twice) = (bench.left_by_a_kill("once"), bench.left_by_a_kill("twice"));
+        // Of the killed process nothing more comes; the gate opens for the next one.
+        books.send(StopBooks).await.unwrap();
+        bench.gate.set(Position::Open);
+        let _next = bench.books_on(&once);
+        let stored = bench.stored().await;
+        assert_eq!(said(&stored), ["before the kill"]);
+        bench.journal_is_empty(&once).await;
+        let _after_that = bench.books_on(&twice);
+        bench.journal_is_empty(&twice).await;
+        assert_eq!(bench.stored().await, stored);
+    });
+}
+
+#[test]
+fn s2_a_journal_that_was_not_emptied_in_time_undoes_nothing_that_the_store_has_got_since() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        bench.gate.set(Position::Away);
+        begin(&books).await;
+        say(&books, "the first").await;
+        bench.journal_has(|record| said(record) == ["the first"]).await;
+        let old = bench.left_by_a_kill("old");
+        bench.gate.set(Position::Open);
+        say(&books, "the second").await;
+        end(&books).await;
+        let stored = bench.stored().await;
+        let _next = bench.books_on(&old);
+        bench.journal_is_empty(&old).await;
+        assert_eq!(
+            (said(&bench.stored().await), stored.outcome),
+            (vec!["the first", "the second"], Some(Outcome::Completed))
+        );
+    });
+}
+
+#[test]
+fn an_engine_that_ends_while_the_store_is_away_leaves_everything_on_the_disk() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        bench.gate.set(Position::Silent(Vec::new()));
+        begin(&books).await;
+        end(&books).await;
+        assert_eq!(books.send(SecureBooks).await.unwrap(), 1);
+        let left = Journal::read(&bench.left_by_a_kill("left")).unwrap();
+        assert_eq!((left.len(), &left[0].body["outcome"]), (1, &serde_json::json!("completed")));
+    });
+}
+
+/// As a kill: the actor is gone, with all that it had in mind.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct StopBooks;
+
+impl Handler<StopBooks> for Books {
+    type Result = ();
+
+    fn handle(&mut self, _: StopBooks, ctx: &mut Context<Self>) {
+        ctx.stop();
+    }
+}

@@ -1,0 +1,182 @@
+//! The audit log: who changed what, and when (SPEC O4). It is read here and written by the changes themselves.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpResponse, get, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::super::api::Api;
+use super::super::body::Asked;
+use super::super::caller::Who;
+use super::super::paging::{Listed, page_size};
+use super::super::problem::Problem;
+use crate::access::Scope;
+use crate::store::{AUDIT_LOG, AuditState, By, Change, Document, Effect, Subject};
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config.service(list_audit_entries);
+}
+
+#[derive(Serialize, ToSchema)]
+struct AuditEntry {
+    id: String,
+    #[schema(format = DateTime)]
+    at: String,
+    by: Changer,
+    /// As `user.disable`.
+    action: String,
+    subject: SubjectView,
+    effect: EffectName,
+    state: StateName,
+    /// Whose admin may read it.
+    tenant_id: Option<String>,
+    /// More about it, by name; never a secret.
+    detail: BTreeMap<String, String>,
+}
+
+/// Who changed something.
+#[derive(Serialize, ToSchema)]
+struct Changer {
+    kind: ByKind,
+    /// A user's.
+    id: Option<String>,
+    /// A user's, or what the operating system calls whoever typed the command.
+    name: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ByKind {
+    User,
+    /// The command line, on the engine's own machine.
+    Cli,
+    /// The engine itself.
+    Engine,
+}
+
+/// What was changed.
+#[derive(Serialize, ToSchema)]
+struct SubjectView {
+    /// As `users`.
+    collection: String,
+    id: String,
+    /// As people call it; it may be gone by now.
+    name: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum EffectName {
+    Made,
+    Changed,
+    Removed,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum StateName {
+    /// It is being made at this moment, or the engine died in the middle of it.
+    Pending,
+    Done,
+    NotDone,
+    /// A crash came between, and later changes have covered the traces.
+    Unknown,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// How many, at most.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[param(max_length = 200)]
+    after: Option<String>,
+    /// Only what was done to this user, number, voice agent, …
+    #[param(max_length = 200)]
+    subject_id: Option<String>,
+}
+
+/// Who changed what, newest first
+///
+/// An admin sees what concerns its tenant, a superadmin everything, an agent nothing.
+#[utoipa::path(tag = "audit", params(Wanted), responses((status = 200, description = "A page", body = Listed<AuditEntry>)))]
+#[get("/api/audit")]
+async fn list_audit_entries(
+    api: web::Data<Api>,
+    who: Who,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<HttpResponse, Problem> {
+    let limit = page_size(wanted.limit)?;
+    let tenant = match who.identity().audit() {
+        Scope::Everything => None,
+        Scope::Tenant(tenant) => Some(tenant),
+        Scope::Owner(_) | Scope::Nothing => {
+            return Ok(HttpResponse::Ok().json(Listed::<AuditEntry> { items: Vec::new(), next: None }));
+        }
+    };
+    let (audit, tenant) = (api.accounts().audit(), tenant.as_ref());
+    let page = match &wanted.subject_id {
+        Some(subject) => audit.entries_about(subject, tenant, wanted.after, limit).await?,
+        None => audit.entries(tenant, wanted.after, limit).await?,
+    };
+    let items = page.documents.iter().filter_map(AuditEntry::read).collect();
+    Ok(HttpResponse::Ok().json(Listed { items, next: page.next }))
+}
+
+impl AuditEntry {
+    /// One entry that is not as expected must not hide the others.
+    fn read(document: &Document) -> Option<Self> {
+        let change = document.parse(&AUDIT_LOG).inspect_err(|error| tracing::warn!(%error, "passed over"));
+        Some(Self::new(document, change.ok()?))
+    }
+
+    fn new(document: &Document, change: Change) -> Self {
+        let Subject { collection, id, name } = change.subject;
+        Self {
+            id: document.id.clone(),
+            at: document.created_at.to_string(),
+            by: change.by.into(),
+            action: change.action,
+            subject: SubjectView { collection, id, name },
+            effect: change.effect.into(),
+            state: change.state.into(),
+            tenant_id: change.tenant_id.map(|id| id.to_string()),
+            detail: change.detail,
+        }
+    }
+}
+
+impl From<By> for Changer {
+    fn from(by: By) -> Self {
+        match by {
+            By::User { id, name } => Self { kind: ByKind::User, id: Some(id.to_string()), name: Some(name) },
+            By::Cli { os_user } => Self { kind: ByKind::Cli, id: None, name: Some(os_user) },
+            By::Engine => Self { kind: ByKind::Engine, id: None, name: None },
+        }
+    }
+}
+
+impl From<Effect> for EffectName {
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::Made => Self::Made,
+            Effect::Changed => Self::Changed,
+            Effect::Removed => Self::Removed,
+        }
+    }
+}
+
+impl From<AuditState> for StateName {
+    fn from(state: AuditState) -> Self {
+        match state {
+            AuditState::Pending => Self::Pending,
+            AuditState::Done => Self::Done,
+            AuditState::NotDone => Self::NotDone,
+            AuditState::Unknown => Self::Unknown,
+        }
+    }
+}
