@@ -34,6 +34,18 @@ fn a_wrong_setting_is_named_with_its_cure_and_ends_with_2() {
 }
 
 #[test]
+fn a_google_key_that_can_be_none_is_named_by_its_variable_and_never_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("store.path={}", folder.path().join("clearline.db").display());
+    for key in ["AIza-schlüssel", "AIza two keys"] {
+        let refused = clearline(&["keys", "report", "--set", &store], &[("GOOGLE_API_KEY_2", key)]);
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        assert!(said.contains("GOOGLE_API_KEY_2") && !said.contains("AIza"), "{said}");
+    }
+}
+
+#[test]
 fn two_users_do_not_share_a_name() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("clearline.db");

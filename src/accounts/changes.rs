@@ -6,7 +6,7 @@ use super::{AccountError, Accounts};
 use crate::access::{check_name, password};
 use crate::clock;
 use crate::domain::{Role, Secret, TenantId, User, UserId};
-use crate::store::{By, Change, Credential, Effect, StoreError, Subject};
+use crate::store::{By, Change, Credential, Effect, Entry, LEAVING, StoreError, Subject};
 
 pub struct NewUser {
     pub name: String,
@@ -56,12 +56,27 @@ impl Accounts {
         };
         let (credential, one_time_password) = self.credential(new.password, &user.name).await?;
         let change = change_of(by, "user.add", Effect::Made, &user).with("role", name_of(user.role));
-        let insert = async |entry: &_| self.users.insert(entry, &user, &credential).await;
-        self.audit.record(change, insert).await.map_err(|error| {
-            let is_taken = matches!(error, StoreError::Conflict { .. });
-            if is_taken { AccountError::NameTaken(user.name.clone()) } else { error.into() }
-        })?;
+        let insert = async |entry: &_| {
+            self.users
+                .insert(entry, &user, &credential)
+                .await
+                .map_err(|error| taken_or(error, &user.name))?;
+            self.stay_with_admin(entry, &user).await
+        };
+        self.audit.record(change, insert).await?;
         Ok(Added { user, one_time_password })
+    }
+
+    /// An admin who was removed while its agent was added would leave the agent without anybody. Whoever removes an
+    /// admin marks it first and looks for agents then; we write the agent first and look for the mark then. So of the
+    /// two at least one sees the other, in whatever order the store does it, and undoes its own.
+    async fn stay_with_admin(&self, entry: &Entry, user: &User) -> Result<(), AccountError> {
+        let (Role::Agent, Some(tenant)) = (user.role, &user.tenant_id) else { return Ok(()) };
+        if self.users.staying(&UserId::new(tenant.as_str())).await?.is_some() {
+            return Ok(());
+        }
+        self.users.remove(entry, &user.id).await?;
+        Err(AccountError::NoAdmin(tenant.to_string()))
     }
 
     /// Ends all sessions and API tokens of the user. Gives the one-time password, if one was made.
@@ -86,9 +101,22 @@ impl Accounts {
             return Ok(false);
         }
         self.keep_a_superadmin(user).await?;
-        let change = change_of(by, "user.disable", Effect::Changed, user);
+        let change = change_of(by.clone(), "user.disable", Effect::Changed, user);
         self.shut_out(change, user, json!({ "enabled": false })).await?;
+        self.be_a_superadmin_still(by, user).await?;
         Ok(true)
+    }
+
+    /// Two superadmins may disable each other at the same instant, each seeing the other one before. Each looks again
+    /// after its own write: the later of the two then sees both, and takes its own back. A crash between the two steps
+    /// is left to whoever sits at the machine (`clearline user enable`).
+    async fn be_a_superadmin_still(&self, by: By, user: &User) -> Result<(), AccountError> {
+        let refused = match self.keep_a_superadmin(user).await {
+            Err(refused @ AccountError::LastSuperadmin(_)) => refused,
+            decided => return decided,
+        };
+        self.enable(by, &User { enabled: false, ..user.clone() }).await?;
+        Err(refused)
     }
 
     /// False when the user was enabled already. Sessions and tokens from before do not come back.
@@ -97,28 +125,49 @@ impl Accounts {
             return Ok(false);
         }
         let change = change_of(by, "user.enable", Effect::Changed, user);
-        let enable =
-            async |entry: &_| self.users.change(entry, &user.id, |_| Some(json!({ "enabled": true }))).await;
+        let enabled = json!({ "enabled": true, LEAVING: null });
+        let enable = async |entry: &_| self.users.change(entry, &user.id, |_| Some(enabled.clone())).await;
         self.audit.record(change, enable).await?;
         Ok(true)
     }
 
     /// Ends all sessions and API tokens of the user. What it owned stays, under its id.
     pub async fn remove(&self, by: By, user: &User) -> Result<(), AccountError> {
-        self.keep_a_superadmin(user).await?;
-        let agents = self.agents_of(user).await?;
-        if !agents.is_empty() {
-            let agents = agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>().join(", ");
-            return Err(AccountError::HasAgents { name: user.name.clone(), agents });
+        self.have_no_agents(user).await?;
+        if user.role == Role::Superadmin {
+            // What was removed cannot be taken back, so it is disabled first.
+            self.disable(by.clone(), user).await?;
         }
         let change = change_of(by, "user.remove", Effect::Removed, user).with("role", name_of(user.role));
         let remove = async |entry: &_| {
+            self.leave_no_agents(entry, user).await?;
             self.users.remove(entry, &user.id).await?;
             self.logins.end_all_of(&user.id).await?;
-            self.api_tokens.revoke_all_of(entry, &user.id).await
+            Ok(self.api_tokens.revoke_all_of(entry, &user.id).await?)
         };
-        self.audit.record(change, remove).await?;
-        Ok(())
+        self.audit.record(change, remove).await.map(drop)
+    }
+
+    /// See [`Accounts::stay_with_admin`].
+    async fn leave_no_agents(&self, entry: &Entry, user: &User) -> Result<(), AccountError> {
+        if user.role != Role::Admin {
+            return Ok(());
+        }
+        self.users.change(entry, &user.id, |_| Some(json!({ LEAVING: true }))).await?;
+        let refused = self.have_no_agents(user).await;
+        if refused.is_err() {
+            self.users.change(entry, &user.id, |_| Some(json!({ LEAVING: null }))).await?;
+        }
+        refused
+    }
+
+    async fn have_no_agents(&self, user: &User) -> Result<(), AccountError> {
+        let agents = self.agents_of(user).await?;
+        if agents.is_empty() {
+            return Ok(());
+        }
+        let agents = agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>().join(", ");
+        Err(AccountError::HasAgents { name: user.name.clone(), agents })
     }
 
     /// Calls of this user that have not ended.
@@ -166,7 +215,7 @@ impl Accounts {
 
     async fn tenant_with_admin(&self, tenant: Option<&TenantId>) -> Result<TenantId, AccountError> {
         let named = tenant.map_or("", TenantId::as_str);
-        match self.users.get(&UserId::new(named)).await? {
+        match self.users.staying(&UserId::new(named)).await? {
             Some(User { role: Role::Admin, tenant_id: Some(tenant), .. }) => Ok(tenant),
             Some(_) | None => Err(AccountError::NoAdmin(named.to_owned())),
         }
@@ -180,6 +229,11 @@ impl Accounts {
         let another = others.iter().any(|other| other.id != user.id && other.enabled);
         if another { Ok(()) } else { Err(AccountError::LastSuperadmin(user.name.clone())) }
     }
+}
+
+fn taken_or(error: StoreError, name: &str) -> AccountError {
+    let is_taken = matches!(error, StoreError::Conflict { .. });
+    if is_taken { AccountError::NameTaken(name.to_owned()) } else { error.into() }
 }
 
 fn change_of(by: By, action: &'static str, effect: Effect, user: &User) -> Change {

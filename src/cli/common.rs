@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::config::{self, Log, Secrets, Settings, Sources};
+use crate::domain::{Entropy, Sealing};
 use crate::engine::{self, OpenStore};
+use crate::keys::Fingerprints;
 use crate::store::{self, Audit, By, KeyAssignment, KeyHealth, KeyHolders, Store, StoreError, Users};
 use crate::telemetry;
 
@@ -77,9 +79,34 @@ pub(super) async fn key_assignment(
     secrets: &Secrets,
     by: By,
 ) -> Result<KeyAssignment, Failure> {
-    let sealing = secrets.sealing().map_err(|error| Failure::new(format!("secrets: a key {error}")))?;
-    let mut entropy = clock::entropy().map_err(|error| Failure::cannot("get randomness", error))?;
-    let fingerprints = store::fingerprints(store, &mut entropy).await.map_err(store_failed)?;
+    let fingerprints = store::fingerprints(store, &mut entropy()?).await.map_err(store_failed)?;
+    assignment_with(fingerprints, store, secrets, by)
+}
+
+/// As [`key_assignment`], for whoever only looks: nothing is made in the store.
+pub(super) async fn key_assignment_to_look_at(
+    store: &Store,
+    secrets: &Secrets,
+    by: By,
+) -> Result<KeyAssignment, Failure> {
+    let fingerprints = store::fingerprints_to_look_with(store, &mut entropy()?).await;
+    assignment_with(fingerprints.map_err(store_failed)?, store, secrets, by)
+}
+
+pub(super) fn sealing(secrets: &Secrets) -> Result<Sealing, Failure> {
+    secrets.sealing().map_err(|error| Failure::new(format!("secrets: a key {error}")))
+}
+
+fn entropy() -> Result<Entropy, Failure> {
+    clock::entropy().map_err(|error| Failure::cannot("get randomness", error))
+}
+
+fn assignment_with(
+    fingerprints: Fingerprints,
+    store: &Store,
+    secrets: &Secrets,
+    by: By,
+) -> Result<KeyAssignment, Failure> {
     Ok(KeyAssignment {
         users: Users::new(store.clone()),
         holders: KeyHolders::new(store.clone()),
@@ -87,7 +114,7 @@ pub(super) async fn key_assignment(
         audit: Audit::new(store.clone()),
         by,
         fingerprints,
-        sealing,
+        sealing: sealing(secrets)?,
         now: clock::unix_time,
     })
 }

@@ -17,9 +17,10 @@ use crate::store::{Change, Effect, Entry, GOOGLE_KEYS, KeyAssignment, KeyReport,
 
 use super::CommandResult;
 use super::common::{
-    Failure, JsonAndSettings, key_assignment, no_sealing_key, open_store, say, say_json, store_failed,
+    Failure, JsonAndSettings, key_assignment, key_assignment_to_look_at, no_sealing_key, open_store, say,
+    say_json, store_failed,
 };
-use super::user::by_this_person;
+use super::user::{by_this_person, warn_of_unreadable};
 use report::{SealReport, Shown, Unreadable};
 
 #[derive(Args)]
@@ -83,7 +84,7 @@ impl Keys {
         actix::System::new().block_on(async {
             match self.action {
                 Action::Assign(assign) => Desk::open(assign.common).await?.assign(assign.spread).await,
-                Action::Report(common) => Desk::open(common).await?.report().await,
+                Action::Report(common) => Desk::open_to_look(common).await?.report().await,
                 Action::Reassign(reassign) => {
                     Desk::open(reassign.common).await?.reassign(&reassign.user).await
                 }
@@ -102,6 +103,14 @@ impl Desk {
         Ok(Self { _store: store, assignment, pool: settings.google_keys, json: common.json })
     }
 
+    async fn open_to_look(common: JsonAndSettings) -> Result<Self, Failure> {
+        let settings = common.settings.load()?;
+        let store = open_store(&settings).await?;
+        let by = by_this_person();
+        let assignment = key_assignment_to_look_at(&store.store, &settings.secrets, by).await?;
+        Ok(Self { _store: store, assignment, pool: settings.google_keys, json: common.json })
+    }
+
     async fn assign(&self, spread: bool) -> CommandResult {
         self.assignment.assign_to_all(&self.pool).await.map_err(store_failed)?;
         if spread {
@@ -111,9 +120,11 @@ impl Desk {
     }
 
     async fn report(&self) -> CommandResult {
-        let users = self.assignment.users.all().await.map_err(store_failed)?;
+        let everybody = self.assignment.users.everybody().await.map_err(store_failed)?;
+        warn_of_unreadable(&everybody);
+        let users = &everybody.users;
         let troubles = self.assignment.health.at((self.assignment.now)()).await.map_err(store_failed)?;
-        self.show(&Shown(KeyReport::of(&self.assignment, &self.pool, &users, &troubles)))
+        self.show(&Shown(KeyReport::of(&self.assignment, &self.pool, users, &troubles)))
     }
 
     async fn reassign(&self, name: &str) -> CommandResult {

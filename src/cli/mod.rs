@@ -5,6 +5,7 @@ mod common;
 mod demo;
 mod keys;
 mod loadtest;
+mod migrate;
 mod number;
 mod openapi;
 mod sandbox;
@@ -51,6 +52,9 @@ enum Command {
     User(user::User),
     /// Add, list, change and remove phone numbers: whose their calls are, and which persona answers
     Number(number::Number),
+    /// Bring the documents of an older version or of another program to this version, or back
+    #[command(after_help = migrate::EXAMPLES)]
+    Migrate(migrate::Migrate),
     /// Seal and open the secrets that the store keeps, and make the key for it
     Secret(secret::SecretCommand),
     /// Print the description of the REST interface (OpenAPI 3.1)
@@ -72,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Keys(keys) => keys.run(),
         Command::User(user) => user.run(),
         Command::Number(number) => number.run(),
+        Command::Migrate(migrate) => migrate.run(),
         Command::Secret(secret) => secret.run(),
         Command::Openapi(openapi) => openapi.run(),
         Command::Sandbox(sandbox) => sandbox.run(),

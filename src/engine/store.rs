@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use crate::clock;
 use crate::config::Settings;
 use crate::http::Porch;
+use crate::store::migrate::{Claimant, MigrateError, Migrator};
 use crate::store::{COLLECTIONS, OpenError, Store, embedded, mongo};
 
 use super::settings as derive;
@@ -35,6 +36,19 @@ pub enum StoreStartError {
         "cannot start the threads that talk to MongoDB: {0}; look at the limits of this user and machine"
     )]
     Threads(io::Error),
+    #[error(transparent)]
+    Migration(MigrateError),
+}
+
+impl StoreStartError {
+    /// Whether waiting for a server may help; nobody has to wait for a file.
+    fn may_pass(&self, settings: &Settings) -> bool {
+        match self {
+            Self::Url(error) => error.may_pass(),
+            Self::Migration(error) => settings.store.url.is_some() && error.may_pass(),
+            Self::Path(_) | Self::Threads(_) => false,
+        }
+    }
 }
 
 /// As often as it takes for a server that is not there yet; what waiting cannot mend is an error at once.
@@ -43,10 +57,10 @@ pub(super) async fn wait_for_store(
     settings: &Settings,
     listener: &TcpListener,
 ) -> Result<OpenStore, StartError> {
-    let mut porch = None;
+    let (claimant, mut porch) = (Claimant::new(), None);
     loop {
-        match open_store(settings).await {
-            Err(StoreStartError::Url(error)) if error.may_pass() => {
+        match open_migrated(settings, &claimant).await {
+            Err(error) if error.may_pass(settings) => {
                 tracing::warn!(%error, "the engine waits for its store");
                 if porch.is_none() {
                     porch = Some(Porch::open(listener, &derive::http(settings))?);
@@ -63,7 +77,16 @@ pub(super) async fn wait_for_store(
     }
 }
 
-/// One attempt.
+/// With its documents in the form that the engine looks for.
+async fn open_migrated(settings: &Settings, claimant: &Claimant) -> Result<OpenStore, StoreStartError> {
+    let opened = open_store(settings).await?;
+    let migrator = Migrator::new(opened.store.clone(), claimant.clone());
+    migrator.up().await.map_err(StoreStartError::Migration)?;
+    Ok(opened)
+}
+
+/// One attempt, without a look at how old the documents are: whoever only lists or adds some need not bring all others
+/// to this version.
 pub async fn open_store(settings: &Settings) -> Result<OpenStore, StoreStartError> {
     let Some(url) = settings.store.url.clone() else {
         let opened = embedded::open(&settings.store.path, COLLECTIONS, clock::unix_time);

@@ -19,6 +19,22 @@ pub async fn fingerprints(store: &Store, entropy: &mut Entropy) -> Result<Finger
         Some(known) => known,
         None => made(store, entropy.token(FINGERPRINT_KEY_CHARACTERS)).await?,
     };
+    read(&known)
+}
+
+/// For whoever only looks, and so makes nothing: where the store has no key yet, one of this process's own serves to
+/// tell keys apart, because no fingerprint was ever written that could be compared with it.
+pub async fn fingerprints_to_look_with(
+    store: &Store,
+    entropy: &mut Entropy,
+) -> Result<Fingerprints, StoreError> {
+    match store.get(&CONSTANTS, FINGERPRINT_KEY).await? {
+        Some(known) => read(&known),
+        None => Ok(Fingerprints::new(entropy.token(FINGERPRINT_KEY_CHARACTERS))),
+    }
+}
+
+fn read(known: &Document) -> Result<Fingerprints, StoreError> {
     let key = known.body.get("value").and_then(Value::as_str).map(str::to_owned);
     key.map(Fingerprints::new).ok_or_else(|| StoreError::Unreadable {
         collection: CONSTANTS.name,

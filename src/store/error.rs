@@ -44,6 +44,11 @@ pub enum OpenError {
          is. Start the newer version, or set store.path to another file", path.display()
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
+    #[error(
+        "the store {store} was brought to migration {found} by a newer Clearline (this one knows {known}); it was left \
+         as it is. Start the newer version, or let it go back first: clearline migrate --to {known}"
+    )]
+    Migrated { store: String, found: u32, known: u32 },
     #[error("{} is a database of another program; set store.path to a file of Clearline's own", path.display())]
     Foreign { path: PathBuf },
     /// May pass: a server that is down, or not yet up.

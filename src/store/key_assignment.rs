@@ -8,7 +8,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-use super::{Audit, By, Change, Effect, Entry, KeyHealth, KeyHolder, KeyHolders, StoreError, Subject, Users};
+use super::{
+    Audit, By, Change, Effect, Entry, Everybody, KeyHealth, KeyHolder, KeyHolders, StoreError, Subject, Users,
+};
 use crate::domain::{KeyFingerprint, Sealing, Secret, Timestamp, User, UserId};
 use crate::keys::{self, Fingerprints, KeyPool, PoolKey};
 
@@ -127,8 +129,13 @@ impl KeyAssignment {
 
     /// Seals keys that are plain or sealed by an older key, and names those it cannot open. Gives how many it changed.
     pub async fn seal(&self) -> Result<Sealed, StoreError> {
-        let mut sealed = Sealed::default();
-        for user in self.users.all().await? {
+        let Everybody { users, unreadable } = self.users.everybody().await?;
+        let unreadable = unreadable.into_iter().filter_map(|error| {
+            let StoreError::Unreadable { id, .. } = &error else { return None };
+            Some((id.clone(), error.to_string()))
+        });
+        let mut sealed = Sealed { changed: 0, unreadable: unreadable.collect() };
+        for user in users {
             let behind = user.google_api_key.clone().filter(|key| self.sealing.is_behind(key));
             let Some(key) = behind else { continue };
             match self.sealing.open(&key) {
@@ -151,7 +158,12 @@ impl KeyAssignment {
     pub async fn tidy(&self) -> Result<usize, StoreError> {
         let mut given_back = 0;
         for holder in self.holders.all().await? {
-            if self.users.get(&holder.user_id).await?.is_none() {
+            let is_gone = match self.users.get(&holder.user_id).await {
+                // Somebody is there, even if we cannot read who.
+                Err(StoreError::Unreadable { .. }) => false,
+                found => found?.is_none(),
+            };
+            if is_gone {
                 self.holders.give_back(&holder).await?;
                 given_back += 1;
             }

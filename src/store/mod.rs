@@ -4,7 +4,8 @@
 //! Collections are data ([`Collection`]): a name and its indexes. Each request travels as a [`Command`] with a
 //! oneshot for its answer to a [`Backend`], which must never block the thread that sends it. There are two:
 //! [`embedded`], SQLite on threads of its own, and [`mongo`], for engines that share their documents. What one of them
-//! could not hold is refused by both (`storable`), and the suite in `tests/store` is run on both.
+//! could not hold is refused by both (`storable`), and the suite in `tests/store` is run on both. [`migrate`] brings older
+//! documents to the form this version looks for, on both alike.
 //!
 //! What is special to a collection stands above the interface ([`Users`], [`Calls`], [`Logins`]) and knows no back end.
 //! What changes users, tokens, personas or numbers wants an [`Entry`] of the [`Audit`], so that no change is made without
@@ -28,6 +29,7 @@ mod key_holders;
 mod key_report;
 mod leads;
 mod leases;
+pub mod migrate;
 pub mod mongo;
 mod node_folder;
 mod nodes;
@@ -42,7 +44,7 @@ mod voice_agents;
 
 pub use audit::{AUDIT_LOG, Audit, AuditState, By, Change, Effect, Entry, Subject};
 pub use calls::{CALLS, CallFilter, CallList, Calls};
-pub use constants::{CONSTANTS, fingerprints};
+pub use constants::{CONSTANTS, fingerprints, fingerprints_to_look_with};
 pub use document::{Collection, Condition, Document, Index, MAX_PAGE, Order, Page, Query};
 pub use error::{OpenError, StoreError};
 pub use idempotency::{Claim, Claimed, IDEMPOTENCY_KEYS, IdempotencyKeys, hash};
@@ -54,6 +56,7 @@ pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
 pub use key_report::{KeyLine, KeyReport, KeyState};
 pub use leads::{LEADS, Leads};
 pub use leases::{LEASES, Lease, Leases};
+pub use migrate::MIGRATIONS;
 pub use node_folder::NodeFolder;
 pub use nodes::{Beaten, NODES, Nodes};
 pub use numbers::{NUMBERS, Numbers};
@@ -61,7 +64,7 @@ pub use recordings::{RecordingSink, Recordings};
 pub use records::{Listed, Stored};
 pub use run_time_settings::{RUN_TIME_SETTINGS_ID, RunTimeSettings, SETTINGS};
 pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
-pub use users::{Credential, USERS, Users};
+pub use users::{Credential, Everybody, LEAVING, USERS, Users};
 pub use voice_agents::{VOICE_AGENTS, VoiceAgents};
 
 /// Every collection of this version; the back end makes what is missing when it opens.
@@ -80,5 +83,6 @@ pub const COLLECTIONS: &[&Collection] = &[
     &NUMBERS,
     &LEADS,
     &IDEMPOTENCY_KEYS,
+    &MIGRATIONS,
     &SETTINGS,
 ];

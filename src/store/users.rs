@@ -17,6 +17,9 @@ pub static USERS: Collection = Collection {
     durable: true,
 };
 
+/// True in the record of an admin whom somebody is about to remove: nobody becomes its agent any more.
+pub const LEAVING: &str = "leaving";
+
 /// What a user logs in with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
@@ -28,6 +31,14 @@ pub struct Credential {
     /// Raised by whatever ends all sessions and tokens of the user; those of an older generation are no longer good.
     #[serde(default)]
     pub generation: u64,
+}
+
+/// One record that is not as expected must not hide the others.
+#[derive(Debug, Default)]
+pub struct Everybody {
+    pub users: Vec<User>,
+    /// Each names its document.
+    pub unreadable: Vec<StoreError>,
 }
 
 #[derive(Clone)]
@@ -58,6 +69,13 @@ impl Users {
     pub async fn get(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let document = self.store.get(&USERS, id.as_str()).await?;
         document.map(|document| document.parse(&USERS)).transpose()
+    }
+
+    /// `None`: there is none, or somebody is removing it.
+    pub async fn staying(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let Some(document) = self.store.get(&USERS, id.as_str()).await? else { return Ok(None) };
+        let is_leaving = document.body.get(LEAVING).is_some_and(|leaving| *leaving == Value::Bool(true));
+        if is_leaving { Ok(None) } else { document.parse(&USERS).map(Some) }
     }
 
     /// By id, or else by name: what a person or a setting calls a user. Names are chosen by users and ids are not, so
@@ -112,9 +130,31 @@ impl Users {
         remove(&self.store, &USERS, id.as_str()).await
     }
 
-    /// Everybody, in the order in which they were added.
+    /// Everybody whose record can be read, in the order in which they were added; the log names the others.
     pub async fn all(&self) -> Result<Vec<User>, StoreError> {
-        self.all_of(Query::all(MAX_PAGE)).await
+        let Everybody { users, unreadable } = self.everybody().await?;
+        for error in unreadable {
+            tracing::warn!(%error, "passed over");
+        }
+        Ok(users)
+    }
+
+    pub async fn everybody(&self) -> Result<Everybody, StoreError> {
+        let mut everybody = Everybody::default();
+        let mut query = Query::all(MAX_PAGE);
+        loop {
+            let page = self.store.find(&USERS, query.clone()).await?;
+            for document in &page.documents {
+                match document.parse(&USERS) {
+                    Ok(user) => everybody.users.push(user),
+                    Err(error) => everybody.unreadable.push(error),
+                }
+            }
+            if page.next.is_none() {
+                return Ok(everybody);
+            }
+            query = query.after(page.next);
+        }
     }
 
     pub async fn of_role(&self, role: Role) -> Result<Vec<User>, StoreError> {
@@ -138,8 +178,10 @@ impl Users {
             None => all,
         };
         let page = self.store.find(&USERS, query).await?;
-        let users = page.documents.iter().map(|document| document.parse(&USERS)).collect::<Result<_, _>>();
-        Ok((users?, page.next))
+        let readable = |document: &Document| {
+            document.parse(&USERS).inspect_err(|error| tracing::warn!(%error, "passed over")).ok()
+        };
+        Ok((page.documents.iter().filter_map(readable).collect(), page.next))
     }
 
     pub async fn by_name(&self, name: &str) -> Result<Option<User>, StoreError> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clearline::domain::Timestamp;
 use clearline::store::{
-    AUDIT_LOG, CALLS, CONSTANTS, Collection, GOOGLE_KEYS, Index, KEY_HOLDERS, LEADS, LEASES, NODES, NUMBERS,
-    SETTINGS, Store, USERS, VOICE_AGENTS,
+    AUDIT_LOG, CALLS, CONSTANTS, Collection, GOOGLE_KEYS, Index, KEY_HOLDERS, LEADS, LEASES, MIGRATIONS,
+    NODES, NUMBERS, OpenError, SETTINGS, Store, USERS, VOICE_AGENTS,
 };
 use serde_json::{Value, json};
 
@@ -34,6 +34,7 @@ pub(crate) const COLLECTIONS: &[&Collection] = &[
     &VOICE_AGENTS,
     &NUMBERS,
     &LEADS,
+    &MIGRATIONS,
     &LEASES,
     &NODES,
     &GOOGLE_KEYS,
@@ -46,7 +47,14 @@ pub(crate) trait Bench: Sized {
     async fn fresh() -> Result<Self, String>;
 
     /// Its documents, as one more process sees them.
-    async fn open(&self) -> Store;
+    async fn open(&self) -> Store {
+        self.try_open().await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    async fn try_open(&self) -> Result<Store, OpenError>;
+
+    /// What tells a process where this store is.
+    fn variable(&self) -> (&'static str, String);
 
     /// What holds the documents dies in the middle of its work, and starts again; handles opened before are dead.
     async fn crash(&mut self);
@@ -82,7 +90,7 @@ pub(crate) fn run<B: Bench>(case: impl AsyncFnOnce(&mut B)) {
 }
 
 /// Straight to the descriptor, for the test harness hides what a passing test prints; one line for all cases.
-fn say_once(reason: &str) {
+pub(crate) fn say_once(reason: &str) {
     static SAID: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
     let mut said = SAID.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if !said.iter().any(|line| line == reason) {

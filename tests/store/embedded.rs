@@ -1,8 +1,9 @@
 //! The embedded store. What takes it away is another program that keeps its file locked for writing.
 
 use std::fs;
+use std::path::PathBuf;
 
-use clearline::store::{Store, embedded};
+use clearline::store::{OpenError, Store, embedded};
 use tempfile::TempDir;
 
 use crate::bench::{Bench, COLLECTIONS, ticking};
@@ -15,13 +16,23 @@ pub(crate) struct Embedded {
 const FILE: &str = "clearline.db";
 const FILES_OF_A_DATABASE: [&str; 2] = [FILE, "clearline.db-wal"];
 
+impl Embedded {
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join(FILE)
+    }
+}
+
 impl Bench for Embedded {
     async fn fresh() -> Result<Self, String> {
         Ok(Self { folder: tempfile::tempdir().expect("a temporary folder"), lock: None })
     }
 
-    async fn open(&self) -> Store {
-        embedded::open(&self.folder.path().join(FILE), COLLECTIONS, ticking).expect("a file of our own")
+    async fn try_open(&self) -> Result<Store, OpenError> {
+        embedded::open(&self.path(), COLLECTIONS, ticking)
+    }
+
+    fn variable(&self) -> (&'static str, String) {
+        ("CLEARLINE_STORE_PATH", self.path().display().to_string())
     }
 
     /// A copy of what a dying process leaves behind.
@@ -35,7 +46,7 @@ impl Bench for Embedded {
     }
 
     fn take_away(&mut self) {
-        let lock = rusqlite::Connection::open(self.folder.path().join(FILE)).expect("the file is there");
+        let lock = rusqlite::Connection::open(self.path()).expect("the file is there");
         lock.execute_batch("BEGIN IMMEDIATE").expect("nobody writes at this moment");
         self.lock = Some(lock);
     }

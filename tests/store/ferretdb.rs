@@ -2,13 +2,13 @@
 
 use std::process::Child;
 
-use clearline::store::Store;
+use clearline::store::{OpenError, Store};
 use tempfile::TempDir;
 
 use crate::bench::Bench;
 use crate::ferretdb_server::{program, start};
 use crate::line::{Line, State};
-use crate::named_server::open;
+use crate::named_server::try_open;
 
 pub(crate) struct FerretDb {
     folder: TempDir,
@@ -26,8 +26,12 @@ impl Bench for FerretDb {
         Ok(Self { folder, server, line: Line::to(address, true).await })
     }
 
-    async fn open(&self) -> Store {
-        open(&self.url()).await
+    async fn try_open(&self) -> Result<Store, OpenError> {
+        try_open(&self.url()).await
+    }
+
+    fn variable(&self) -> (&'static str, String) {
+        ("CLEARLINE_STORE_URL", self.url())
     }
 
     /// SIGKILL, and a new process on what it left.

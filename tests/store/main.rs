@@ -13,7 +13,9 @@ mod embedded;
 mod ferretdb;
 mod ferretdb_server;
 mod foreign;
+mod full_disk;
 mod line;
+mod migrating;
 mod named_server;
 #[expect(dead_code, reason = "tests/peers has more kinds of programs")]
 #[path = "../peers/process.rs"]
@@ -101,6 +103,17 @@ on_every_back_end! {
         a_number_of_another_program_is_listed_and_found_once_it_was_changed,
         rules_are_replaced_and_what_other_programs_wrote_beside_them_stays,
         a_lead_is_found_by_its_call_and_listed_newest_first;
+    migrations:
+        numbers_of_another_program_are_found_by_dialling_once_they_are_migrated,
+        users_of_an_older_system_get_what_they_lack_and_keep_the_rest,
+        what_was_migrated_is_not_migrated_again_and_changes_nothing_when_it_is,
+        of_two_engines_at_once_one_runs_each_migration,
+        an_engine_waits_for_another_s_migration_and_takes_up_one_that_stands_still,
+        a_migration_stops_at_what_it_cannot_decide_and_goes_on_once_that_is_mended,
+        ways_back_are_gone_newest_first_and_none_is_begun_that_has_no_end,
+        a_store_that_a_newer_version_has_migrated_is_refused_until_it_went_back,
+        a_migration_whose_store_is_away_says_so_and_is_run_once_it_is_back,
+        two_processes_that_migrate_at_once_do_it_once;
     settings:
         a_setting_is_kept_and_another_process_sees_it_until_it_is_taken_away,
         settings_that_are_changed_at_the_same_instant_are_all_kept;

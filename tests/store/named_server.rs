@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clearline::domain::Secret;
-use clearline::store::{Store, mongo};
+use clearline::store::{OpenError, Store, mongo};
 use tokio::runtime::Handle;
 
 use crate::bench::{Bench, COLLECTIONS, ticking};
@@ -26,8 +26,12 @@ impl Bench for NamedServer {
         Ok(Self { url: parts.through(&line, &format!("clearline_{}", uuid::Uuid::now_v7().simple())), line })
     }
 
-    async fn open(&self) -> Store {
-        open(&self.url).await
+    async fn try_open(&self) -> Result<Store, OpenError> {
+        try_open(&self.url).await
+    }
+
+    fn variable(&self) -> (&'static str, String) {
+        ("CLEARLINE_STORE_URL", self.url.clone())
     }
 
     /// We may not kill this server: it is our connections that die.
@@ -59,10 +63,9 @@ impl Bench for NamedServer {
     }
 }
 
-pub(crate) async fn open(url: &str) -> Store {
+pub(crate) async fn try_open(url: &str) -> Result<Store, OpenError> {
     let access = mongo::Access { url: Secret::new(url), answer_limit: ANSWER_LIMIT };
-    let opened = mongo::open(&access, COLLECTIONS, ticking, &Handle::current()).await;
-    opened.unwrap_or_else(|error| panic!("{error}"))
+    mongo::open(&access, COLLECTIONS, ticking, &Handle::current()).await
 }
 
 const UNUSABLE: &str = "MONGODB_URI must be mongodb://, name one host (the primary) and use no TLS, because the tests \

@@ -141,3 +141,67 @@ async fn a_user_s_calls_in_progress_are_counted_for_who_wants_to_remove_it() {
     }
     assert_eq!(bench.accounts.running_calls_of(&mira).await.unwrap(), 2);
 }
+
+#[tokio::test]
+async fn two_superadmins_who_disable_or_remove_each_other_at_the_same_instant_leave_one() {
+    let bench = bench();
+    let accounts = &bench.accounts;
+    let (boss, other) =
+        (bench.add("boss", Role::Superadmin).await, bench.add("other", Role::Superadmin).await);
+    let able = async || {
+        let all = accounts.users().of_role(Role::Superadmin).await.unwrap();
+        all.into_iter().filter(|user| user.enabled).count()
+    };
+    let (one, two) = tokio::join!(accounts.disable(cli(), &boss), accounts.disable(cli(), &other));
+    assert!(one.is_err() || two.is_err());
+    assert!(able().await >= 1);
+    for user in [&boss, &other] {
+        accounts.enable(cli(), &User { enabled: false, ..user.clone() }).await.unwrap();
+    }
+    let (one, two) = tokio::join!(accounts.remove(cli(), &boss), accounts.remove(cli(), &other));
+    assert!(one.is_err() || two.is_err());
+    assert!(able().await >= 1);
+}
+
+#[tokio::test]
+async fn an_agent_that_is_added_while_its_admin_is_removed_does_not_stay_alone() {
+    let bench = bench();
+    let accounts = &bench.accounts;
+    for round in 0..8 {
+        let mira = bench.add(&format!("mira {round}"), Role::Admin).await;
+        let agent = NewUser {
+            tenant_id: mira.tenant_id.clone(),
+            password: NewPassword::None,
+            ..new(&format!("ben {round}"), Role::Agent)
+        };
+        let later = async {
+            for _ in 0..round {
+                tokio::task::yield_now().await;
+            }
+            accounts.remove(cli(), &mira).await
+        };
+        let (added, removed) = tokio::join!(accounts.add(cli(), agent), later);
+        let (added, removed) = (added.is_ok(), removed.is_ok());
+        assert!(!(added && removed), "round {round}");
+        let tenants = accounts.users().of_tenant(mira.id.as_str()).await.unwrap();
+        assert_eq!(tenants.len(), usize::from(!removed) + usize::from(added), "round {round}: {tenants:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_admin_who_was_about_to_be_removed_and_is_enabled_again_gets_agents_again() {
+    let bench = bench();
+    let mira = bench.add("mira", Role::Admin).await;
+    let mut document = bench.store.get(&crate::store::USERS, mira.id.as_str()).await.unwrap().unwrap();
+    document.body["leaving"] = true.into();
+    bench
+        .store
+        .compare_and_set(&crate::store::USERS, mira.id.as_str(), document.version, document.body)
+        .await
+        .unwrap();
+    let agent = || NewUser { tenant_id: mira.tenant_id.clone(), ..new("ben", Role::Agent) };
+    assert!(refused(bench.accounts.add(cli(), agent())).await.contains("is no admin"));
+    bench.accounts.disable(cli(), &mira).await.unwrap();
+    bench.accounts.enable(cli(), &User { enabled: false, ..mira.clone() }).await.unwrap();
+    bench.accounts.add(cli(), agent()).await.unwrap();
+}

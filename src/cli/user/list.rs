@@ -7,10 +7,11 @@ use clap::Args;
 use serde::{Serialize, Serializer};
 
 use crate::domain::{Role, Sealing, Secret, User as Record};
+use crate::store::Users;
 
 use super::super::CommandResult;
-use super::super::common::{JsonAndSettings, say, say_json};
-use super::refused;
+use super::super::common::{JsonAndSettings, open_store, say, say_json, sealing, store_failed};
+use super::warn_of_unreadable;
 
 #[derive(Args)]
 pub(super) struct List {
@@ -33,15 +34,15 @@ pub(super) struct Shown {
 
 impl List {
     pub(super) async fn run(self) -> CommandResult {
-        let desk = self.common.open().await?;
-        let everybody = desk.staff.accounts.users().all().await.map_err(|error| refused(error.into()))?;
-        if everybody.is_empty() && !self.common.json {
+        let settings = self.common.settings.load()?;
+        let (store, sealing) = (open_store(&settings).await?, sealing(&settings.secrets)?);
+        let everybody = Users::new(store.store.clone()).everybody().await.map_err(store_failed)?;
+        warn_of_unreadable(&everybody);
+        if everybody.users.is_empty() && !self.common.json {
             say("no users yet; add one with `clearline user add NAME`");
         }
-        show(
-            &everybody.iter().map(|user| Shown::of(user, &desk.staff.assignment.sealing)).collect::<Vec<_>>(),
-            self.common.json,
-        )
+        let shown: Vec<_> = everybody.users.iter().map(|user| Shown::of(user, &sealing)).collect();
+        show(&shown, self.common.json)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::accounts::{AccountError, Accounts, Staff, Times};
 use crate::config::Settings;
 use crate::domain::User as Record;
 use crate::engine::OpenStore;
-use crate::store::{By, Numbers};
+use crate::store::{By, Everybody, Numbers};
 
 use super::CommandResult;
 use super::common::{Failure, JsonAndSettings, key_assignment, open_store};
@@ -108,6 +108,11 @@ fn refused(error: AccountError) -> Failure {
 /// Something that the person should know and that is no failure.
 fn warn(text: impl std::fmt::Display) {
     super::common::tell(format_args!("clearline: {text}"));
+}
+
+/// A record that is none of ours hides no other, and is named.
+pub(super) fn warn_of_unreadable(everybody: &Everybody) {
+    everybody.unreadable.iter().for_each(warn);
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@
 //! when that is committed, so that a busy engine pays for one commit per group and not per document. Groups that
 //! hold a durable collection are synced to the disk. A reader sees everything that was answered.
 //!
+//! While the disk is full or broken the store says that it does not answer, and the writer tries by itself whether it
+//! takes something again.
+//!
 //! The file belongs to its user alone (0600 in a 0700 folder), because it holds keys.
 
 mod file;
@@ -13,6 +16,8 @@ mod schema;
 mod write;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use tokio::sync::mpsc;
@@ -28,6 +33,8 @@ const MAX_GROUP: usize = 256;
 struct Embedded {
     writes: mpsc::Sender<Write>,
     reads: mpsc::Sender<Read>,
+    /// False while the disk is full or broken.
+    takes_writes: Arc<AtomicBool>,
 }
 
 /// Opens or makes the file and its collections; `now` stamps documents. The threads end with the last handle.
@@ -43,9 +50,11 @@ pub fn open(
     let reader = schema::open_for_reading(path)?;
     let (writes, waiting_writes) = mpsc::channel(MAX_WAITING);
     let (reads, waiting_reads) = mpsc::channel(MAX_WAITING);
-    start(path, "store-write", move || write::run(writer, waiting_writes, now))?;
+    let takes_writes = Arc::new(AtomicBool::new(true));
+    let told = Arc::clone(&takes_writes);
+    start(path, "store-write", move || write::run(writer, waiting_writes, now, told))?;
     start(path, "store-read", move || read::run(reader, waiting_reads))?;
-    Ok(Store::new(Embedded { writes, reads }))
+    Ok(Store::new(Embedded { writes, reads, takes_writes }))
 }
 
 fn start(path: &Path, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
@@ -59,6 +68,10 @@ impl Backend for Embedded {
             Command::Read(read) => refuse(self.reads.try_send(read), Read::fail),
             Command::Write(write) => refuse(self.writes.try_send(write), Write::fail),
         }
+    }
+
+    fn answers(&self) -> bool {
+        self.takes_writes.load(Ordering::Relaxed)
     }
 }
 

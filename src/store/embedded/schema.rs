@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use serde_json::Value;
 
 use super::{column_of, index_of};
-use crate::store::{Collection, Index, OpenError};
+use crate::store::{Collection, Index, MIGRATIONS, OpenError, migrate};
 
 /// Raised only when a table changes its shape; new collections and indexes are simply added.
 const SCHEMA: i64 = 1;
@@ -21,8 +22,29 @@ pub(super) fn open_for_writing(
     collections: &[&'static Collection],
 ) -> Result<Connection, OpenError> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    build(&mut connection, collections).map_err(|error| refused(path, &error))?;
+    if let Err(error) = build(&mut connection, collections) {
+        return Err(twins(&connection, collections).unwrap_or_else(|| refused(path, &error)));
+    }
     Ok(connection)
+}
+
+/// A unique index cannot be made over two documents with one value, of an older system or another program.
+fn twins(connection: &Connection, collections: &[&'static Collection]) -> Option<OpenError> {
+    collections.iter().find_map(|collection| {
+        let unique = collection.indexes.iter().filter(|index| index.unique);
+        unique.into_iter().find_map(|index| twins_of(connection, collection, index))
+    })
+}
+
+fn twins_of(connection: &Connection, collection: &Collection, index: &Index) -> Option<OpenError> {
+    let (table, field) = (collection.name, index.field);
+    let value = format!("json_extract(body, '$.{field}')");
+    let sql = format!(
+        "SELECT min(id), max(id) FROM {table} WHERE {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1 LIMIT 1"
+    );
+    let found = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (first, second) = found.ok()?;
+    Some(OpenError::NotUnique { collection: table, field, first, second })
 }
 
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection, OpenError> {
@@ -44,7 +66,35 @@ pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     if found > SCHEMA {
         return Err(OpenError::Newer { path: path.to_owned(), found, known: SCHEMA });
     }
-    check_pages(path, &connection)
+    check_pages(path, &connection)?;
+    check_migrations(path, &connection)
+}
+
+fn check_migrations(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let claims = migration_claims(connection).map_err(|error| refused(path, &error))?;
+    match migrate::newer_than_known(&claims) {
+        None => Ok(()),
+        Some(found) => {
+            let store = path.display().to_string();
+            Err(OpenError::Migrated { store, found, known: migrate::LATEST })
+        }
+    }
+}
+
+/// What cannot be read is nothing a newer version has written.
+fn migration_claims(connection: &Connection) -> rusqlite::Result<Vec<Value>> {
+    let table = MIGRATIONS.name;
+    if connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+        [table],
+        |row| row.get::<_, i64>(0),
+    )? == 0
+    {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare(&format!("SELECT body FROM {table} ORDER BY id"))?;
+    let bodies = statement.query_map([], |row| row.get::<_, String>(0))?;
+    bodies.map(|body| body.map(|body| serde_json::from_str(&body).unwrap_or_default())).collect()
 }
 
 fn check_pages(path: &Path, connection: &Connection) -> Result<(), OpenError> {
@@ -53,6 +103,11 @@ fn check_pages(path: &Path, connection: &Connection) -> Result<(), OpenError> {
         "ok" => Ok(()),
         detail => Err(OpenError::Damaged { path: path.to_owned(), detail: detail.to_owned() }),
     }
+}
+
+/// The smallest write there is, which changes nothing.
+pub(super) fn touch(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "user_version", SCHEMA)
 }
 
 fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {

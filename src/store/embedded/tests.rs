@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use super::*;
 
@@ -89,4 +90,101 @@ async fn what_was_replaced_or_removed_is_gone_from_the_file() {
     let files = [path.clone(), path.with_extension("db-wal")].map(|path| fs::read(path).unwrap()).concat();
     let left = String::from_utf8_lossy(&files);
     assert!(left.contains("sealed") && !left.contains("plain-key"));
+}
+
+#[test]
+fn a_database_that_a_newer_version_has_migrated_is_refused_and_left_alone() {
+    let newer = database(
+        "PRAGMA application_id = 0x436c726c; PRAGMA user_version = 1; CREATE TABLE migrations (id, body); \
+         INSERT INTO migrations VALUES ('0099:0001', '{\"migration\":99,\"direction\":\"up\",\"state\":\"begun\"}');",
+    );
+    let error = refused_untouched(&newer);
+    assert!(error.contains("migration 99 by a newer Clearline") && error.contains("migrate --to"), "{error}");
+}
+
+#[test]
+fn two_documents_of_an_older_system_with_one_name_are_named_and_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clearline.db");
+    let twins = database(
+        "PRAGMA application_id = 0x436c726c; CREATE TABLE users (id TEXT PRIMARY KEY, version INTEGER NOT NULL, \
+         created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, body TEXT NOT NULL) STRICT; \
+         INSERT INTO users VALUES ('u1', 1, 0, 0, '{\"name\":\"mira\"}'), ('u2', 1, 0, 0, '{\"name\":\"mira\"}'), \
+         ('u3', 1, 0, 0, '{}'), ('u4', 1, 0, 0, '{}');",
+    );
+    fs::write(&path, twins).unwrap();
+    let error = try_open(&path).err().unwrap();
+    assert!(matches!(error, OpenError::NotUnique { .. }), "{error}");
+    assert!(error.to_string().starts_with("u1 and u2 of users have the same name"), "{error}");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let count = connection.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0));
+    assert_eq!(count, Ok(4));
+}
+
+/// A database of a hundred documents with its log, as a dying process leaves them.
+fn left_by_a_crash(folder: &Path) -> PathBuf {
+    let path = folder.join("clearline.db");
+    let made = tempfile::tempdir().unwrap();
+    let store = try_open(&made.path().join("clearline.db")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        for number in 0..100 {
+            let body = serde_json::json!({ "text": "x".repeat(200) });
+            store.insert(&super::super::CONSTANTS, &format!("c{number:03}"), body).await.unwrap();
+        }
+    });
+    for name in ["clearline.db", "clearline.db-wal"] {
+        fs::copy(made.path().join(name), folder.join(name)).unwrap();
+    }
+    path
+}
+
+fn documents_in(path: &Path) -> usize {
+    let store = try_open(path).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let all = store.find(&super::super::CONSTANTS, super::super::Query::all(500));
+    runtime.block_on(all).unwrap().documents.len()
+}
+
+#[test]
+fn a_log_that_was_cut_off_loses_what_was_never_answered_and_nothing_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = left_by_a_crash(folder.path());
+    let wal = path.with_extension("db-wal");
+    let whole = fs::read(&wal).unwrap();
+    fs::write(&wal, &whole[..whole.len() - 100]).unwrap();
+    assert_eq!(documents_in(&path), 99, "the last commit was torn, those before it are whole");
+}
+
+#[test]
+fn a_page_of_zeros_is_told_and_the_file_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = left_by_a_crash(folder.path());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'constants'";
+    let root = connection.query_row(root, [], |row| row.get::<_, u32>(0)).unwrap() as usize;
+    drop(connection);
+    let mut content = fs::read(&path).unwrap();
+    content[(root - 1) * 4_096..root * 4_096].fill(0);
+    assert!(refused_untouched(&content).contains("damaged"));
+}
+
+#[test]
+fn a_clock_that_was_set_back_takes_no_document_back_in_time() {
+    static CLOCK: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(9_000);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clearline.db");
+    let clock = || Timestamp::from_millis(CLOCK.load(Ordering::Relaxed));
+    let store = open(&path, super::super::COLLECTIONS, clock).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let constants = &super::super::CONSTANTS;
+        store.insert(constants, "c1", serde_json::json!({})).await.unwrap();
+        CLOCK.store(5_000, Ordering::Relaxed);
+        let changed =
+            store.compare_and_set(constants, "c1", 1, serde_json::json!({ "value": 1 })).await.unwrap();
+        let nine = Timestamp::from_millis(9_000);
+        assert_eq!((changed.version, changed.created_at, changed.updated_at), (2, nine, nine));
+    });
 }

@@ -1,10 +1,16 @@
 //! The writer: gathers, commits once, then answers.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{MAX_GROUP, column_of, failed, read};
+use super::{MAX_GROUP, column_of, failed, read, schema};
+use crate::clock;
 use crate::domain::Timestamp;
 use crate::store::interface::answer;
 use crate::store::{Collection, Document, Reply, StoreError, Write};
@@ -15,9 +21,18 @@ enum Done {
     Deleted(Reply<()>, Result<(), StoreError>),
 }
 
-pub(super) fn run(connection: Connection, mut waiting: mpsc::Receiver<Write>, now: fn() -> Timestamp) {
-    let mut writer = Writer { connection, synced: None };
-    while let Some(first) = waiting.blocking_recv() {
+/// How often a disk that takes nothing is tried again while nobody asks for anything.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+
+/// `takes_writes` is told whenever the disk begins or ceases to refuse them.
+pub(super) fn run(
+    connection: Connection,
+    mut waiting: mpsc::Receiver<Write>,
+    now: fn() -> Timestamp,
+    takes_writes: Arc<AtomicBool>,
+) {
+    let mut writer = Writer { connection, synced: None, takes_writes };
+    while let Some(first) = writer.next(&mut waiting) {
         let mut group = vec![first];
         while let Some(write) = (group.len() < MAX_GROUP).then(|| waiting.try_recv().ok()).flatten() {
             group.push(write);
@@ -30,9 +45,41 @@ struct Writer {
     connection: Connection,
     /// Whether commits are synced to the disk, once that was said.
     synced: Option<bool>,
+    takes_writes: Arc<AtomicBool>,
 }
 
 impl Writer {
+    /// While the disk refuses what is written, somebody has to find out when it no longer does: perhaps nobody asks for
+    /// a write before that.
+    fn next(&self, waiting: &mut mpsc::Receiver<Write>) -> Option<Write> {
+        while !self.takes_writes.load(Ordering::Relaxed) {
+            match waiting.try_recv() {
+                Ok(write) => return Some(write),
+                Err(mpsc::error::TryRecvError::Disconnected) => return None,
+                Err(mpsc::error::TryRecvError::Empty) => {
+                    thread::sleep(clock::timer_for(TRY_AGAIN));
+                    // Nobody has asked; the log is told when it is over.
+                    drop(self.note(schema::touch(&self.connection)));
+                }
+            }
+        }
+        waiting.blocking_recv()
+    }
+
+    /// Gives the error in the store's words. Said in the log when it begins and when it is over, not for each write.
+    fn note<T>(&self, result: rusqlite::Result<T>) -> Result<T, StoreError> {
+        match &result {
+            Ok(_) if !self.takes_writes.swap(true, Ordering::Relaxed) => {
+                tracing::info!("the disk takes the store's writes again");
+            }
+            Err(error) if is_the_disk_s(error) && self.takes_writes.swap(false, Ordering::Relaxed) => {
+                tracing::error!(%error, "the disk refuses the store's writes; make space, or look at the disk");
+            }
+            Ok(_) | Err(_) => {}
+        }
+        result.map_err(|error| failed(&error))
+    }
+
     /// A conflict fails its own document alone; only a commit that fails fails the group.
     fn commit_group(&mut self, group: Vec<Write>, now: Timestamp) {
         if let Err(error) = self.sync(group.iter().any(Write::is_durable)) {
@@ -44,7 +91,15 @@ impl Writer {
         };
         let done: Vec<Done> =
             group.into_iter().filter_map(|write| apply_inside(&transaction, write, now)).collect();
-        let committed = transaction.commit().map_err(|error| failed(&error));
+        let rolled_back = transaction.is_autocommit();
+        let committed = transaction.commit();
+        let committed = match done.iter().find_map(Done::failure).filter(|_| rolled_back) {
+            Some(reason) => {
+                self.takes_writes.store(false, Ordering::Relaxed);
+                Err(reason)
+            }
+            None => self.note(committed),
+        };
         done.into_iter().for_each(|done| done.answer(committed.clone()));
     }
 
@@ -58,6 +113,13 @@ impl Writer {
         self.synced = Some(wanted);
         Ok(())
     }
+}
+
+fn is_the_disk_s(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen)
+    )
 }
 
 fn fail_all(group: Vec<Write>, error: &StoreError) {
@@ -88,6 +150,11 @@ fn apply(connection: &Connection, write: Write, now: Timestamp) -> Done {
 }
 
 impl Done {
+    fn failure(&self) -> Option<StoreError> {
+        let (Self::Written(_, Err(error)) | Self::Deleted(_, Err(error))) = self else { return None };
+        matches!(error, StoreError::Failed(_)).then(|| error.clone())
+    }
+
     fn answer(self, committed: Result<(), StoreError>) {
         match self {
             Self::Written(reply, result) => answer(reply, committed.and(result)),

@@ -15,8 +15,8 @@
 //! what is not answered in time `Failed`: it may have been done all the same, as with any server, and versions and ids
 //! tell whoever tries again. `probe` notices when the server is gone, and when it is back.
 //!
-//! [`open`] is where `prepare` makes what a database of this version has; numbered migrations have their place there,
-//! before the first command.
+//! [`open`] looks first whether a newer version was here, and then lets `prepare` make what a database of this version
+//! has. Migrations come next, over the interface ([`super::migrate`]).
 
 mod body;
 mod fault;
@@ -73,6 +73,7 @@ pub async fn open(
     let (access, on_io) = (access.clone(), io.clone());
     let opening = io.spawn(async move {
         let server = Arc::new(Server::find(&access, now).await?);
+        prepare::refuse_what_is_newer(&server).await?;
         prepare::collections(&server, collections).await?;
         Ok(Store::new(Mongo::start(server, on_io)))
     });

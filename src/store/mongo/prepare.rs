@@ -7,7 +7,23 @@ use mongodb::error::Error;
 use mongodb::options::IndexOptions;
 
 use super::{body, fault, probe, server::Server, unique};
-use crate::store::{Collection, Index, OpenError};
+use crate::store::{Collection, Index, MIGRATIONS, OpenError, migrate};
+
+/// Looks before anything is written.
+pub(super) async fn refuse_what_is_newer(server: &Server) -> Result<(), OpenError> {
+    let claims = async {
+        let found = server.collection(&MIGRATIONS).find(doc! {}).sort(doc! { body::ID: 1 }).await?;
+        found.try_collect::<Vec<_>>().await
+    };
+    let claims = claims.await.map_err(|error| fault::open_error(&server.name, &error))?;
+    // What cannot be read is nothing a newer version has written.
+    let bodies = claims.into_iter().filter_map(|written| body::from_mongo(&MIGRATIONS, written).ok());
+    let bodies: Vec<_> = bodies.map(|document| document.body).collect();
+    match migrate::newer_than_known(&bodies) {
+        None => Ok(()),
+        Some(found) => Err(OpenError::Migrated { store: server.name.clone(), found, known: migrate::LATEST }),
+    }
+}
 
 /// An index over millions of documents takes its time, but the server answers meanwhile; one that does not is not
 /// waited for.

@@ -1,13 +1,13 @@
 //! What stands on the store: users and calls.
 
 use clearline::domain::{
-    CallId, CallRecord, Direction, Entropy, Outcome, PhoneNumber, Role, Sealing, Secret, TenantId, User,
-    UserId,
+    CallId, CallRecord, Direction, Entropy, KeyFingerprint, Outcome, PhoneNumber, Role, Sealing, Secret,
+    TenantId, User, UserId,
 };
 use clearline::keys::KeyPool;
 use clearline::store::{
-    Audit, By, CALLS, Calls, Change, Credential, Effect, Entry, KeyAssignment, KeyHealth, KeyHolders, Store,
-    StoreError, Subject, USERS, Users, fingerprints,
+    Audit, By, CALLS, Calls, Change, Credential, Effect, Entry, KeyAssignment, KeyHealth, KeyHolder,
+    KeyHolders, Store, StoreError, Subject, USERS, Users, fingerprints,
 };
 use serde_json::json;
 
@@ -62,6 +62,19 @@ pub(crate) async fn a_user_record_with_an_unknown_role_names_itself_and_hurts_no
     let error = users.get(&UserId::new("u1")).await.unwrap_err().to_string();
     assert!(error.contains("u1") && error.contains("janitor"), "{error}");
     assert!(users.by_name("ada").await.unwrap().is_some());
+    let everybody = users.everybody().await.unwrap();
+    assert_eq!(everybody.users, [user("u2", "ada")]);
+    assert!(everybody.unreadable[0].to_string().contains("users u1"), "{:?}", everybody.unreadable);
+    assert_eq!(users.page(None, None, 9).await.unwrap(), (vec![user("u2", "ada")], None));
+    let (_, assignment) = key_assignment(store).await;
+    let unkeyed = User { google_api_key: None, ..user("u3", "ben") };
+    add(&bench.open().await, &unkeyed).await.unwrap();
+    assert!(assignment.assign(&pool(1), &unkeyed.id, |_| true).await.unwrap().is_some());
+    let odd = KeyHolder { fingerprint: KeyFingerprint::new("f1"), place: 1, user_id: UserId::new("u1") };
+    assert!(assignment.holders.take(&odd).await.unwrap());
+    assert_eq!(assignment.tidy().await, Ok(0), "somebody whom we cannot read still holds what they hold");
+    let sealed = assignment.seal().await.unwrap();
+    assert_eq!(sealed.unreadable.iter().map(|(who, _)| who.as_str()).collect::<Vec<_>>(), ["u1"]);
 }
 
 pub(crate) async fn a_user_is_changed_without_losing_what_only_another_program_knows_and_can_be_removed(

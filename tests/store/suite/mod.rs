@@ -10,6 +10,7 @@ pub(crate) mod collections;
 pub(crate) mod documents;
 pub(crate) mod key_health;
 pub(crate) mod leases;
+pub(crate) mod migrations;
 pub(crate) mod outages;
 pub(crate) mod questions;
 pub(crate) mod races;
