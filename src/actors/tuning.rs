@@ -174,7 +174,7 @@ impl Tuning {
             sip.send(LimitCalls { calls_max: calls.max_calls }).await.ok();
         }
         if let Some(keys) = directory.keys() {
-            keys.send(ReplaceLimits { limits: settings.keys.limits() }).await.ok();
+            keys.send(ReplaceLimits { limits: settings.key_limits() }).await.ok();
         }
     }
 }

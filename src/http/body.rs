@@ -1,5 +1,6 @@
 //! What a client sends, read within bounds, with errors that name the field.
 
+use std::borrow::Cow;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use actix_web::dev::Payload;
 use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use tokio::time::timeout;
 
 use super::problem::{Code, Problem};
@@ -65,6 +67,10 @@ async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {
 }
 
 fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Serde would take a list for the members in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::field("body", "is a list; send an object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let field = error.path().to_string();
@@ -92,7 +98,29 @@ fn wrong_value(path: &str, detail: &str) -> Problem {
         (path, _) => path.to_owned(),
     };
     let detail = detail.rsplit_once(" at line ").map_or(detail, |(detail, _)| detail);
-    Problem::field(&field, detail)
+    Problem::field(&field, without_the_value(detail))
+}
+
+/// Serde quotes what it did not expect, which may be a password that stands in the wrong place.
+fn without_the_value(detail: &str) -> Cow<'_, str> {
+    let quoted = ["invalid type: ", "invalid value: "].into_iter().any(|start| detail.starts_with(start));
+    let parts = detail.rsplit_once(", expected ").filter(|_| quoted);
+    let Some((found, expected)) = parts else { return Cow::Borrowed(detail) };
+    let kind = found.split(['`', '"']).next().unwrap_or_default().trim_end();
+    Cow::Owned(format!("{kind}, expected {expected}"))
+}
+
+/// For `deserialize_with`: a text as long as its description says, or none.
+pub(super) fn at_most<'de, D: Deserializer<'de>, const MAX: usize>(
+    text: D,
+) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(text)?;
+    match &text {
+        Some(long) if long.chars().count() > MAX => {
+            Err(D::Error::custom(format_args!("has more than {MAX} characters")))
+        }
+        Some(_) | None => Ok(text),
+    }
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for Asked<T> {
@@ -114,7 +142,6 @@ impl<T: DeserializeOwned + 'static> FromRequest for Asked<T> {
 mod tests {
     use actix_web::ResponseError;
     use actix_web::test::TestRequest;
-    use serde::Deserialize;
 
     use super::*;
 
@@ -145,10 +172,24 @@ mod tests {
             (r#"{"limits":{"max_call_s":1,"colour":2}}"#, "limits.colour: unknown"),
             (r#"{}"#, "limits: missing"),
             (r#"[]"#, "body: "),
+            (r#" [{"max_call_s":1}]"#, "body: is a list"),
         ] {
             let (status, text) = refused(body);
             assert_eq!(status, 422, "{body}");
             assert!(text.contains(field) && !text.contains("at line"), "{body}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_not_quoted() {
+        for (body, says) in [
+            (r#""hunter-two, expected more""#, "invalid type: string, expected struct Order"),
+            (r#"{"limits":{"max_call_s":"hunter-two"}}"#, "invalid type: string, expected u32"),
+            (r#"{"limits":{"max_call_s":-7}}"#, "invalid value: integer, expected u32"),
+            (r#"{"limits":{"max_call_s":["hunter-two"]}}"#, "invalid type: sequence, expected u32"),
+        ] {
+            let (_, text) = refused(body);
+            assert!(text.contains(says) && !text.contains("hunter") && !text.contains('7'), "{body}: {text}");
         }
     }
 
@@ -166,8 +207,15 @@ mod tests {
         struct Paging {
             #[serde(rename = "limit")]
             _limit: Option<u32>,
+            #[serde(rename = "after", default, deserialize_with = "at_most::<_, 3>")]
+            _after: Option<String>,
         }
-        for (query, field) in [("limit=many", "limit: "), ("colour=red", "colour: unknown")] {
+        let wrong = [
+            ("limit=many", "limit: "),
+            ("colour=red", "colour: unknown"),
+            ("after=long", "after: has more than 3 characters"),
+        ];
+        for (query, field) in wrong {
             let request = TestRequest::with_uri(&format!("/api/users?{query}")).to_http_request();
             let asked = Asked::<Paging>::from_request(&request, &mut Payload::None).into_inner();
             let text = asked.map(|_| ()).unwrap_err().to_string();

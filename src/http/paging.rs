@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::body::at_most;
 use super::problem::Problem;
 
 const PAGE_SIZE: u32 = 50;
@@ -17,6 +18,7 @@ pub(super) struct Paging {
     pub(super) limit: Option<u32>,
     /// `next` of the page before.
     #[param(max_length = 200)]
+    #[serde(default, deserialize_with = "at_most::<_, 200>")]
     pub(super) after: Option<String>,
 }
 

@@ -1,5 +1,7 @@
 //! Documents, the collections they lie in, and questions about them.
 
+use std::fmt;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -56,7 +58,7 @@ impl Index {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Document {
     pub id: String,
     /// Grows by one with every change; what [`super::Store::compare_and_set`] compares.
@@ -64,6 +66,13 @@ pub struct Document {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub body: Value,
+}
+
+/// What stands in it may be a password's hash, or a key that nothing has sealed: it is for its collection, never for a log.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Document({}, version {})", self.id, self.version)
+    }
 }
 
 impl Document {

@@ -19,19 +19,16 @@ pub trait Backend: Send + Sync {
 
 pub type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
-#[derive(Debug)]
 pub enum Command {
     Read(Read),
     Write(Write),
 }
 
-#[derive(Debug)]
 pub enum Read {
     Get { collection: &'static Collection, id: String, reply: Reply<Option<Document>> },
     Find { collection: &'static Collection, query: Query, reply: Reply<Page> },
 }
 
-#[derive(Debug)]
 pub enum Write {
     Insert {
         collection: &'static Collection,

@@ -49,7 +49,7 @@ impl Office {
     }
 }
 
-fn gateway(address: SocketAddr) -> Gateway {
+pub(crate) fn gateway(address: SocketAddr) -> Gateway {
     Gateway {
         name: GatewayId::new("gateway"),
         address: address.to_string(),

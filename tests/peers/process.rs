@@ -72,6 +72,11 @@ impl Process {
 
     /// Asks the program to end (`TERM`, `INT`) and waits until it has.
     pub(crate) fn end_by(self, signal: &str) -> Finished {
+        self.signal(signal);
+        self.finish()
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &id]).status().expect("kill can be run");
         assert!(
@@ -80,7 +85,6 @@ impl Process {
             self.name,
             self.transcript()
         );
-        self.finish()
     }
 
     /// For a program with children of its own, which hold its pipes: asks it to end, and waits until all are gone.

@@ -11,6 +11,7 @@
 mod bench;
 mod embedded;
 mod ferretdb;
+mod ferretdb_server;
 mod foreign;
 mod full_disk;
 mod line;

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::super::api::{Api, part_missing};
-use super::super::body::Asked;
+use super::super::body::{Asked, at_most};
 use super::super::caller::Who;
 use super::super::paging::{Listed, page_size};
 use super::super::problem::{Code, Problem};
@@ -139,6 +139,7 @@ struct Wanted {
     limit: Option<u32>,
     /// `next` of the page before.
     #[param(max_length = 200)]
+    #[serde(default, deserialize_with = "at_most::<_, 200>")]
     after: Option<String>,
     /// As `completed` or `no_answer`.
     #[param(value_type = Option<String>, pattern = "^[a-z_]+$")]
@@ -146,9 +147,11 @@ struct Wanted {
     direction: Option<DirectionName>,
     /// Exactly as the call has it.
     #[param(max_length = 64)]
+    #[serde(default, deserialize_with = "at_most::<_, 64>")]
     dialed_number: Option<String>,
     /// Exactly as the call has it.
     #[param(max_length = 64)]
+    #[serde(default, deserialize_with = "at_most::<_, 64>")]
     from_number: Option<String>,
     /// True: only calls that go on; false: only those that have ended.
     running: Option<bool>,

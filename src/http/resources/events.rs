@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::super::api::Api;
-use super::super::body::Asked;
+use super::super::body::{Asked, at_most};
 use super::super::caller::Who;
 use super::super::problem::{Code, Problem};
 use super::calls::{DirectionName, RoleInTalk};
@@ -41,6 +41,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 struct Wanted {
     /// Only of this call.
     #[param(max_length = 200)]
+    #[serde(default, deserialize_with = "at_most::<_, 200>")]
     call: Option<String>,
 }
 

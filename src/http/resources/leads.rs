@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::super::api::Api;
-use super::super::body::Asked;
+use super::super::body::{Asked, at_most};
 use super::super::caller::Who;
 use super::super::paging::{Listed, page_size};
 use super::super::problem::Problem;
@@ -42,9 +42,11 @@ struct Wanted {
     limit: Option<u32>,
     /// `next` of the page before.
     #[param(max_length = 200)]
+    #[serde(default, deserialize_with = "at_most::<_, 200>")]
     after: Option<String>,
     /// Only what this call has brought.
     #[param(max_length = 200)]
+    #[serde(default, deserialize_with = "at_most::<_, 200>")]
     call_id: Option<String>,
 }
 

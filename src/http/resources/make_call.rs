@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::super::api::{Api, part_missing};
-use super::super::body::Body;
+use super::super::body::{Body, at_most};
 use super::super::caller::Who;
 use super::super::problem::{Code, FieldError, Problem};
 use super::calls::live_record;
@@ -39,9 +39,11 @@ struct MakeCall {
     to: String,
     /// The number to show, which must be one of yours; left out, the gateway's own.
     #[schema(max_length = 64)]
+    #[serde(default, deserialize_with = "at_most::<_, 64>")]
     from: Option<String>,
     /// Who speaks; left out, the default one.
     #[schema(max_length = 200)]
+    #[serde(default, deserialize_with = "at_most::<_, 200>")]
     voice_agent_id: Option<String>,
     /// Whatever you want to find in the call's record again; 8 KiB are the most.
     #[schema(value_type = Option<Object>)]

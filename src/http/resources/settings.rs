@@ -33,7 +33,7 @@ struct SettingView {
     /// A number or a text; null: it is not set.
     #[schema(value_type = Value)]
     value: Value,
-    source: Source,
+    source: SettingSource,
     /// What counts once a stored value is taken away.
     #[schema(value_type = Value)]
     configured: Value,
@@ -44,7 +44,7 @@ struct SettingView {
 
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Source {
+enum SettingSource {
     /// It was changed while engines ran, and wins over the other two.
     Stored,
     /// The command line, the environment or the settings file of this engine.
@@ -141,11 +141,11 @@ impl SettingView {
     fn new(setting: &RunTimeSetting, tuned: &Tuned, configured: &Settings, usual: &Settings) -> Self {
         let configured = setting.value(configured);
         let source = if setting.is_stored(&tuned.overrides) {
-            Source::Stored
+            SettingSource::Stored
         } else if configured == setting.value(usual) {
-            Source::Default
+            SettingSource::Default
         } else {
-            Source::Configured
+            SettingSource::Configured
         };
         let allowed = setting.allowed();
         Self {

@@ -27,7 +27,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Source {
+enum VoiceAgentSource {
     Store,
     /// It stands in the settings file and is changed there.
     Settings,
@@ -52,7 +52,7 @@ struct VoiceAgentView {
     enabled: bool,
     /// What the CRM calls it.
     crm_voice_agent_id: Option<String>,
-    source: Source,
+    source: VoiceAgentSource,
     #[schema(format = DateTime)]
     created_at: Option<String>,
     #[schema(format = DateTime)]
@@ -307,7 +307,7 @@ impl ChangeVoiceAgent {
 }
 
 impl VoiceAgentView {
-    fn new(agent: VoiceAgent, source: Source) -> Self {
+    fn new(agent: VoiceAgent, source: VoiceAgentSource) -> Self {
         Self {
             id: agent.id.to_string(),
             name: agent.name,
@@ -337,7 +337,7 @@ impl From<Stored<Persona>> for VoiceAgentView {
             crm_voice_agent_id,
             created_at: Some(stored.created_at.to_string()),
             updated_at: Some(stored.updated_at.to_string()),
-            ..Self::new(agent, Source::Store)
+            ..Self::new(agent, VoiceAgentSource::Store)
         }
     }
 }
@@ -346,7 +346,7 @@ impl From<KnownVoiceAgent> for VoiceAgentView {
     fn from(known: KnownVoiceAgent) -> Self {
         match known {
             KnownVoiceAgent::Stored(stored) => (*stored).into(),
-            KnownVoiceAgent::OfSettings(agent) => Self::new(agent, Source::Settings),
+            KnownVoiceAgent::OfSettings(agent) => Self::new(agent, VoiceAgentSource::Settings),
         }
     }
 }

@@ -128,6 +128,8 @@ fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
 
 fn build(connection: &mut Connection, collections: &[&'static Collection]) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    // A key that was sealed, or a user who was removed, must not stay readable in what the file has to spare.
+    connection.pragma_update(None, "secure_delete", "ON")?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", SCHEMA)?;
@@ -137,7 +139,13 @@ fn build(connection: &mut Connection, collections: &[&'static Collection]) -> ru
             add_index(&transaction, collection.name, index)?;
         }
     }
-    transaction.commit()
+    transaction.commit()?;
+    empty_log(connection)
+}
+
+/// What a process that ended left in the -wal still has what was there before. Another process that is at work keeps it.
+fn empty_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 fn table(name: &str) -> String {
