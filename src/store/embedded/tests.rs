@@ -73,25 +73,6 @@ fn a_folder_that_cannot_be_made_is_named() {
     assert!(error.contains("data/clearline.db") && error.contains("store.path"), "{error}");
 }
 
-#[tokio::test]
-async fn what_was_replaced_or_removed_is_gone_from_the_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("clearline.db");
-    let store = try_open(&path).unwrap();
-    let users = &super::super::USERS;
-    for (id, secret) in [("u1", "plain-key-of-ada"), ("u2", "plain-key-of-ben")] {
-        store.insert(users, id, serde_json::json!({ "name": id, "key": secret })).await.unwrap();
-    }
-    let sealed = serde_json::json!({ "name": "u1", "key": "sealed" });
-    store.compare_and_set(users, "u1", 1, sealed).await.unwrap();
-    store.delete(users, "u2", 1).await.unwrap();
-    // The next process finds the -wal as one that was killed has left it.
-    let _next = try_open(&path).unwrap();
-    let files = [path.clone(), path.with_extension("db-wal")].map(|path| fs::read(path).unwrap()).concat();
-    let left = String::from_utf8_lossy(&files);
-    assert!(left.contains("sealed") && !left.contains("plain-key"));
-}
-
 #[test]
 fn a_database_that_a_newer_version_has_migrated_is_refused_and_left_alone() {
     let newer = database(
@@ -187,4 +168,23 @@ fn a_clock_that_was_set_back_takes_no_document_back_in_time() {
         let nine = Timestamp::from_millis(9_000);
         assert_eq!((changed.version, changed.created_at, changed.updated_at), (2, nine, nine));
     });
+}
+
+#[tokio::test]
+async fn what_was_replaced_or_removed_is_gone_from_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clearline.db");
+    let store = try_open(&path).unwrap();
+    let users = &super::super::USERS;
+    for (id, secret) in [("u1", "plain-key-of-ada"), ("u2", "plain-key-of-ben")] {
+        store.insert(users, id, serde_json::json!({ "name": id, "key": secret })).await.unwrap();
+    }
+    let sealed = serde_json::json!({ "name": "u1", "key": "sealed" });
+    store.compare_and_set(users, "u1", 1, sealed).await.unwrap();
+    store.delete(users, "u2", 1).await.unwrap();
+    // The next process finds the -wal as one that was killed has left it.
+    let _next = try_open(&path).unwrap();
+    let files = [path.clone(), path.with_extension("db-wal")].map(|path| fs::read(path).unwrap()).concat();
+    let left = String::from_utf8_lossy(&files);
+    assert!(left.contains("sealed") && !left.contains("plain-key"));
 }
