@@ -48,13 +48,7 @@ impl Leads {
         limit: usize,
     ) -> Result<Listed<Lead>, StoreError> {
         let all = Query::all(limit).newest_first().after(after);
-        let query = match scope {
-            Scope::Everything => all,
-            Scope::Tenant(tenant) => all.and("tenant_id", tenant.as_str()),
-            Scope::Owner(owner) => all.and("owner_id", owner.as_str()),
-            Scope::Nothing => return Ok(Listed { items: Vec::new(), next: None }),
-        };
-        records::list(&self.store, query).await
+        records::list_of(&self.store, scope, all).await
     }
 
     /// What one call has brought, newest first.

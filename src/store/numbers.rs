@@ -109,13 +109,7 @@ impl Numbers {
         limit: usize,
     ) -> Result<Listed<VoiceAgentNumber>, StoreError> {
         let all = Query::all(limit).after(after);
-        let query = match scope {
-            Scope::Everything => all,
-            Scope::Tenant(tenant) => all.and("tenant_id", tenant.as_str()),
-            Scope::Owner(owner) => all.and("owner_id", owner.as_str()),
-            Scope::Nothing => return Ok(Listed { items: Vec::new(), next: None }),
-        };
-        records::list(&self.store, query).await
+        records::list_of(&self.store, scope, all).await
     }
 
     /// Those that this persona answers.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::audit::Entry;
 use super::change::{change, difference, remove};
 use super::{Collection, Document, Page, Query, Store, StoreError};
+use crate::access::Scope;
 use crate::domain::Timestamp;
 
 /// A record with what the store knows about it.
@@ -106,6 +107,21 @@ pub(super) async fn remove_record<T: Record>(
 
 pub(super) async fn list<T: Record>(store: &Store, query: Query) -> Result<Listed<T>, StoreError> {
     Ok(read_page(&store.find(T::collection(), query).await?))
+}
+
+/// Of `query`, what somebody of this scope may see.
+pub(super) async fn list_of<T: Record>(
+    store: &Store,
+    scope: &Scope,
+    query: Query,
+) -> Result<Listed<T>, StoreError> {
+    let query = match scope {
+        Scope::Everything => query,
+        Scope::Tenant(tenant) => query.and("tenant_id", tenant.as_str()),
+        Scope::Owner(owner) => query.and("owner_id", owner.as_str()),
+        Scope::Nothing => return Ok(Listed { items: Vec::new(), next: None }),
+    };
+    list(store, query).await
 }
 
 impl<T> Stored<T> {
