@@ -60,8 +60,8 @@ pub(super) struct Loss {
     pub(super) downlink_missing: u64,
     pub(super) downlink_skipped: u64,
     pub(super) downlink_absent: u64,
-    /// To the model: what callers sent and the model never got, beyond a frame a call that the ends of the
-    /// measurement may cut. `None` where the stand-in is not ours to ask.
+    /// To the model: what callers sent and the engine never heard, or the model never got, whichever is more, beyond a
+    /// frame a call that the ends of the measurement may cut. `None` where neither of them can be asked.
     pub(super) uplink_missing: Option<u64>,
     /// What the engine itself counted.
     pub(super) engine_steps_dropped: u64,
@@ -201,11 +201,21 @@ impl Loss {
     }
 }
 
+/// The model gets a frame each 20 ms, whether there was a packet for it or not: what never came the engine alone knows.
 fn uplink_missing(report: &Report, begin: &Look, end: &Look) -> Option<u64> {
+    let arrived = [heard_by_engine(begin, end), heard_by_model(begin, end)].into_iter().flatten().min()?;
+    Some(report.packets_sent.saturating_sub(arrived).saturating_sub(report.calls as u64))
+}
+
+fn heard_by_engine(begin: &Look, end: &Look) -> Option<u64> {
+    const HEARD: &str = "clearline_rtp_heard_packets_total";
+    end.figures.know(HEARD).then(|| end.figures.since(&begin.figures, HEARD) as u64)
+}
+
+fn heard_by_model(begin: &Look, end: &Look) -> Option<u64> {
     end.sessions.as_ref()?;
     let frames = |look: &Look| look.sessions().iter().map(|session| session.heard_ms).sum::<u64>() / FRAME_MS;
-    let arrived = frames(end).saturating_sub(frames(begin));
-    Some(report.packets_sent.saturating_sub(arrived).saturating_sub(report.calls as u64))
+    Some(frames(end).saturating_sub(frames(begin)))
 }
 
 /// The mean over one look a second at each call's.
@@ -267,6 +277,25 @@ pub(super) mod tests {
         assert!((step.loss.percent - 0.4).abs() < 1e-9, "{}", step.loss.percent);
         assert_eq!(step.held, Some(false));
         assert!((step.beside.callers_speak_percent - 20.0).abs() < 1e-9);
+    }
+
+    /// A packet that is lost on its way is concealed: the model gets its frame all the same.
+    #[test]
+    fn packets_that_the_engine_never_heard_are_lost_though_the_model_got_every_frame() {
+        let heard = |packets: u64| Figures::parse(&format!("clearline_rtp_heard_packets_total {packets}\n"));
+        let mut concealed = gathered();
+        let every_frame = concealed.report.packets_sent * FRAME_MS;
+        concealed.end.sessions.as_mut().unwrap()[0].heard_ms = 1_000 + every_frame;
+        assert_eq!(Step::of(&concealed).loss.uplink_missing, Some(0));
+        (concealed.begin.figures, concealed.end.figures) = (heard(700), heard(700 + 4_900));
+        assert_eq!(Step::of(&concealed).loss.uplink_missing, Some(90));
+        (concealed.begin.sessions, concealed.end.sessions) = (None, None);
+        let step = Step::of(&concealed);
+        assert_eq!(
+            (step.loss.uplink_missing, step.held),
+            (Some(90), Some(false)),
+            "the engine alone is asked"
+        );
     }
 
     #[test]
