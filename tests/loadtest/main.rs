@@ -136,7 +136,9 @@ fn an_engine_that_runs_already_is_measured_from_outside() {
 /// From outside nobody can be asked what should have been heard.
 #[test]
 fn an_engine_that_takes_calls_and_stays_mute_never_holds() {
-    for (muteness, level) in [(Muteness::Dead, "loss"), (Muteness::Punctual, "speech")] {
+    for (muteness, level) in
+        [(Muteness::Dead, "loss"), (Muteness::Punctual, "speech"), (Muteness::Greeting, "speech")]
+    {
         let engine = MuteEngine::start(muteness);
         let address = engine.address.to_string();
         let (code, stdout, stderr) =

@@ -122,7 +122,7 @@ measured at the end, by calls that are hung up when they are answered, and (engi
 nobody greets and stay, and what they cost in the seconds after is taken off for the time they were up. Lost is \
 every frame that was due while a call was up, silence of the engine included, and what callers sent and the engine (by \
 its own counter) or the model never heard; speech that never arrived is a level of its \
-own; where the stand-in cannot be asked, a call whose model is not heard once within 12 s. A level with too few samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
+own; where the stand-in cannot be asked, a call whose model is not heard for 12 s, longer than it ever pauses. A level with too few samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
 more. Neither is a step in which callers or stand-in were late themselves. A step holds if no level broke and calls_failed, \
 loss and spacing_p999 were judged; where one of these was not, its \"held\" is null in the document, beside true and \
 false. How it goes is told on standard error. A test that is interrupted writes the steps it has finished.

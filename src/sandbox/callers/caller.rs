@@ -156,6 +156,7 @@ impl Caller {
             invited_us: micros(clock::machine_time(self.invited)),
             answered_us: micros(clock::machine_time(answered)),
             first_voice_us: self.hearing.first_voice().map(micros),
+            last_voice_us: self.hearing.last_voice().map(micros),
         });
     }
 }

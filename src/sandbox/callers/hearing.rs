@@ -24,6 +24,8 @@ pub(super) struct Hearing {
     voice: Option<Voice>,
     /// The first voiced packet of the call.
     first_voice: Option<Duration>,
+    /// The last one so far.
+    last_voice: Option<Duration>,
     pub(super) counts: Counts,
 }
 
@@ -56,7 +58,14 @@ struct Voice {
 
 impl Hearing {
     pub(super) fn new(caller: u16) -> Self {
-        Self { caller, last: None, voice: None, first_voice: None, counts: Counts::default() }
+        Self {
+            caller,
+            last: None,
+            voice: None,
+            first_voice: None,
+            last_voice: None,
+            counts: Counts::default(),
+        }
     }
 
     /// Takes a packet that came at `at` by the machine's clock; gives the model's sentence that it shows to be over.
@@ -66,6 +75,7 @@ impl Hearing {
         if is_voiced(packet.payload) {
             self.counts.voiced += 1;
             self.first_voice.get_or_insert(at);
+            self.last_voice = Some(at);
             let voice = self.voice.get_or_insert(Voice { from: at, to: at, silent_packets: 0 });
             (voice.to, voice.silent_packets) = (at, 0);
             return None;
@@ -92,6 +102,10 @@ impl Hearing {
 
     pub(super) fn first_voice(&self) -> Option<Duration> {
         self.first_voice
+    }
+
+    pub(super) fn last_voice(&self) -> Option<Duration> {
+        self.last_voice
     }
 
     fn span_of(&self, voice: Voice) -> VoiceSpan {
@@ -183,6 +197,7 @@ mod tests {
         assert_eq!(spans, [VoiceSpan { caller: 7, from_us: 100_000, to_us: 200_000 }]);
         assert!(!hearing.model_speaks());
         assert_eq!(hearing.first_voice(), Some(Duration::from_millis(100)));
+        assert_eq!(hearing.last_voice(), Some(Duration::from_millis(200)));
     }
 
     #[test]

@@ -101,4 +101,6 @@ pub struct SetUp {
     pub answered_us: u64,
     /// The first voiced packet.
     pub first_voice_us: Option<u64>,
+    /// The last voiced packet until [`Order::End`], or before [`Order::Begin`].
+    pub last_voice_us: Option<u64>,
 }
