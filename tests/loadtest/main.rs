@@ -1,6 +1,7 @@
 //! The load test as a person runs it: every process of it is real, and none is left. What a busy machine does to its
 //! service levels is not judged here.
 
+mod deaths;
 mod lossy;
 mod mute;
 
@@ -216,6 +217,16 @@ fn an_engine_that_is_not_there_is_named_before_anybody_dials() {
     let (code, stdout, stderr) = loadtest(&["--calls", "1", "--seconds", "1", "--engine", "127.0.0.1:9"]);
     assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
     assert!(stderr.contains("no SIP answer from 127.0.0.1:9") && !stderr.contains("dialling"), "{stderr}");
+}
+
+#[test]
+fn a_stand_in_that_was_never_there_has_not_died() {
+    let engine = MuteEngine::start(Muteness::Dead);
+    let address = engine.address.to_string();
+    let (code, stdout, stderr) =
+        loadtest(&["--calls", "1", "--engine", &address, "--model-side", "127.0.0.1:9"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert!(stderr.contains("cannot read http://127.0.0.1:9/timing") && !stderr.contains("died"), "{stderr}");
 }
 
 /// An engine without a model refuses every call.

@@ -43,6 +43,8 @@ pub(super) struct Step {
     pub(super) beside: Beside,
     pub(super) engine: Engine,
     pub(super) harness: Harness,
+    /// Which process died in it, how, and where its log is; nothing else is known of such a step.
+    pub(super) died: Option<String>,
     pub(super) verdicts: Vec<Verdict>,
     /// Whether every level that was judged held; `None` if one of those that are needed was not.
     pub(super) held: Option<bool>,
@@ -128,7 +130,7 @@ impl Step {
         let Gathered { report, begin, end, .. } = gathered;
         let delays = Delays::measure(report, end.sessions());
         let jitter_target_ms = jitter_buffer(begin, end, "target");
-        let mut step = Self {
+        let step = Self {
             calls: gathered.calls,
             calls_held: report.calls,
             seconds: gathered.stretch.as_secs_f64(),
@@ -162,10 +164,19 @@ impl Step {
             harness: Harness::of(gathered),
             ..Self::default()
         };
-        step.verdicts = levels::judge(&step);
-        step.held = levels::all_held(&step.verdicts);
-        step.not_judged = levels::why_not_judged(&step);
-        step
+        step.judged()
+    }
+
+    /// That engine or stand-in died is a result, and the only one.
+    pub(super) fn cut_short(calls: usize, recording: bool, died: String) -> Self {
+        Self { calls, recording, died: Some(died), ..Self::default() }.judged()
+    }
+
+    fn judged(mut self) -> Self {
+        self.verdicts = levels::judge(&self);
+        self.held = levels::all_held(&self.verdicts);
+        self.not_judged = levels::why_not_judged(&self);
+        self
     }
 
     pub(super) fn answer(&self) -> Answer {
@@ -319,6 +330,15 @@ pub(super) mod tests {
         let begin = Look { sessions: Some(Vec::new()), ..Look::default() };
         let step = Step::of(&Gathered { end: begin.clone(), begin, ..gathered() });
         assert_eq!(step.loss.uplink_missing, Some(4_990));
+    }
+
+    #[test]
+    fn a_step_in_which_a_process_died_broke_and_shows_no_other_figure() {
+        let step = Step::cut_short(10, false, "the engine was killed by signal 9".into());
+        let judged = step.verdicts.iter().filter(|verdict| verdict.held.is_some());
+        let judged: Vec<_> = judged.map(|verdict| (verdict.level, verdict.value)).collect();
+        assert_eq!((judged, step.held), (vec![("process_died", Some(1.0))], Some(false)));
+        assert_eq!(Step::of(&gathered()).verdicts[0].held, Some(true));
     }
 
     #[test]

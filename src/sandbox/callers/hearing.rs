@@ -14,6 +14,9 @@ const FRAME: Duration = Duration::from_millis(20);
 /// Frames of a call that the two ends of a measurement may cut.
 const FRAMES_CUT: u64 = 2;
 
+/// An engine sends a frame each 20 ms, whatever happens: a call that has been without one for so long is up no more.
+const GONE_AFTER: Duration = Duration::from_secs(1);
+
 /// So many silent packets end a span: a model that pauses for less goes on with the same sentence.
 const SILENT_PACKETS_END: u32 = 8;
 
@@ -106,6 +109,11 @@ impl Hearing {
 
     pub(super) fn last_voice(&self) -> Option<Duration> {
         self.last_voice
+    }
+
+    /// Packets came, and then none. An engine that dies says nothing else.
+    pub(super) fn is_cut_off(&self, now: Duration) -> bool {
+        self.last.is_some_and(|last| now.saturating_sub(last.at) >= GONE_AFTER)
     }
 
     fn span_of(&self, voice: Voice) -> VoiceSpan {
@@ -247,6 +255,14 @@ mod tests {
         let (hearing, mut report) = (Hearing::new(0), Report::default());
         hearing.counts.add_to(&mut report, FRAME * 500);
         assert_eq!(report.frames_absent, 0);
+    }
+
+    #[test]
+    fn a_call_whose_packets_end_is_cut_off_and_one_that_never_had_any_is_not() {
+        let (hearing, _) = heard(&[(1, SILENCE), (2, voiced())]);
+        let cut_off = |ms| hearing.is_cut_off(Duration::from_millis(ms));
+        assert_eq!((cut_off(40), cut_off(1_039), cut_off(1_040)), (false, false, true));
+        assert!(!Hearing::new(0).is_cut_off(Duration::from_secs(60)));
     }
 
     #[test]
