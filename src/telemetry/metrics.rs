@@ -30,6 +30,7 @@ table! {
         SipMalformed = "clearline_sip_malformed_total", "SIP messages that could not be read.";
         SipRefusedSources = "clearline_sip_refused_sources_total", "SIP requests of sources that may not call in, refused or ignored.";
         RtpForeign = "clearline_rtp_foreign_packets_total", "Packets on a call's port from a host not the call's.";
+        RtpHeard = "clearline_rtp_heard_packets_total", "Packets that sessions heard of their callers, each once.";
         RtpDropped = "clearline_rtp_dropped_packets_total", "Packets that no call was given, for whatever reason.";
         RtpLate = "clearline_rtp_late_packets_total", "Packets to a port whose call was over.";
         RtpUnknown = "clearline_rtp_unknown_packets_total", "Packets that belong to no call or are no RTP.";

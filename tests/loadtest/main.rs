@@ -1,6 +1,8 @@
 //! The load test as a person runs it: every process of it is real, and none is left. What a busy machine does to its
 //! service levels is not judged here.
 
+mod deaths;
+mod lossy;
 mod mute;
 
 use std::fs;
@@ -12,6 +14,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use lossy::LossyWay;
 use mute::{MuteEngine, Muteness};
 
 fn clearline(arguments: &[&str]) -> Command {
@@ -134,7 +137,9 @@ fn an_engine_that_runs_already_is_measured_from_outside() {
 /// From outside nobody can be asked what should have been heard.
 #[test]
 fn an_engine_that_takes_calls_and_stays_mute_never_holds() {
-    for (muteness, level) in [(Muteness::Dead, "loss"), (Muteness::Punctual, "speech")] {
+    for (muteness, level) in
+        [(Muteness::Dead, "loss"), (Muteness::Punctual, "speech"), (Muteness::Greeting, "speech")]
+    {
         let engine = MuteEngine::start(muteness);
         let address = engine.address.to_string();
         let (code, stdout, stderr) =
@@ -152,6 +157,40 @@ fn an_engine_that_takes_calls_and_stays_mute_never_holds() {
         let expected = if was_late { Value::Null } else { false.into() };
         assert_eq!((&verdict["held"], &step["held"]), (&expected, &expected), "{muteness:?}: {stdout}");
     }
+}
+
+/// What is lost on the way to the engine is concealed: the model gets every frame, and only the engine knows.
+#[test]
+fn callers_packets_that_are_lost_on_the_way_never_hold() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let anywhere = "127.0.0.1:0";
+    let arguments = ["sandbox", "model", "--load", "--attached", "--listen", anywhere, "--side", anywhere];
+    let model = Attached::start(&arguments);
+    let engine = Attached::engine(&format!("ws://{}", model.address("model")), &folder);
+    let way = LossyWay::start(engine.address("sip").parse().expect("an address"), 50);
+    let address = way.address.to_string();
+    let (code, stdout, stderr) = loadtest(&[
+        "--calls",
+        "4",
+        "--seconds",
+        "6",
+        "--json",
+        "--engine",
+        &address,
+        "--metrics",
+        engine.address("http"),
+        "--model-side",
+        model.address("side"),
+    ]);
+    assert_eq!(code, Some(1), "{stdout}{stderr}");
+    let document: Value = serde_json::from_str(&stdout).expect("--json prints one document");
+    let step = &document["steps"][0];
+    assert_eq!((&step["calls_held"], &step["refused"]), (&4.into(), &Value::Array(vec![])), "{stdout}");
+    // Of 1,200 packets 24 are lost, less a frame a call that the ends of the measurement may cut.
+    assert!(step["loss"]["uplink_missing"].as_u64() > Some(10), "{stdout}");
+    // A machine that was too busy to judge says that instead.
+    let was_late = step["harness"]["limited"] == true;
+    assert_eq!(step["held"], if was_late { Value::Null } else { false.into() }, "{stdout}");
 }
 
 /// It still remembers the SIP identities of the first step's calls when the second's come.
@@ -178,6 +217,16 @@ fn an_engine_that_is_not_there_is_named_before_anybody_dials() {
     let (code, stdout, stderr) = loadtest(&["--calls", "1", "--seconds", "1", "--engine", "127.0.0.1:9"]);
     assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
     assert!(stderr.contains("no SIP answer from 127.0.0.1:9") && !stderr.contains("dialling"), "{stderr}");
+}
+
+#[test]
+fn a_stand_in_that_was_never_there_has_not_died() {
+    let engine = MuteEngine::start(Muteness::Dead);
+    let address = engine.address.to_string();
+    let (code, stdout, stderr) =
+        loadtest(&["--calls", "1", "--engine", &address, "--model-side", "127.0.0.1:9"]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert!(stderr.contains("cannot read http://127.0.0.1:9/timing") && !stderr.contains("died"), "{stderr}");
 }
 
 /// An engine without a model refuses every call.

@@ -1,4 +1,4 @@
-//! An engine that takes every call and says nothing: the one far end of the load test that only this test has.
+//! An engine that takes every call and says nothing, or nothing more: the one far end of the load test that only this test has.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -12,6 +12,9 @@ const FRAME: Duration = Duration::from_millis(20);
 const FRAME_TICKS: u32 = 160;
 /// µ-law.
 const SILENCE: [u8; 160] = [0xff; 160];
+/// Nearly as loud as can be.
+const NOISE: [u8; 160] = [0x80; 160];
+const FRAMES_OF_GREETING: u32 = 25;
 const DATAGRAM_BYTES_MAX: usize = 65_535;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(crate) enum Muteness {
     Dead,
     /// A packet of silence every 20 ms.
     Punctual,
+    /// The same, after half a second of noise.
+    Greeting,
 }
 
 /// Ends with its handle.
@@ -57,7 +62,7 @@ struct Work {
     lines: Vec<Line>,
 }
 
-/// One call's silence.
+/// One call's stream.
 struct Line {
     call_id: String,
     to: SocketAddr,
@@ -72,8 +77,10 @@ impl Work {
             if let Ok((length, source)) = self.sip.recv_from(&mut buffer) {
                 self.answer(&String::from_utf8_lossy(&buffer[..length]), source);
             }
-            if muteness == Muteness::Punctual {
-                self.be_silent();
+            match muteness {
+                Muteness::Dead => {}
+                Muteness::Punctual => self.send_frames(0),
+                Muteness::Greeting => self.send_frames(FRAMES_OF_GREETING),
             }
         }
     }
@@ -120,14 +127,14 @@ impl Work {
         format!("v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n")
     }
 
-    fn be_silent(&mut self) {
+    fn send_frames(&mut self, noisy: u32) {
         let now = clock::now();
         for (number, line) in self.lines.iter_mut().enumerate().filter(|(_, line)| line.next_at <= now) {
             let mut packet = vec![0x80, 0];
             packet.extend_from_slice(&(line.frame as u16).to_be_bytes());
             packet.extend_from_slice(&(line.frame * FRAME_TICKS).to_be_bytes());
             packet.extend_from_slice(&(number as u32).to_be_bytes());
-            packet.extend_from_slice(&SILENCE);
+            packet.extend_from_slice(if line.frame < noisy { &NOISE } else { &SILENCE });
             // A caller that has just hung up answers with ICMP.
             self.audio.send_to(&packet, line.to).ok();
             line.frame += 1;
@@ -136,7 +143,7 @@ impl Work {
     }
 }
 
-fn header<'a>(message: &'a str, name: &str) -> &'a str {
+pub(crate) fn header<'a>(message: &'a str, name: &str) -> &'a str {
     let value = message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     value.unwrap_or_else(|| panic!("no {name}: {message}"))
 }

@@ -223,6 +223,7 @@ mod tests {
             invited_us: us(invited_ms),
             answered_us: us(answered_ms),
             first_voice_us: Some(us(voice_ms)),
+            last_voice_us: Some(us(voice_ms)),
         }
     }
 

@@ -22,13 +22,18 @@ impl Figures {
         Ok(Self::parse(&get(engine, "/metrics")?))
     }
 
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let figure = |line: &str| {
             let (name, value) = line.rsplit_once(' ')?;
             Some((name.to_owned(), value.parse().ok()?))
         };
         Self(lines.filter_map(figure).collect())
+    }
+
+    /// Whether the engine tells this at all.
+    pub(super) fn know(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
     /// How much a counter has grown since then; an engine that does not know it has counted nothing.
@@ -76,5 +81,6 @@ mod tests {
         assert_eq!(now.since(&then, "a"), 3.0);
         assert_eq!(now.since(&then, "b{outcome=\"completed\"}"), 0.0);
         assert_eq!(now.since(&then, "unknown"), 0.0);
+        assert!(now.know("a") && !now.know("unknown"));
     }
 }

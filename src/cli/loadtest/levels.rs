@@ -26,6 +26,7 @@ use Figure::{Counted, Quantile as Of};
 
 /// What the level leaves beyond a frame.
 pub(super) const SPACING_MARGIN_MS: u64 = 5;
+const PROCESS_DIED: &str = "process_died";
 const SPACING: &str = "spacing_p999";
 /// As of frames. Of 728 bursts and turns of an engine that loses nothing, on a machine that was building meanwhile, every
 /// one arrived.
@@ -33,7 +34,14 @@ const SPEECH_LIMIT_PERCENT: f64 = 0.1;
 /// Unless all of these are judged, nobody can say that a step held.
 pub(super) const NEEDED: [&str; 3] = ["calls_failed", "loss", SPACING];
 
-pub(super) const LEVELS: [Level; 10] = [
+pub(super) const LEVELS: [Level; 11] = [
+    Level {
+        name: PROCESS_DIED,
+        what: "engine or stand-in that died in mid-step",
+        unit: "",
+        limit: 0.0,
+        figure: Counted(|step| Some(if step.died.is_some() { 1.0 } else { 0.0 })),
+    },
     Level {
         name: "calls_failed",
         what: "calls refused, or lost in mid-call",
@@ -155,7 +163,8 @@ impl Verdict {
 /// What a late generator saw says nothing of the engine, and is not judged.
 pub(super) fn judge(step: &Step) -> Vec<Verdict> {
     let verdict = |level: &Level| {
-        let value = level.figure.value(step);
+        let is_known = step.died.is_none() || level.name == PROCESS_DIED;
+        let value = level.figure.value(step).filter(|_| is_known);
         let held = value.filter(|_| !step.harness.limited).map(|value| value <= level.limit);
         // Late callers make no engine look better: what held, held.
         let in_doubt = level.name == SPACING && step.harness.spacing_in_doubt;

@@ -120,11 +120,14 @@ without the jitter buffer's target and the pre-buffer of a turn (both are shown 
 without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. What a set-up costs is \
 measured at the end, by calls that are hung up when they are answered, and (engine of our own) alone: calls are dialled where \
 nobody greets and stay, and what they cost in the seconds after is taken off for the time they were up. Lost is \
-every frame that was due while a call was up, silence of the engine included; speech that never arrived is a level of its \
-own; where the stand-in cannot be asked, a call whose model is not heard once within 12 s. A level with too few samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
+every frame that was due while a call was up, silence of the engine included, and what callers sent and the engine (by \
+its own counter) or the model never heard; speech that never arrived is a level of its \
+own; where the stand-in cannot be asked, a call whose model is not heard for 12 s, longer than it ever pauses. A level with too few samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
 more. Neither is a step in which callers or stand-in were late themselves. A step holds if no level broke and calls_failed, \
 loss and spacing_p999 were judged; where one of these was not, its \"held\" is null in the document, beside true and \
-false. How it goes is told on standard error. A test that is interrupted writes the steps it has finished.
+false. How it goes is told on standard error. A test that is interrupted writes the steps it has finished. \
+An engine or stand-in that dies breaks its step (process_died) and ends the test: it is told who, how, and where the log is. A \
+call whose audio has ended a second before the measurement does is lost, though nobody hung up.
 
 Exit codes: 0 a step held, 1 none did or it did not work, 2 wrong arguments, 130 interrupted.";
 
@@ -198,13 +201,14 @@ impl Loadtest {
         }
         if let Some(calls) = self.calls {
             steps.push(self.one_step(1, calls, placed).await?);
-            return Ok(());
+            return end_if_died(steps);
         }
         let mut ramp = Ramp::new(self.from.unwrap_or(FIRST_CALLS), self.step, self.max_calls);
         while let Some(calls) = ramp.next() {
             let step = self.one_step(steps.len() + 1, calls, placed).await?;
             ramp.note(calls, step.answer());
             steps.push(step);
+            end_if_died(steps)?;
         }
         Ok(())
     }
@@ -223,7 +227,12 @@ impl Loadtest {
                 Rig::build(calls + SPARE_CALLS, record, placed).await?
             }
         };
-        let step = step::run(&mut rig, plan).await?;
+        // Whom we cannot ask is named before anybody dials; only who was there can die.
+        rig.look()?;
+        let step = match step::run(&mut rig, plan).await {
+            Ok(step) => step,
+            Err(failure) => Step::cut_short(calls, record, rig.autopsy().await.ok_or(failure)?),
+        };
         if !self.json {
             say(table::describe(&step));
         }
@@ -239,4 +248,10 @@ impl Loadtest {
             model_side: self.model_side,
         })
     }
+}
+
+/// Who died would die again, or has nobody to start it anew.
+fn end_if_died(steps: &[Step]) -> Result<(), Failure> {
+    let died = steps.last().and_then(|step| step.died.clone());
+    died.map_or(Ok(()), |died| Err(Failure::new(died)))
 }

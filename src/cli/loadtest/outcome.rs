@@ -43,6 +43,8 @@ pub(super) struct Step {
     pub(super) beside: Beside,
     pub(super) engine: Engine,
     pub(super) harness: Harness,
+    /// Which process died in it, how, and where its log is; nothing else is known of such a step.
+    pub(super) died: Option<String>,
     pub(super) verdicts: Vec<Verdict>,
     /// Whether every level that was judged held; `None` if one of those that are needed was not.
     pub(super) held: Option<bool>,
@@ -60,8 +62,8 @@ pub(super) struct Loss {
     pub(super) downlink_missing: u64,
     pub(super) downlink_skipped: u64,
     pub(super) downlink_absent: u64,
-    /// To the model: what callers sent and the model never got, beyond a frame a call that the ends of the
-    /// measurement may cut. `None` where the stand-in is not ours to ask.
+    /// To the model: what callers sent and the engine never heard, or the model never got, whichever is more, beyond a
+    /// frame a call that the ends of the measurement may cut. `None` where neither of them can be asked.
     pub(super) uplink_missing: Option<u64>,
     /// What the engine itself counted.
     pub(super) engine_steps_dropped: u64,
@@ -128,7 +130,7 @@ impl Step {
         let Gathered { report, begin, end, .. } = gathered;
         let delays = Delays::measure(report, end.sessions());
         let jitter_target_ms = jitter_buffer(begin, end, "target");
-        let mut step = Self {
+        let step = Self {
             calls: gathered.calls,
             calls_held: report.calls,
             seconds: gathered.stretch.as_secs_f64(),
@@ -162,10 +164,19 @@ impl Step {
             harness: Harness::of(gathered),
             ..Self::default()
         };
-        step.verdicts = levels::judge(&step);
-        step.held = levels::all_held(&step.verdicts);
-        step.not_judged = levels::why_not_judged(&step);
-        step
+        step.judged()
+    }
+
+    /// That engine or stand-in died is a result, and the only one.
+    pub(super) fn cut_short(calls: usize, recording: bool, died: String) -> Self {
+        Self { calls, recording, died: Some(died), ..Self::default() }.judged()
+    }
+
+    fn judged(mut self) -> Self {
+        self.verdicts = levels::judge(&self);
+        self.held = levels::all_held(&self.verdicts);
+        self.not_judged = levels::why_not_judged(&self);
+        self
     }
 
     pub(super) fn answer(&self) -> Answer {
@@ -201,11 +212,21 @@ impl Loss {
     }
 }
 
+/// The model gets a frame each 20 ms, whether there was a packet for it or not: what never came the engine alone knows.
 fn uplink_missing(report: &Report, begin: &Look, end: &Look) -> Option<u64> {
+    let arrived = [heard_by_engine(begin, end), heard_by_model(begin, end)].into_iter().flatten().min()?;
+    Some(report.packets_sent.saturating_sub(arrived).saturating_sub(report.calls as u64))
+}
+
+fn heard_by_engine(begin: &Look, end: &Look) -> Option<u64> {
+    const HEARD: &str = "clearline_rtp_heard_packets_total";
+    end.figures.know(HEARD).then(|| end.figures.since(&begin.figures, HEARD) as u64)
+}
+
+fn heard_by_model(begin: &Look, end: &Look) -> Option<u64> {
     end.sessions.as_ref()?;
     let frames = |look: &Look| look.sessions().iter().map(|session| session.heard_ms).sum::<u64>() / FRAME_MS;
-    let arrived = frames(end).saturating_sub(frames(begin));
-    Some(report.packets_sent.saturating_sub(arrived).saturating_sub(report.calls as u64))
+    Some(frames(end).saturating_sub(frames(begin)))
 }
 
 /// The mean over one look a second at each call's.
@@ -269,6 +290,25 @@ pub(super) mod tests {
         assert!((step.beside.callers_speak_percent - 20.0).abs() < 1e-9);
     }
 
+    /// A packet that is lost on its way is concealed: the model gets its frame all the same.
+    #[test]
+    fn packets_that_the_engine_never_heard_are_lost_though_the_model_got_every_frame() {
+        let heard = |packets: u64| Figures::parse(&format!("clearline_rtp_heard_packets_total {packets}\n"));
+        let mut concealed = gathered();
+        let every_frame = concealed.report.packets_sent * FRAME_MS;
+        concealed.end.sessions.as_mut().unwrap()[0].heard_ms = 1_000 + every_frame;
+        assert_eq!(Step::of(&concealed).loss.uplink_missing, Some(0));
+        (concealed.begin.figures, concealed.end.figures) = (heard(700), heard(700 + 4_900));
+        assert_eq!(Step::of(&concealed).loss.uplink_missing, Some(90));
+        (concealed.begin.sessions, concealed.end.sessions) = (None, None);
+        let step = Step::of(&concealed);
+        assert_eq!(
+            (step.loss.uplink_missing, step.held),
+            (Some(90), Some(false)),
+            "the engine alone is asked"
+        );
+    }
+
     #[test]
     fn an_engine_nobody_can_see_has_no_cost() {
         let unseen = Gathered { begin: Look::default(), end: Look::default(), ..gathered() };
@@ -290,6 +330,15 @@ pub(super) mod tests {
         let begin = Look { sessions: Some(Vec::new()), ..Look::default() };
         let step = Step::of(&Gathered { end: begin.clone(), begin, ..gathered() });
         assert_eq!(step.loss.uplink_missing, Some(4_990));
+    }
+
+    #[test]
+    fn a_step_in_which_a_process_died_broke_and_shows_no_other_figure() {
+        let step = Step::cut_short(10, false, "the engine was killed by signal 9".into());
+        let judged = step.verdicts.iter().filter(|verdict| verdict.held.is_some());
+        let judged: Vec<_> = judged.map(|verdict| (verdict.level, verdict.value)).collect();
+        assert_eq!((judged, step.held), (vec![("process_died", Some(1.0))], Some(false)));
+        assert_eq!(Step::of(&gathered()).verdicts[0].held, Some(true));
     }
 
     #[test]

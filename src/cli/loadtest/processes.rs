@@ -2,7 +2,7 @@
 //! input does, so none is left however this command ends.
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -20,6 +20,8 @@ use super::super::common::Failure;
 const LINES_MAX: usize = 64;
 /// How long a helper may take to end by itself.
 const END_PATIENCE: Duration = Duration::from_secs(5);
+/// From the first sign of a death, a closed socket, to the end.
+const DYING: Duration = Duration::from_secs(1);
 const LOOKS_APART: Duration = Duration::from_millis(5);
 
 /// A running helper; dropping it ends it and waits for its end.
@@ -79,6 +81,14 @@ impl Helper {
         serde_json::from_str(&line).map_err(|error| Failure::cannot(format!("understand the {name}"), error))
     }
 
+    /// How it ended, in words that go on behind its name; `None` if it has not.
+    pub(super) fn end(&mut self) -> Option<String> {
+        if !self.has_ended_within(DYING) {
+            return None;
+        }
+        self.child.try_wait().ok().flatten().map(how)
+    }
+
     fn has_ended_within(&mut self, patience: Duration) -> bool {
         let deadline = clock::now() + patience;
         loop {
@@ -91,6 +101,14 @@ impl Helper {
             }
             thread::sleep(LOOKS_APART);
         }
+    }
+}
+
+fn how(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, None) => "ended".into(),
     }
 }
 

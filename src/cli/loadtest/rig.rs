@@ -14,6 +14,7 @@ use super::super::common::Failure;
 use super::super::sandbox::{EngineListening, ModelListening};
 use super::fetch::{self, Figures};
 use super::outcome::Look;
+use super::probe;
 use super::processes::Helper;
 use super::scratch::Scratch;
 use super::usage::Usage;
@@ -24,7 +25,7 @@ pub(super) struct Rig {
     pub(super) engine: Target,
     model: Option<StandIn>,
     // Last: the others write into it until they end.
-    _folder: Option<Scratch>,
+    folder: Option<Scratch>,
 }
 
 /// The engine that is measured.
@@ -34,13 +35,13 @@ pub(super) struct Target {
     pub(super) quiet_number: Option<String>,
     metrics: Option<SocketAddr>,
     pid: Option<u32>,
-    _process: Option<Helper>,
+    process: Option<Helper>,
 }
 
 struct StandIn {
     side: SocketAddr,
     pid: Option<u32>,
-    _process: Option<Helper>,
+    process: Option<Helper>,
 }
 
 /// An engine that its operator has started, and what may be known of it.
@@ -56,6 +57,7 @@ pub(super) struct Running {
 
 /// Starting is a matter of milliseconds where a machine is well.
 const START_PATIENCE: Duration = Duration::from_secs(20);
+const ENGINE_LOG: &str = "engine.log";
 const ANY_PORT: &str = "127.0.0.1:0";
 
 impl Rig {
@@ -66,7 +68,7 @@ impl Rig {
         let (model, url) = StandIn::start(calls_max, cores).await?;
         let engine = Target::start(&url, calls_max, record, &folder.path, cores).await?;
         let callers = start_callers(engine.sip, None, calls_max, cores).await?;
-        Ok(Self { callers, engine, model: Some(model), _folder: Some(folder) })
+        Ok(Self { callers, engine, model: Some(model), folder: Some(folder) })
     }
 
     /// Callers alone, for an engine that runs.
@@ -77,10 +79,10 @@ impl Rig {
             quiet_number: None,
             metrics: running.metrics,
             pid: running.pid,
-            _process: None,
+            process: None,
         };
-        let model = running.model_side.map(|side| StandIn { side, pid: None, _process: None });
-        Ok(Self { callers, engine, model, _folder: None })
+        let model = running.model_side.map(|side| StandIn { side, pid: None, process: None });
+        Ok(Self { callers, engine, model, folder: None })
     }
 
     pub(super) fn look(&self) -> Result<Look, Failure> {
@@ -92,9 +94,35 @@ impl Rig {
             sessions: self.model.as_ref().map(|model| fetch::timing(model.side)).transpose()?,
         })
     }
+
+    /// After a step that failed: who died of those that it measured, and how. Ends the others. `None`: nobody did, the
+    /// failure is another one.
+    pub(super) async fn autopsy(self) -> Option<String> {
+        let Self { callers, mut engine, mut model, folder } = self;
+        let death = match engine.death().await {
+            Some(death) => Some(death),
+            None => model.as_mut().and_then(StandIn::death),
+        };
+        // What they write they write until they end.
+        drop((callers, engine, model));
+        let death = death?;
+        Some(match folder.map(Scratch::keep) {
+            Some(Ok(kept)) => format!("{death}; the engine's log is {}", kept.join(ENGINE_LOG).display()),
+            Some(Err(error)) => format!("{death}; the engine's log could not be kept: {error}"),
+            None => death,
+        })
+    }
 }
 
 impl Target {
+    async fn death(&mut self) -> Option<String> {
+        if let Some(process) = &mut self.process {
+            return process.end().map(|end| format!("the engine {end}"));
+        }
+        let answer = probe::expect_sip_answer(self.sip).await;
+        answer.err().map(|_| format!("the engine at {} died: it does not answer any more", self.sip))
+    }
+
     pub(super) async fn start(
         model: &str,
         calls_max: usize,
@@ -107,11 +135,11 @@ impl Target {
         arguments.extend(words(&["--max-calls", &calls_max.to_string()]));
         arguments.extend(record.then(|| "--record".to_owned()));
         arguments.extend(cores.option(&cores.engine));
-        let log = File::create(folder.join("engine.log"));
+        let log = File::create(folder.join(ENGINE_LOG));
         let log = log.map_err(|error| Failure::cannot("make the engine's log", error))?;
         let mut process = Helper::start("engine", &arguments, log.into())?;
         let listening: EngineListening = process.hear(START_PATIENCE).await.map_err(|failure| {
-            let said = fs::read_to_string(folder.join("engine.log")).unwrap_or_default();
+            let said = fs::read_to_string(folder.join(ENGINE_LOG)).unwrap_or_default();
             Failure::new(format!("{failure}; it said: {said}"))
         })?;
         Ok(Self {
@@ -119,7 +147,7 @@ impl Target {
             quiet_number: Some(listening.quiet_number),
             metrics: Some(listening.http),
             pid: Some(process.pid()),
-            _process: Some(process),
+            process: Some(process),
         })
     }
 
@@ -129,6 +157,14 @@ impl Target {
 }
 
 impl StandIn {
+    fn death(&mut self) -> Option<String> {
+        if let Some(process) = &mut self.process {
+            return process.end().map(|end| format!("the stand-in model {end}; it logs to standard error"));
+        }
+        let answer = fetch::timing(self.side);
+        answer.err().map(|_| format!("the stand-in model at {} died: it does not answer any more", self.side))
+    }
+
     /// The stand-in, and the URL an engine reaches it at.
     async fn start(calls_max: usize, cores: &Cores) -> Result<(Self, String), Failure> {
         let mut arguments = words(&["sandbox", "model", "--load", "--attached", "--listen", ANY_PORT]);
@@ -138,7 +174,7 @@ impl StandIn {
         let listening: ModelListening = process.hear(START_PATIENCE).await?;
         let side = listening.side.ok_or_else(|| Failure::new("the stand-in model has no side port"))?;
         let url = format!("ws://{}", listening.model);
-        Ok((Self { side, pid: Some(process.pid()), _process: Some(process) }, url))
+        Ok((Self { side, pid: Some(process.pid()), process: Some(process) }, url))
     }
 }
 

@@ -1,4 +1,5 @@
-//! The folder for a measured engine's files: gone when it is dropped, or when the next load test starts.
+//! The folder for a measured engine's files: gone when it is dropped, or when the next load test starts, unless it is kept
+//! because the engine died.
 
 use std::fs;
 use std::io;
@@ -8,6 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 
 const PREFIX: &str = "clearline-loadtest-";
+/// No process has such a number: nobody takes it for left behind.
+const KEPT: &str = "clearline-loadtest-kept-";
 
 pub(super) struct Scratch {
     pub(super) path: PathBuf,
@@ -19,6 +22,13 @@ impl Scratch {
         let path = std::env::temp_dir().join(name);
         fs::create_dir(&path)?;
         Ok(Self { path })
+    }
+
+    /// For whoever wants to know what happened: under a name that outlives us. Where the folder is now.
+    pub(super) fn keep(self) -> io::Result<PathBuf> {
+        let kept = self.path.with_file_name(format!("{KEPT}{}", crate::clock::new_id()));
+        fs::rename(&self.path, &kept)?;
+        Ok(kept)
     }
 }
 
@@ -86,6 +96,14 @@ mod tests {
         remove_left_behind_in(parent.path());
         assert!(!parent.path().join(&left).exists());
         assert!(kept.iter().all(|name| parent.path().join(name).exists()) && link.exists());
+    }
+
+    #[test]
+    fn a_folder_that_is_kept_is_nobody_s_to_remove() {
+        let kept = Scratch::new().unwrap().keep().unwrap();
+        let is_there = kept.is_dir();
+        fs::remove_dir(&kept).unwrap();
+        assert!(is_there && maker_of(kept.file_name().unwrap().to_str().unwrap()).is_none());
     }
 
     #[test]

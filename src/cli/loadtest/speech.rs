@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::sandbox::callers::{Report, VoiceSpan};
+use crate::sandbox::callers::{Report, SetUp, VoiceSpan};
 use crate::sandbox::model::{Happened, Note, SessionTiming};
 
 use super::delays::{FURTHEST_APART_US, caller_of};
@@ -27,7 +27,8 @@ pub(super) struct Speech {
 const BURSTS_A_TORN_ONE: usize = 100;
 /// A burst is over after two seconds at most, and its end is noticed within one.
 const NOTICED_WITHIN_US: u64 = 3_000_000;
-/// A model that does not greet is spoken to after six seconds, and answers.
+/// A model that does not greet is spoken to after six seconds, and answers. Later no polite pause is so long either: a caller
+/// speaks 2.5 s after the model at the latest, for two seconds, and is answered within three.
 const MODEL_SPEAKS_WITHIN_US: u64 = 12_000_000;
 /// A turn that is interrupted sooner may rightly never sound.
 const TURN_SOUNDS_WITHIN_US: u64 = 1_000_000;
@@ -58,15 +59,21 @@ impl Speech {
         speech
     }
 
-    /// Where nobody can be asked what was said: of each call that has been up for long, its model's first turn, which came
-    /// or did not. An engine that sends punctual silence would else hold every level. `None`: no call was up for so long.
+    /// Where nobody can be asked what was said: of each call whether its model fell silent for longer than it ever is, from
+    /// the beginning or later. An engine that sends punctual silence would else hold every level. A call that was up for
+    /// too short a time, or heard for the last time too shortly before a short measurement, tells nothing; `None`: all
+    /// were such calls.
     pub(super) fn of_callers_alone(report: &Report) -> Option<Self> {
-        let is_due = |at_us: u64| at_us + MODEL_SPEAKS_WITHIN_US <= report.ended_us;
-        let calls: Vec<_> = report.set_ups.iter().filter(|set_up| is_due(set_up.answered_us)).collect();
-        let turns = calls.len();
-        let turns_unheard = calls.iter().filter(|set_up| set_up.first_voice_us.is_none()).count();
-        let unheard_percent = Some(turns_unheard as f64 / turns as f64 * 100.0);
-        (turns > 0).then(|| Self { turns, turns_unheard, unheard_percent, ..Self::default() })
+        let mut speech = Self::default();
+        for set_up in &report.set_ups {
+            let of_caller = |span: &&VoiceSpan| span.caller == set_up.caller;
+            let spans: Vec<_> = report.spans.iter().filter(of_caller).collect();
+            let is_mute = longest_silence_us(report, set_up, &spans) >= MODEL_SPEAKS_WITHIN_US;
+            speech.turns += usize::from(is_mute || !spans.is_empty());
+            speech.turns_unheard += usize::from(is_mute);
+        }
+        let unheard_percent = Some(speech.turns_unheard as f64 / speech.turns as f64 * 100.0);
+        (speech.turns > 0).then_some(Self { unheard_percent, ..speech })
     }
 
     fn add_bursts(&mut self, report: &Report, of_caller: &HashMap<u16, Vec<&SessionTiming>>) {
@@ -110,6 +117,19 @@ impl Speech {
     }
 }
 
+/// At the call's end since the last voice, whenever it was; before that within the measurement only.
+fn longest_silence_us(report: &Report, set_up: &SetUp, spans: &[&VoiceSpan]) -> u64 {
+    let mut spans = spans.to_vec();
+    spans.sort_by_key(|span| span.from_us);
+    let mut silent_since = report.begun_us.max(set_up.answered_us);
+    let mut longest = report.ended_us.saturating_sub(set_up.last_voice_us.unwrap_or(set_up.answered_us));
+    for span in spans {
+        longest = longest.max(span.from_us.saturating_sub(silent_since));
+        silent_since = span.to_us;
+    }
+    longest
+}
+
 fn can_be_heard(report: &Report, at_us: u64) -> bool {
     at_us + NOTICED_WITHIN_US <= report.ended_us
 }
@@ -117,7 +137,7 @@ fn can_be_heard(report: &Report, at_us: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::callers::{Burst, SetUp};
+    use crate::sandbox::callers::Burst;
     use crate::sandbox::signature::Signature;
 
     const END_US: u64 = 20_000_000;
@@ -132,7 +152,8 @@ mod tests {
             from_us: from_ms * 1_000,
             to_us: to_ms * 1_000,
         };
-        let set_up = SetUp { caller: 1, invited_us: 0, answered_us: 0, first_voice_us: None };
+        let set_up =
+            SetUp { caller: 1, invited_us: 0, answered_us: 0, first_voice_us: None, last_voice_us: None };
         Report {
             ended_us: END_US,
             bursts,
@@ -151,19 +172,41 @@ mod tests {
         Happened::Heard(Signature::new(1, number))
     }
 
-    #[test]
-    fn a_model_that_is_never_heard_is_missed_without_asking_it() {
-        let up = |answered_s: u64, first_voice_us| SetUp {
+    /// Turns, and those unheard, of one call of the model that spoke at these times, the last time before the measurement
+    /// or in it.
+    fn heard_by_caller(answered_ms: u64, begun_ms: u64, spoken_ms: &[(u64, u64)]) -> Option<(usize, usize)> {
+        let in_it: Vec<_> = spoken_ms.iter().copied().filter(|(_, to_ms)| *to_ms >= begun_ms).collect();
+        let set_up = SetUp {
             caller: 1,
             invited_us: 0,
-            answered_us: answered_s * 1_000_000,
-            first_voice_us,
+            answered_us: answered_ms * 1_000,
+            first_voice_us: spoken_ms.first().map(|(from_ms, _)| from_ms * 1_000),
+            last_voice_us: spoken_ms.last().map(|(_, to_ms)| to_ms * 1_000),
         };
-        let speech = |set_ups| Speech::of_callers_alone(&Report { set_ups, ..report(vec![], &[]) });
-        let one_is_mute = speech(vec![up(1, None), up(2, Some(3_000_000)), up(19, None)]).unwrap();
-        let Speech { turns, turns_unheard, unheard_percent, .. } = one_is_mute;
-        assert_eq!((turns, turns_unheard, unheard_percent), (2, 1, Some(50.0)));
-        assert_eq!(speech(vec![up(19, None)]), None);
+        let begun_us = begun_ms * 1_000;
+        let report = Report { begun_us, set_ups: vec![set_up], ..report(vec![], &in_it) };
+        Speech::of_callers_alone(&report).map(|speech| (speech.turns, speech.turns_unheard))
+    }
+
+    #[test]
+    fn a_model_that_is_never_heard_is_missed_without_asking_it() {
+        assert_eq!(heard_by_caller(1_000, 5_000, &[]), Some((1, 1)));
+        assert_eq!(heard_by_caller(19_000, 5_000, &[]), None);
+    }
+
+    #[test]
+    fn a_model_that_greets_and_dies_is_missed_without_asking_it() {
+        assert_eq!(heard_by_caller(1_000, 5_000, &[(1_500, 4_000)]), Some((1, 1)));
+        assert_eq!(heard_by_caller(1_000, 5_000, &[(1_500, 7_000)]), Some((1, 1)));
+        // In the midst of the measurement.
+        assert_eq!(heard_by_caller(0, 1_000, &[(0, 3_000), (15_500, 19_000)]), Some((1, 1)));
+    }
+
+    #[test]
+    fn a_pause_of_the_model_convicts_nobody_and_vouches_for_nobody() {
+        let turns = [(1_500, 4_000), (11_500, 13_000)];
+        assert_eq!(heard_by_caller(1_000, 2_000, &turns), Some((1, 0)));
+        assert_eq!(heard_by_caller(1_000, 15_000, &turns), None);
     }
 
     #[test]

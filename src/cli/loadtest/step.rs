@@ -49,8 +49,6 @@ const SET_UPS: usize = 50;
 const HELD_STRETCH: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(rig: &mut Rig, plan: Plan) -> Result<Step, Failure> {
-    // Whom we cannot ask is named before anybody dials.
-    rig.look()?;
     let idle = watch_idle(rig).await?;
     plan.tell(format_args!("dialling {}", counted(plan.calls, "call")));
     let refused = dial(rig, plan).await?;

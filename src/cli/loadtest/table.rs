@@ -18,6 +18,9 @@ pub(super) fn describe(step: &Step) -> String {
     let mut table = Table::default();
     table
         .row("calls held / asked", format!("{} / {} for {:.0} s", step.calls_held, step.calls, step.seconds));
+    if let Some(died) = &step.died {
+        table.row("what died", died.clone());
+    }
     table.most_frequent("  refused, most often for", &step.refused);
     table.most_frequent("  lost, most often for", &step.lost);
     for verdict in &step.verdicts {
@@ -191,6 +194,12 @@ mod tests {
             assert!(text.contains(row), "{row}: {text}");
         }
         assert!(!text.contains("most often"), "{text}");
+    }
+
+    #[test]
+    fn who_died_is_told() {
+        let text = describe(&Step::cut_short(6, false, "the engine was killed by signal 9".into()));
+        assert!(text.contains("the engine was killed by signal 9") && text.contains("BROKEN"), "{text}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::sandbox::signature::Loudness;
 use super::audio::Payloads;
 use super::hearing::{Hearing, micros};
 use super::line::{Buffers, Line};
-use super::orders::{Burst, Report, SetUp};
+use super::orders::{Burst, Lost, Report, SetUp};
 use super::talk::{Said, Talk};
 
 /// What every caller speaks.
@@ -146,16 +146,22 @@ impl Caller {
         report.spans.extend(self.hearing.sounding());
     }
 
-    /// Of a call that is up.
+    /// Of a call that nobody has ended.
     pub(super) fn add_to(&self, report: &mut Report, now: Instant) {
         self.add_heard_to(report, now);
         let Some(answered) = self.answered else { return };
+        if self.hearing.is_cut_off(clock::machine_time(now)) {
+            let reason = "the engine's audio ended, without a word".into();
+            report.lost.push(Lost { caller: self.number, reason });
+            return;
+        }
         report.calls += 1;
         report.set_ups.push(SetUp {
             caller: self.number,
             invited_us: micros(clock::machine_time(self.invited)),
             answered_us: micros(clock::machine_time(answered)),
             first_voice_us: self.hearing.first_voice().map(micros),
+            last_voice_us: self.hearing.last_voice().map(micros),
         });
     }
 }

@@ -14,6 +14,9 @@ const FRAME: Duration = Duration::from_millis(20);
 /// Frames of a call that the two ends of a measurement may cut.
 const FRAMES_CUT: u64 = 2;
 
+/// An engine sends a frame each 20 ms, whatever happens: a call that has been without one for so long is up no more.
+const GONE_AFTER: Duration = Duration::from_secs(1);
+
 /// So many silent packets end a span: a model that pauses for less goes on with the same sentence.
 const SILENT_PACKETS_END: u32 = 8;
 
@@ -24,6 +27,8 @@ pub(super) struct Hearing {
     voice: Option<Voice>,
     /// The first voiced packet of the call.
     first_voice: Option<Duration>,
+    /// The last one so far.
+    last_voice: Option<Duration>,
     pub(super) counts: Counts,
 }
 
@@ -56,7 +61,14 @@ struct Voice {
 
 impl Hearing {
     pub(super) fn new(caller: u16) -> Self {
-        Self { caller, last: None, voice: None, first_voice: None, counts: Counts::default() }
+        Self {
+            caller,
+            last: None,
+            voice: None,
+            first_voice: None,
+            last_voice: None,
+            counts: Counts::default(),
+        }
     }
 
     /// Takes a packet that came at `at` by the machine's clock; gives the model's sentence that it shows to be over.
@@ -66,6 +78,7 @@ impl Hearing {
         if is_voiced(packet.payload) {
             self.counts.voiced += 1;
             self.first_voice.get_or_insert(at);
+            self.last_voice = Some(at);
             let voice = self.voice.get_or_insert(Voice { from: at, to: at, silent_packets: 0 });
             (voice.to, voice.silent_packets) = (at, 0);
             return None;
@@ -92,6 +105,15 @@ impl Hearing {
 
     pub(super) fn first_voice(&self) -> Option<Duration> {
         self.first_voice
+    }
+
+    pub(super) fn last_voice(&self) -> Option<Duration> {
+        self.last_voice
+    }
+
+    /// Packets came, and then none. An engine that dies says nothing else.
+    pub(super) fn is_cut_off(&self, now: Duration) -> bool {
+        self.last.is_some_and(|last| now.saturating_sub(last.at) >= GONE_AFTER)
     }
 
     fn span_of(&self, voice: Voice) -> VoiceSpan {
@@ -183,6 +205,7 @@ mod tests {
         assert_eq!(spans, [VoiceSpan { caller: 7, from_us: 100_000, to_us: 200_000 }]);
         assert!(!hearing.model_speaks());
         assert_eq!(hearing.first_voice(), Some(Duration::from_millis(100)));
+        assert_eq!(hearing.last_voice(), Some(Duration::from_millis(200)));
     }
 
     #[test]
@@ -232,6 +255,14 @@ mod tests {
         let (hearing, mut report) = (Hearing::new(0), Report::default());
         hearing.counts.add_to(&mut report, FRAME * 500);
         assert_eq!(report.frames_absent, 0);
+    }
+
+    #[test]
+    fn a_call_whose_packets_end_is_cut_off_and_one_that_never_had_any_is_not() {
+        let (hearing, _) = heard(&[(1, SILENCE), (2, voiced())]);
+        let cut_off = |ms| hearing.is_cut_off(Duration::from_millis(ms));
+        assert_eq!((cut_off(40), cut_off(1_039), cut_off(1_040)), (false, false, true));
+        assert!(!Hearing::new(0).is_cut_off(Duration::from_secs(60)));
     }
 
     #[test]

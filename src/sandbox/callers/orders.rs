@@ -47,7 +47,7 @@ pub struct Lost {
 pub struct Report {
     /// Calls that are up at the end.
     pub calls: usize,
-    /// Since they were answered, and so before [`Order::Begin`] too.
+    /// Since they were answered, and so before [`Order::Begin`] too; and calls that nobody ended and whose audio did.
     pub lost: Vec<Lost>,
     pub begun_us: u64,
     pub ended_us: u64,
@@ -101,4 +101,6 @@ pub struct SetUp {
     pub answered_us: u64,
     /// The first voiced packet.
     pub first_voice_us: Option<u64>,
+    /// The last voiced packet until [`Order::End`], or before [`Order::Begin`].
+    pub last_voice_us: Option<u64>,
 }

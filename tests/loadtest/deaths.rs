@@ -1,0 +1,109 @@
+//! Load tests in which an engine or a stand-in is killed in mid-step: that is a result, and no good one.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::{Attached, clearline};
+
+/// What a load test came to while whose process died.
+struct Outcome {
+    code: Option<i32>,
+    document: Value,
+    stderr: String,
+}
+
+/// Kills when it is told that the step is being measured; `victim` finds whom among the load test's own processes.
+fn with_a_death(arguments: &[&str], temporary: &Path, victim: impl FnOnce(u32) -> u32) -> Outcome {
+    let mut command = clearline(&["loadtest", "--calls", "2", "--seconds", "3", "--json"]);
+    command.args(arguments).env("TMPDIR", temporary).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    let mut progress = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+    let measuring = progress.find(|line| line.as_ref().is_ok_and(|line| line.contains("measuring")));
+    assert!(measuring.is_some(), "it measures");
+    let victim = victim(child.id()).to_string();
+    let killed = Command::new("kill").args(["-s", "KILL", &victim]).status();
+    assert!(killed.expect("kill can be run").success());
+
+    let mut stdout = String::new();
+    child.stdout.take().expect("stdout is piped").read_to_string(&mut stdout).expect("UTF-8");
+    let stderr: Vec<_> = progress.map_while(Result::ok).collect();
+    let stderr = stderr.join("\n");
+    let document = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"));
+    Outcome { code: child.wait().expect("our own child").code(), document, stderr }
+}
+
+/// The helper of a load test that was started as `sandbox` and this word.
+fn helper(loadtest: u32, word: &str) -> u32 {
+    let children = fs::read_to_string(format!("/proc/{loadtest}/task/{loadtest}/children"));
+    let children = children.expect("the load test runs");
+    let is_it = |pid: &u32| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.split(|byte| *byte == 0).nth(2) == Some(word.as_bytes())
+    };
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(is_it).expect("a helper of that name")
+}
+
+fn log_named_in(text: &str) -> &Path {
+    let from = text.find("log is ").expect("a log is named") + "log is ".len();
+    Path::new(text[from..].lines().next().unwrap_or_default())
+}
+
+#[test]
+fn an_engine_that_is_killed_is_the_result() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let Outcome { code, document, stderr } =
+        with_a_death(&[], temporary.path(), |loadtest| helper(loadtest, "engine"));
+    assert_eq!(code, Some(1), "{stderr}");
+    assert_eq!((&document["broke_first"], &document["calls_held"]), (&"process_died".into(), &Value::Null));
+    let step = &document["steps"][0];
+    assert_eq!((&step["calls"], &step["held"]), (&2.into(), &false.into()), "{document}");
+    let died = step["died"].as_str().expect("it is told who died");
+    assert!(died.starts_with("the engine was killed by signal 9; "), "{died}");
+    assert!(stderr.contains(died), "{stderr}");
+    let log = log_named_in(died);
+    assert!(log.is_file() && log.starts_with(temporary.path()), "{died}");
+}
+
+#[test]
+fn a_stand_in_that_is_killed_is_the_result() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let Outcome { code, document, stderr } =
+        with_a_death(&[], temporary.path(), |loadtest| helper(loadtest, "model"));
+    assert_eq!((code, &document["broke_first"]), (Some(1), &"process_died".into()), "{stderr}");
+    let died = document["steps"][0]["died"].as_str().expect("it is told who died");
+    assert!(died.starts_with("the stand-in model was killed by signal 9; "), "{died}");
+}
+
+#[test]
+fn calls_of_an_engine_of_one_s_own_that_is_killed_are_lost() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let model = Attached::start(&["sandbox", "model", "--load", "--attached", "--listen", "127.0.0.1:0"]);
+    let engine = Attached::engine(&format!("ws://{}", model.address("model")), &temporary);
+    let from_outside = ["--engine", engine.address("sip")];
+    let Outcome { code, document, stderr } =
+        with_a_death(&from_outside, temporary.path(), |_| engine.child.id());
+    assert_eq!(code, Some(1), "{stderr}");
+    let step = &document["steps"][0];
+    // A machine that was too busy to judge says that instead.
+    let was_late = step["harness"]["limited"] == true;
+    let expected = if was_late { Value::Null } else { false.into() };
+    assert_eq!((&step["calls_held"], &step["held"]), (&0.into(), &expected), "{document}");
+    assert_eq!(step["lost"].as_array().map(Vec::len), Some(2), "{document}");
+}
+
+/// Then not only its calls cannot be asked any more.
+#[test]
+fn an_engine_of_one_s_own_that_is_killed_and_was_looked_into_is_the_result() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let model = Attached::start(&["sandbox", "model", "--load", "--attached", "--listen", "127.0.0.1:0"]);
+    let engine = Attached::engine(&format!("ws://{}", model.address("model")), &temporary);
+    let with_metrics = ["--engine", engine.address("sip"), "--metrics", engine.address("http")];
+    let Outcome { code, document, stderr } =
+        with_a_death(&with_metrics, temporary.path(), |_| engine.child.id());
+    assert_eq!((code, &document["broke_first"]), (Some(1), &"process_died".into()), "{stderr}");
+    assert!(stderr.contains("does not answer any more"), "{stderr}");
+}
