@@ -57,6 +57,16 @@ impl Identity {
         self.may_edit_numbers()
     }
 
+    /// To add a number, or to make another one of it: whoever has a number has its calls, so nobody takes one for itself.
+    pub fn may_say_which_number(&self) -> Result<(), Denied> {
+        match self.role {
+            Role::Superadmin => Ok(()),
+            Role::Admin | Role::Agent => {
+                Err(Denied::Forbidden("numbers are given to tenants by a superadmin; ask for yours"))
+            }
+        }
+    }
+
     /// The tenant of a number that is added or changed: `wanted` where somebody has said so, which only a superadmin
     /// may; else `present`, which is an admin's own for a number that is new.
     pub fn number_tenant(
@@ -135,6 +145,7 @@ mod tests {
         assert_eq!(row(|who| who.may_change_number(of_agent.0, of_agent.1)), "yyf-");
         assert_eq!(row(|who| who.may_see_number(None, Some(&tenant))), "yy--");
         assert_eq!(row(|who| who.may_see_number(None, None)), "y---", "a number of no tenant");
+        assert_eq!(row(Identity::may_say_which_number), "yfff");
     }
 
     #[test]

@@ -260,6 +260,19 @@ fn i1_what_cannot_be_dialled_is_refused_by_the_name_of_the_field() {
 }
 
 #[test]
+fn i2_a_stream_of_events_ends_with_its_session() {
+    play(async {
+        let bench = Bench::usual().await;
+        let token = bench.token("mira", Role::Admin, None).await;
+        let mut events = Stream::open(&bench, &token, "/api/events").await;
+        bench.post("/api/logout", &token, json!({})).await.expect(204);
+        let ended = async { while events.read().await {} };
+        timeout(SAFETY_LIMIT, ended).await.expect("nobody listens without a session");
+        bench.stop().await;
+    });
+}
+
+#[test]
 fn o2_calls_are_seen_by_their_owner_and_its_admin_alone() {
     play(async {
         let office = Office::open(|_| {}).await;

@@ -151,7 +151,8 @@ fn o3_a_one_time_password_opens_nothing_but_the_way_to_a_password_of_ones_own() 
         let token = session["token"].as_str().expect("a token");
         bench.get("/api/users", token).await.refused(403, "must_change_password");
         let change = |new: &str| json!({ "password": one_time, "new_password": new });
-        bench.put("/api/me/password", token, change("short")).await.refused(422, "invalid");
+        let short = bench.put("/api/me/password", token, change("short")).await.refused(422, "invalid");
+        assert_eq!(short["errors"][0]["field"], "new_password");
         let changed = bench.put("/api/me/password", token, change(PASSWORD)).await.expect(200);
         let token = changed["token"].as_str().expect("a new session");
         bench.get("/api/users", token).await.expect(200);

@@ -132,10 +132,12 @@ fn g2_what_cannot_be_is_refused_by_the_names_of_all_its_fields() {
 fn g2_one_that_a_number_names_stays_and_the_numbers_are_told() {
     play(async {
         let bench = Bench::usual().await;
-        let mira = bench.token("mira", Role::Admin, None).await;
+        let admin = bench.person("mira", Role::Admin, None).await;
+        let mira = bench.log_in("mira").await;
+        let boss = bench.token("boss", Role::Superadmin, None).await;
         let made = bench.post("/api/voice_agents", &mira, json!({ "name": "Desk" })).await.expect(201);
-        let number = json!({ "number": "+4930123456", "voice_agent_id": made["id"] });
-        let number = bench.post("/api/numbers", &mira, number).await.expect(201);
+        let number = json!({ "number": "+4930123456", "tenant_id": admin.id, "voice_agent_id": made["id"] });
+        let number = bench.post("/api/numbers", &boss, number).await.expect(201);
         let refused = bench.delete(&path(&made), &mira).await.refused(409, "conflict");
         assert!(refused["detail"].as_str().expect("text").contains("+4930123456"), "{refused}");
         let number = format!("/api/numbers/{}", number["id"].as_str().expect("an id"));

@@ -28,8 +28,10 @@ use crate::domain::UserId;
 
 /// Somebody with more pages open than this has forgotten some.
 const STREAMS_PER_USER_MAX: usize = 20;
-/// Keeps proxies from closing the connection, finds out who has gone, and looks whether the session still holds.
+/// Keeps proxies from closing the connection, and finds out who has gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A session that has ended hears nothing any more after this.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(events);
@@ -125,6 +127,7 @@ async fn events(
         caller: who.0,
         closing: streams.closing.clone(),
         heartbeat_at: Instant::now() + clock::timer_for(HEARTBEAT),
+        look_at: Instant::now() + clock::timer_for(LOOK_EVERY),
         _place: place,
     };
     let hello = stream::once(async { Ok(Bytes::from_static(b": listening\n\n")) });
@@ -188,6 +191,7 @@ struct Listener {
     caller: Caller,
     closing: watch::Receiver<bool>,
     heartbeat_at: Instant,
+    look_at: Instant,
     _place: Place,
 }
 
@@ -197,9 +201,16 @@ impl Listener {
         loop {
             let heard = tokio::select! {
                 heard = self.news.recv() => heard,
+                () = sleep_until(self.look_at) => {
+                    self.look_at = Instant::now() + clock::timer_for(LOOK_EVERY);
+                    if !self.may_stay().await {
+                        return None;
+                    }
+                    continue;
+                }
                 () = sleep_until(self.heartbeat_at) => {
                     self.heartbeat_at = Instant::now() + clock::timer_for(HEARTBEAT);
-                    return self.may_stay().await.then(|| ": still here\n\n".to_owned());
+                    return Some(": still here\n\n".to_owned());
                 }
                 _ = self.closing.changed() => return None,
             };

@@ -12,7 +12,7 @@ use super::super::problem::Problem;
 use super::session::{Session, attempt, begun};
 use super::users::RoleName;
 use crate::access::Identity;
-use crate::accounts::Shown;
+use crate::accounts::{AccountError, LogInError, Shown};
 use crate::domain::{Secret, User};
 use crate::store::By;
 
@@ -112,7 +112,11 @@ async fn change_my_password(
 ) -> Result<HttpResponse, Problem> {
     a_session(&caller)?;
     let attempt = attempt(&request, &caller.identity.name, change.password);
-    let changed = api.accounts().change_own_password(&caller.identity, change.new_password, attempt).await?;
+    let changed = api.accounts().change_own_password(&caller.identity, change.new_password, attempt).await;
+    let changed = changed.map_err(|error| match error {
+        LogInError::Account(AccountError::Password(unfit)) => Problem::field("new_password", unfit),
+        other => other.into(),
+    })?;
     Ok(begun(&api, &request, changed, came_by_cookie(&request)))
 }
 

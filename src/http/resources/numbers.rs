@@ -113,7 +113,7 @@ async fn list_numbers(
 
 /// Add a number
 ///
-/// It counts from the next call on.
+/// A superadmin gives it to a tenant: whoever has a number has its calls. It counts from the next call on.
 #[utoipa::path(tag = "numbers", request_body = AddNumber, responses(
     (status = 201, description = "Added", body = NumberView),
     (status = 409, description = "The number is there already, however it was written"),
@@ -124,6 +124,7 @@ async fn add_number(
     who: Who,
     Body(add): Body<AddNumber>,
 ) -> Result<HttpResponse, Problem> {
+    who.identity().may_say_which_number()?;
     let number = add.into_number(who.identity())?;
     let stored = api.catalogue.add_number(By::from(who.identity()), number).await?;
     Ok(HttpResponse::Created().json(NumberView::from(stored)))
@@ -140,7 +141,7 @@ async fn get_number(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Res
 
 /// Change a number
 ///
-/// It counts from the next call on.
+/// Its owner, voice agent and rules; which number it is, and whose tenant's, a superadmin says. It counts from the next call on.
 #[utoipa::path(tag = "numbers",
     params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` you know: the change is refused if somebody else was faster")),
     request_body = ChangeNumber,
@@ -228,6 +229,7 @@ impl ChangeNumber {
     ) -> Result<VoiceAgentNumber, Problem> {
         let wanted = self.tenant_id.into_option().map(|id| id.map(TenantId::new));
         record.tenant_id = identity.number_tenant(wanted, record.tenant_id)?;
+        let present = (record.number.clone(), record.country_code.clone());
         if let Sent::Value(number) = self.number {
             record.number = PhoneNumber::new(number);
             // It tells its country itself, perhaps another one than before.
@@ -236,6 +238,9 @@ impl ChangeNumber {
             }
         }
         self.country_code.lay_over(&mut record.country_code);
+        if (&record.number, &record.country_code) != (&present.0, &present.1) {
+            identity.may_say_which_number()?;
+        }
         self.provider.lay_over(&mut record.provider);
         if let Sent::Value(owner) = self.owner_id {
             record.owner_id = owner.map(UserId::new);
