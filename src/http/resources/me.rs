@@ -115,7 +115,7 @@ async fn change_my_password(
     let changed = api.accounts().change_own_password(&caller.identity, change.new_password, attempt).await;
     let changed = changed.map_err(|error| match error {
         LogInError::Account(AccountError::Password(unfit)) => Problem::field("new_password", unfit),
-        other => other.into(),
+        LogInError::Wrong | LogInError::Slowed { .. } | LogInError::Account(_) => error.into(),
     })?;
     Ok(begun(&api, &request, changed, came_by_cookie(&request)))
 }
