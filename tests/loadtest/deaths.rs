@@ -88,11 +88,10 @@ fn calls_of_an_engine_of_one_s_own_that_is_killed_are_lost() {
         with_a_death(&from_outside, temporary.path(), |_| engine.child.id());
     assert_eq!(code, Some(1), "{stderr}");
     let step = &document["steps"][0];
-    // A machine that was too busy to judge says that instead.
-    let was_late = step["harness"]["limited"] == true;
-    let expected = if was_late { Value::Null } else { false.into() };
-    assert_eq!((&step["calls_held"], &step["held"]), (&0.into(), &expected), "{document}");
     assert_eq!(step["lost"].as_array().map(Vec::len), Some(2), "{document}");
+    assert_eq!(step["calls_held"], 0, "{document}");
+    // Broken; but a machine that was too busy to judge says so instead.
+    assert_ne!(step["held"], true, "{document}");
 }
 
 /// Then not only its calls cannot be asked any more.
