@@ -63,6 +63,7 @@ pub use numbers::{NUMBERS, Numbers};
 pub use recordings::{RecordingSink, Recordings};
 pub use records::{Listed, Stored};
 pub use run_time_settings::{RUN_TIME_SETTINGS_ID, RunTimeSettings, SETTINGS};
+pub use storable::fault_in_nested;
 pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
 pub use users::{Credential, Everybody, LEAVING, USERS, Users};
 pub use voice_agents::{VOICE_AGENTS, VoiceAgents};

@@ -1,6 +1,6 @@
 //! What every back end can hold and look for, so that what one of them refuses is refused by all.
 
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 use super::{Collection, Condition, Index, Query, StoreError};
 
@@ -20,6 +20,12 @@ pub(super) fn check_body(collection: &Collection, id: &str, body: &Value) -> Res
             Err(StoreError::Unstorable { collection: collection.name, id: id.to_owned(), detail })
         }
     }
+}
+
+/// What keeps these from being stored as one member of a body. Whoever takes them from somebody asks before it acts on
+/// them: a record with them in it would never arrive.
+pub fn fault_in_nested(members: &Map<String, Value>) -> Option<String> {
+    members.values().find_map(|value| fault_in_values(value, MAX_DEPTH - 2))
 }
 
 /// Refuses a question no index could answer.

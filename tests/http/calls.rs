@@ -239,6 +239,10 @@ fn s4_limits_that_are_changed_while_the_engine_runs_count_for_the_next_call() {
     });
 }
 
+fn nested(levels: usize) -> Value {
+    (0..levels).fold(json!(1), |inner, _| json!([inner]))
+}
+
 #[test]
 fn i1_what_cannot_be_dialled_is_refused_by_the_name_of_the_field() {
     play(async {
@@ -251,6 +255,9 @@ fn i1_what_cannot_be_dialled_is_refused_by_the_name_of_the_field() {
             (json!({ "to": "100", "voice_agent_id": "nobody" }), "voice_agent_id"),
             (json!({ "to": "100", "metadata": { "much": "x".repeat(9_000) } }), "metadata"),
             (json!({ "to": "100", "metadata": "text" }), "metadata"),
+            // Its record could never be written down.
+            (json!({ "to": "100", "metadata": { "number": u64::MAX } }), "metadata"),
+            (json!({ "to": "100", "metadata": { "deep": nested(90) } }), "metadata"),
         ] {
             let refused = office.make_call(&token, order.clone(), None).await.refused(422, "invalid");
             assert_eq!(refused["errors"][0]["field"], field, "{order}");

@@ -19,7 +19,7 @@ use crate::actors::books::AwaitFirstWrite;
 use crate::actors::call_supervisor::{BeginCall, CallOwner, PlaceCall};
 use crate::clock;
 use crate::domain::{CallId, PhoneNumber};
-use crate::store::{Claim, Claimed, hash};
+use crate::store::{Claim, Claimed, fault_in_nested, hash};
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const KEY_BYTES_MAX: usize = 255;
@@ -165,6 +165,9 @@ impl MakeCall {
         let metadata_bytes = serde_json::to_string(&self.metadata).map_or(usize::MAX, |text| text.len());
         if metadata_bytes > METADATA_BYTES_MAX {
             let detail = format!("has {metadata_bytes} bytes; {METADATA_BYTES_MAX} are the most");
+            errors.push(FieldError { field: "metadata".to_owned(), detail });
+        }
+        if let Some(detail) = self.metadata.as_ref().and_then(fault_in_nested) {
             errors.push(FieldError { field: "metadata".to_owned(), detail });
         }
         if errors.is_empty() { Ok(Self { to, from, ..self }) } else { Err(Problem::invalid(errors)) }
