@@ -44,6 +44,7 @@ pub struct CallRecord {
     pub end_reason: Option<String>,
     /// The key's masked form; the key itself never stands here.
     pub key_hint: Option<String>,
+    /// Lists leave them out.
     #[serde(default)]
     pub conversation_items: Vec<ConversationItem>,
     pub quality: Option<CallQuality>,
@@ -82,53 +83,6 @@ impl CallRecord {
             usage: None,
             recording_filename: None,
             metadata: None,
-        }
-    }
-}
-
-/// What a list shows of a call: all but what was said.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CallSummary {
-    pub session_id: CallId,
-    pub direction: Direction,
-    pub owner_id: Option<UserId>,
-    pub tenant_id: Option<TenantId>,
-    pub voice_agent_id: Option<VoiceAgentId>,
-    pub dialed_number: PhoneNumber,
-    pub from_number: PhoneNumber,
-    pub call_start_time: Timestamp,
-    pub answered_time: Option<Timestamp>,
-    pub call_end_time: Option<Timestamp>,
-    pub outcome: Option<Outcome>,
-    pub end_reason: Option<String>,
-    pub key_hint: Option<String>,
-    pub quality: Option<CallQuality>,
-    pub usage: Option<ModelUsage>,
-    pub recording_filename: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<Map<String, Value>>,
-}
-
-impl From<CallRecord> for CallSummary {
-    fn from(record: CallRecord) -> Self {
-        Self {
-            session_id: record.session_id,
-            direction: record.direction,
-            owner_id: record.owner_id,
-            tenant_id: record.tenant_id,
-            voice_agent_id: record.voice_agent_id,
-            dialed_number: record.dialed_number,
-            from_number: record.from_number,
-            call_start_time: record.call_start_time,
-            answered_time: record.answered_time,
-            call_end_time: record.call_end_time,
-            outcome: record.outcome,
-            end_reason: record.end_reason,
-            key_hint: record.key_hint,
-            quality: record.quality,
-            usage: record.usage,
-            recording_filename: record.recording_filename,
-            metadata: record.metadata,
         }
     }
 }
@@ -202,24 +156,5 @@ mod tests {
         assert_eq!(json["conversation_items"][0]["role"], "user");
         assert!(json["conversation_items"][0]["transcript_confidence"].is_null());
         assert_eq!(serde_json::from_value::<CallRecord>(json).unwrap(), record);
-    }
-
-    #[test]
-    fn a_summary_has_every_member_of_the_record_but_what_was_said() {
-        let number = || PhoneNumber::new("+4930123");
-        let record = CallRecord::started(
-            CallId::new("c1"),
-            Direction::Outbound,
-            number(),
-            number(),
-            Timestamp::from_millis(0),
-        );
-        let mut json = serde_json::to_value(&record).unwrap();
-        // How new a record is concerns those alone who write it.
-        for member in ["conversation_items", "revision"] {
-            json.as_object_mut().unwrap().remove(member);
-        }
-        let summary: CallSummary = serde_json::from_value(json.clone()).unwrap();
-        assert_eq!(serde_json::to_value(summary).unwrap(), json);
     }
 }

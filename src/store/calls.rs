@@ -5,9 +5,7 @@ use serde_json::Value;
 use super::change::change;
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
-use crate::domain::{
-    CallId, CallRecord, CallSummary, Direction, Outcome, PhoneNumber, Timestamp, UserId, first_id_of,
-};
+use crate::domain::{CallId, CallRecord, Direction, Outcome, PhoneNumber, Timestamp, UserId, first_id_of};
 
 pub static CALLS: Collection = Collection {
     name: "calls",
@@ -70,7 +68,8 @@ impl CallFilter {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallList {
-    pub calls: Vec<CallSummary>,
+    /// Without what was said.
+    pub calls: Vec<CallRecord>,
     /// Ask for the next page with it; `None`: this was the last.
     pub next: Option<String>,
 }

@@ -15,7 +15,7 @@ use crate::access::Identity;
 use crate::actors::books::AskBook;
 use crate::actors::call_supervisor::EndCall;
 use crate::domain::{
-    CallId, CallQuality, CallRecord, CallSummary, Direction, ModelUsage, Outcome, PhoneNumber, Speaker,
+    CallId, CallQuality, CallRecord, ConversationItem, Direction, ModelUsage, Outcome, PhoneNumber, Speaker,
     Timestamp,
 };
 use crate::store::{CallFilter, CallList};
@@ -231,8 +231,8 @@ pub(super) async fn live_record(api: &Api, id: &CallId) -> Result<Option<CallRec
     Ok(api.calls().get(id).await?)
 }
 
-impl From<CallSummary> for CallView {
-    fn from(call: CallSummary) -> Self {
+impl From<CallRecord> for CallView {
+    fn from(call: CallRecord) -> Self {
         Self {
             id: call.session_id.to_string(),
             direction: call.direction.into(),
@@ -255,15 +255,20 @@ impl From<CallSummary> for CallView {
 }
 
 impl From<CallRecord> for WholeCall {
-    fn from(record: CallRecord) -> Self {
-        let item = |item: &crate::domain::ConversationItem| Item {
+    fn from(mut record: CallRecord) -> Self {
+        let transcript = std::mem::take(&mut record.conversation_items);
+        Self { call: record.into(), transcript: transcript.into_iter().map(Item::from).collect() }
+    }
+}
+
+impl From<ConversationItem> for Item {
+    fn from(item: ConversationItem) -> Self {
+        Self {
             role: item.role.into(),
-            content: item.content.clone(),
+            content: item.content,
             at: item.timestamp.to_string(),
             interrupted: item.interrupted,
-        };
-        let transcript = record.conversation_items.iter().map(item).collect();
-        Self { call: CallSummary::from(record).into(), transcript }
+        }
     }
 }
 
