@@ -54,9 +54,10 @@ impl From<Refused> for Problem {
             Refused::NoVoiceAgent(_) | Refused::VoiceAgentDisabled(_) => {
                 Self::field("voice_agent_id", refused)
             }
-            Refused::NoOwner | Refused::UnknownOwner(_) | Refused::OwnerMayNotCall(_) => {
-                Self::new(Code::Forbidden, refused)
-            }
+            Refused::NoOwner
+            | Refused::AmbiguousNumber
+            | Refused::UnknownOwner(_)
+            | Refused::OwnerMayNotCall(_) => Self::new(Code::Forbidden, refused),
             Refused::NoGateway => Self::new(Code::Unavailable, refused),
             Refused::Store(error) => error.clone().into(),
             Refused::Key(_) if refused.outcome() == Outcome::RefusedNoKey => Self::new(Code::NoKey, refused),

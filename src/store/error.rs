@@ -30,6 +30,21 @@ pub enum StoreError {
     Failed(String),
 }
 
+impl StoreError {
+    /// Whether the same request may succeed later; else something must be mended first.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Busy | Self::Closed | Self::Failed(_) | Self::Lost { .. } => true,
+            Self::Conflict { .. }
+            | Self::NotFound { .. }
+            | Self::Unreadable { .. }
+            | Self::NotIndexed { .. }
+            | Self::NotComparable { .. }
+            | Self::Unstorable { .. } => false,
+        }
+    }
+}
+
 #[derive(Debug, Error)]
 pub enum OpenError {
     #[error("cannot open the store {}: {source}; check store.path and the permissions of its folder", path.display())]

@@ -59,7 +59,7 @@ pub use leases::{LEASES, Lease, Leases};
 pub use migrate::MIGRATIONS;
 pub use node_folder::NodeFolder;
 pub use nodes::{Beaten, NODES, Nodes};
-pub use numbers::{NUMBERS, Numbers};
+pub use numbers::{NUMBERS, NumberFound, Numbers};
 pub use recordings::{RecordingSink, Recordings};
 pub use records::{Listed, Stored};
 pub use run_time_settings::{RUN_TIME_SETTINGS_ID, RunTimeSettings, SETTINGS};

@@ -44,6 +44,34 @@ impl Record for VoiceAgentNumber {
     }
 }
 
+/// Whose number the dialled digits are.
+#[derive(Debug)]
+pub enum NumberFound {
+    None,
+    One(Box<Stored<VoiceAgentNumber>>),
+    /// Without its country it may be a number of several; to take one of them would be a guess.
+    Several,
+}
+
+impl NumberFound {
+    /// `None` where it is not certain which.
+    pub fn one(self) -> Option<Stored<VoiceAgentNumber>> {
+        match self {
+            Self::One(number) => Some(*number),
+            Self::None | Self::Several => None,
+        }
+    }
+
+    /// Digits that are one number in one form and another in another form may mean either.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (found, Self::None) | (Self::None, found) => found,
+            (Self::One(one), Self::One(other)) if one.record.id == other.record.id => Self::One(one),
+            (Self::One(_) | Self::Several, Self::One(_) | Self::Several) => Self::Several,
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct Numbers {
     store: Store,
@@ -72,11 +100,11 @@ impl Numbers {
         self.store.answers()
     }
 
-    /// The number that was dialled. Digits that may be a number of several countries are nobody's.
-    pub async fn find(&self, dialed: &PhoneNumber) -> Result<Option<Stored<VoiceAgentNumber>>, StoreError> {
+    /// The number that was dialled.
+    pub async fn find(&self, dialed: &PhoneNumber) -> Result<NumberFound, StoreError> {
         match Dialed::read(dialed) {
-            None => Ok(None),
-            Some(Dialed::International(e164)) => self.only(E164, &e164).await,
+            None => Ok(NumberFound::None),
+            Some(Dialed::International(e164)) => self.written_as(E164, &e164).await,
             Some(Dialed::Digits(digits)) => self.find_digits(&digits).await,
         }
     }
@@ -121,29 +149,22 @@ impl Numbers {
         records::list(&self.store, Query::equals("voice_agent_id", voice_agent.as_str(), limit)).await
     }
 
-    async fn find_digits(
-        &self,
-        digits: &PhoneNumber,
-    ) -> Result<Option<Stored<VoiceAgentNumber>>, StoreError> {
+    async fn find_digits(&self, digits: &PhoneNumber) -> Result<NumberFound, StoreError> {
         let e164 = PhoneNumber::new(format!("+{}", digits.expose()));
-        let (e164, local, national) =
-            tokio::try_join!(self.only(E164, &e164), self.only(LOCAL, digits), self.only(NATIONAL, digits))?;
+        let (e164, local, national) = tokio::try_join!(
+            self.written_as(E164, &e164),
+            self.written_as(LOCAL, digits),
+            self.written_as(NATIONAL, digits)
+        )?;
         Ok(e164.or(local).or(national))
     }
 
-    async fn only(
-        &self,
-        form: &'static str,
-        digits: &PhoneNumber,
-    ) -> Result<Option<Stored<VoiceAgentNumber>>, StoreError> {
+    async fn written_as(&self, form: &'static str, digits: &PhoneNumber) -> Result<NumberFound, StoreError> {
         let page = self.store.find(&NUMBERS, Query::equals(form, digits.expose(), 2)).await?;
         match page.documents.as_slice() {
-            [only] => records::read(only).map(Some),
-            [] => Ok(None),
-            _ => {
-                tracing::warn!(number = %digits, "is a number of several countries; it has to be dialled with its own");
-                Ok(None)
-            }
+            [only] => records::read(only).map(|number| NumberFound::One(Box::new(number))),
+            [] => Ok(NumberFound::None),
+            _ => Ok(NumberFound::Several),
         }
     }
 }

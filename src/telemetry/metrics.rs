@@ -64,6 +64,7 @@ table! {
         JournalFailures = "clearline_journal_failures_total", "Records of calls the journal could not keep.";
         HttpRequests = "clearline_http_requests_total", "Requests over HTTP.";
         HttpFailures = "clearline_http_failures_total", "Requests over HTTP that were answered with 5xx.";
+        RecordsRefused = "clearline_records_refused_total", "Records of calls that the store will never take as they are.";
         StoreFailures = "clearline_store_failures_total", "Requests the store could not serve.";
     }
 }

@@ -100,6 +100,7 @@ on_every_back_end! {
         a_tenant_s_personas_are_its_own_and_the_shared_ones_page_by_page,
         a_number_is_found_by_every_form_it_is_dialled_in_and_is_there_once,
         digits_that_are_numbers_of_two_countries_are_nobody_s,
+        digits_that_are_one_number_with_and_another_without_its_country_are_nobody_s,
         a_number_of_another_program_is_listed_and_found_once_it_was_changed,
         rules_are_replaced_and_what_other_programs_wrote_beside_them_stays,
         a_lead_is_found_by_its_call_and_listed_newest_first;

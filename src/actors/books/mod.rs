@@ -140,7 +140,7 @@ impl Books {
     }
 
     fn written(&mut self, call: &CallId, result: Result<Option<u64>, StoreError>, ctx: &mut Context<Self>) {
-        self.store_is_away = result.is_err();
+        self.store_is_away = result.as_ref().is_err_and(StoreError::may_pass);
         let Some(page) = self.pages.get_mut(call) else { return };
         page.was_offered = true;
         for waiting in page.waiting.drain(..) {
@@ -152,6 +152,7 @@ impl Books {
         }
         match result {
             Ok(known) => self.taken_by_store(call, known, ctx),
+            Err(error) if !error.may_pass() => self.refused_by_store(call, &error, ctx),
             Err(error) => {
                 tracing::error!(%call, %error, "the call's record could not be written; trying again");
                 count(Counter::StoreFailures);
@@ -172,6 +173,24 @@ impl Books {
             self.journal.arrived(call.as_str());
         }
         if page.closed {
+            self.pages.remove(call);
+        }
+    }
+
+    /// As it stands the store will never take it. It waits in the journal for its next change or the next start; whoever
+    /// waits for it to become settled waits in vain.
+    fn refused_by_store(&mut self, call: &CallId, error: &StoreError, ctx: &mut Context<Self>) {
+        count(Counter::RecordsRefused);
+        tracing::error!(%call, %error, "the store refuses the call's record for good; it stays in the journal of node.dir");
+        self.keep_in_journal(call);
+        let Some(page) = self.pages.get_mut(call) else { return };
+        if page.journaled != page.record.revision {
+            return self.write_again_later(call.clone(), ctx);
+        }
+        page.writing = None;
+        if page.dirty {
+            self.plan_writing(STATE_PAUSE, ctx);
+        } else if page.closed {
             self.pages.remove(call);
         }
     }

@@ -250,6 +250,34 @@ fn s2_a_journal_that_was_not_emptied_in_time_undoes_nothing_that_the_store_has_g
 }
 
 #[test]
+fn a_record_that_the_store_refuses_for_good_waits_in_the_journal_and_keeps_no_other_call_waiting() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        let number = || PhoneNumber::new("+4930123");
+        let mut record = CallRecord::started(
+            CallId::new("c2"),
+            Direction::Inbound,
+            number(),
+            number(),
+            Timestamp::from_millis(0),
+        );
+        record.metadata = serde_json::json!({ "beyond": u64::MAX }).as_object().cloned();
+        books.send(OpenBook { record: Box::new(record) }).await.unwrap();
+        let finish = Finish::new(Outcome::Busy, "busy");
+        books.send(CloseBook { call: CallId::new("c2"), finish, quality: None }).await.unwrap();
+        begin(&books).await;
+        end(&books).await;
+        bench.journal_has(|record| record.outcome == Some(Outcome::Busy)).await;
+        assert_eq!(bench.stored().await.outcome, Some(Outcome::Completed));
+        until("nothing is open", async || books.send(AskOpenBooks).await.unwrap() == 0).await;
+        let left = Journal::read(&bench.left_by_a_kill("left")).unwrap();
+        let ids: Vec<&str> = left.iter().map(|line| line.id.as_str()).collect();
+        assert_eq!(ids, ["c2"], "the other one has arrived, and was not kept as by a store that is away");
+    });
+}
+
+#[test]
 fn an_engine_that_ends_while_the_store_is_away_leaves_everything_on_the_disk() {
     play(async {
         let bench = Bench::new();

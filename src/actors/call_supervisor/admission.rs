@@ -142,6 +142,10 @@ pub enum Refused {
     Admission(AdmissionRefused),
     #[error("the number has no owner; add it under [[numbers]] or set calls.default_owner_id")]
     NoOwner,
+    #[error(
+        "the digits are a number of several countries; let the gateway send them with their country, as +49…"
+    )]
+    AmbiguousNumber,
     #[error("there is no user {0:?}; add one with `clearline user add`")]
     UnknownOwner(String),
     #[error("user {0:?} may not have calls: it is disabled or a superadmin")]
@@ -169,6 +173,7 @@ impl Refused {
             Self::Key(LeaseRefused::Key(refusal)) => refusal.outcome(),
             Self::Key(LeaseRefused::Fault) => Outcome::RefusedCapacity,
             Self::NoOwner
+            | Self::AmbiguousNumber
             | Self::UnknownOwner(_)
             | Self::OwnerMayNotCall(_)
             | Self::NoVoiceAgent(_)
@@ -179,7 +184,10 @@ impl Refused {
     }
 
     pub(super) fn is_for_want_of_owner(&self) -> bool {
-        matches!(self, Self::NoOwner | Self::UnknownOwner(_) | Self::OwnerMayNotCall(_))
+        matches!(
+            self,
+            Self::NoOwner | Self::AmbiguousNumber | Self::UnknownOwner(_) | Self::OwnerMayNotCall(_)
+        )
     }
 
     pub(super) fn sip_status(&self) -> u16 {

@@ -6,7 +6,7 @@
 //! Who dials is told instead what is wrong.
 
 use crate::domain::{Persona, PhoneNumber, User, VoiceAgent, VoiceAgentId, VoiceAgentNumber};
-use crate::store::StoreError;
+use crate::store::{NumberFound, StoreError};
 
 use super::CallOwner;
 use super::admission::{CallSettings, NumberRule, Order, Refused};
@@ -35,7 +35,13 @@ pub(super) async fn parties(settings: &CallSettings, order: &Order) -> Result<Pa
 async fn called(settings: &CallSettings, dialed: &PhoneNumber) -> Result<Parties, Refused> {
     let rule = settings.number(dialed.expose());
     let number = match if_it_answers(settings, settings.stored_numbers.find(dialed)).await {
-        Ok(found) => found.map(|stored| stored.record),
+        Ok(NumberFound::One(stored)) => Some(stored.record),
+        Ok(NumberFound::None) => None,
+        Ok(NumberFound::Several) if rule.is_none() => return Err(Refused::AmbiguousNumber),
+        Ok(NumberFound::Several) => {
+            tracing::warn!(number = %dialed, "the called number is one of several countries; the settings decide");
+            None
+        }
         // Whose number it is then, nobody knows: it must not become the default owner's.
         Err(error) if rule.is_none() => return Err(error.into()),
         Err(error) => {

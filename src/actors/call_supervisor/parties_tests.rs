@@ -11,8 +11,8 @@ use crate::clock;
 use crate::domain::{Direction, Outcome, Role, Sealing, TenantId, Timestamp, UserId};
 use crate::net::voice_ws::ModelEndpoint;
 use crate::store::{
-    Audit, Backend, By, COLLECTIONS, Change, Command, Credential, Effect, Entry, Numbers, Store, Subject,
-    Users, VoiceAgents, embedded,
+    Audit, Backend, By, COLLECTIONS, Change, Command, Credential, Effect, Entry, NUMBERS, Numbers, Store,
+    Subject, Users, VoiceAgents, embedded,
 };
 use crate::voice::Timeouts;
 
@@ -91,6 +91,15 @@ async fn add_ada(store: &Store) {
     Audit::new(store.clone()).record(change, insert).await.unwrap();
 }
 
+async fn add_number(store: &Store, id: &str, number: &str) {
+    let number = serde_json::json!({ "id": id, "number": number, "owner_id": "u1" });
+    let number: VoiceAgentNumber = serde_json::from_value(number).unwrap();
+    let change = Change::new(By::Engine, "number.add", Effect::Made, Subject::new(&NUMBERS, id, "a number"));
+    let numbers = Numbers::new(store.clone());
+    let insert = async |entry: &Entry| numbers.insert(entry, number).await;
+    Audit::new(store.clone()).record(change, insert).await.unwrap();
+}
+
 fn order(asked_by: Option<&str>, dialed: &str, persona: Option<&str>) -> Order {
     Order {
         call: clock::new_call_id(),
@@ -151,4 +160,20 @@ async fn a_caller_does_not_wait_for_a_store_that_is_known_to_be_away() {
         assert!(matches!(refused, Refused::Store(_)), "{refused}");
     }
     assert_eq!(bench.asked.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn digits_that_are_a_number_of_two_tenants_are_refused_and_do_not_become_the_default_owner_s() {
+    let mut bench = bench(false).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("numbers.db");
+    let store = embedded::open(&path, COLLECTIONS, || Timestamp::from_millis(0)).unwrap();
+    for (id, number) in [("n1", "+49 123 456789"), ("n2", "+43 123 456789")] {
+        add_number(&store, id, number).await;
+    }
+    bench.settings.stored_numbers = Numbers::new(store);
+    let refused = bench.parties(order(None, "0123456789", None)).await.unwrap_err();
+    assert!(matches!(refused, Refused::AmbiguousNumber), "{refused}");
+    assert_eq!((refused.sip_status(), refused.outcome()), (404, Outcome::RefusedPolicy));
+    assert_eq!(bench.parties(order(None, "+49123456789", None)).await.unwrap().0, "ada");
 }

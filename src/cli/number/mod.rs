@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::domain::{NumberId, PhoneNumber, User, UserId, VoiceAgentId, VoiceAgentNumber};
 use crate::engine::OpenStore;
-use crate::store::{StoreError, Stored, Users};
+use crate::store::{NumberFound, Stored, Users};
 
 use super::CommandResult;
 use super::common::{Failure, JsonAndSettings, open_store, store_failed};
@@ -118,18 +118,19 @@ impl Desk {
 
     /// In whatever form it is dialled, or by the id of its record.
     async fn number(&self, named: &str) -> Result<Stored<VoiceAgentNumber>, Failure> {
-        let found = self.look_for(named).await.map_err(store_failed)?;
+        let numbers = self.catalogue.numbers();
+        let found = match numbers.find(&PhoneNumber::new(named)).await.map_err(store_failed)? {
+            NumberFound::One(found) => return Ok(*found),
+            NumberFound::Several => {
+                let text =
+                    format!("{named} is a number of several countries; write it with its own, as +49…");
+                return Err(Failure::new(text));
+            }
+            NumberFound::None => numbers.get(&NumberId::new(named)).await.map_err(store_failed)?,
+        };
         let missing =
             || Failure::new(format!("there is no number {named:?}; `clearline number list` shows all"));
         found.ok_or_else(missing)
-    }
-
-    async fn look_for(&self, named: &str) -> Result<Option<Stored<VoiceAgentNumber>>, StoreError> {
-        let numbers = self.catalogue.numbers();
-        match numbers.find(&PhoneNumber::new(named)).await? {
-            Some(found) => Ok(Some(found)),
-            None => numbers.get(&NumberId::new(named)).await,
-        }
     }
 
     async fn owner_name(&self, id: Option<&UserId>) -> Result<Option<String>, Failure> {

@@ -133,7 +133,7 @@ async fn made_before(api: &Api, first: Claim, this: &Claim) -> Result<CallId, Pr
 /// Nobody shows a number of another tenant (SPEC O2).
 async fn may_show(api: &Api, identity: &Identity, from: Option<&str>) -> Result<(), Problem> {
     let Some(from) = from else { return Ok(()) };
-    let number = api.catalogue.numbers().find(&PhoneNumber::new(from)).await?;
+    let number = api.catalogue.numbers().find(&PhoneNumber::new(from)).await?.one();
     let is_own = number
         .is_some_and(|number| identity.tenant_id.is_some() && number.record.tenant_id == identity.tenant_id);
     let none = "this is none of your numbers; GET /api/numbers lists them";

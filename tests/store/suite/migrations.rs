@@ -33,7 +33,7 @@ pub(crate) async fn foreign_numbers(store: &Store, count: usize) {
 pub(crate) async fn is_found(store: &Store, at: usize) -> bool {
     let dialled = PhoneNumber::new(format!("+4930{:06}", 100_000 + at));
     let found = Numbers::new(store.clone()).find(&dialled).await.unwrap();
-    found.is_some_and(|found| found.record.id.as_str() == format!("n{at:04}"))
+    found.one().is_some_and(|found| found.record.id.as_str() == format!("n{at:04}"))
 }
 
 pub(crate) async fn claims(store: &Store) -> Vec<Document> {

@@ -6,8 +6,8 @@ use clearline::domain::{
     VoiceAgentNumber,
 };
 use clearline::store::{
-    Audit, By, Change, Effect, Entry, Leads, NUMBERS, Numbers, Store, StoreError, Stored, Subject,
-    VOICE_AGENTS, VoiceAgents,
+    Audit, By, Change, Effect, Entry, Leads, NUMBERS, NumberFound, Numbers, Store, StoreError, Stored,
+    Subject, VOICE_AGENTS, VoiceAgents,
 };
 use serde_json::{Value, json};
 
@@ -124,7 +124,7 @@ async fn add_number(store: &Store, number: VoiceAgentNumber) -> Result<Stored<Vo
 }
 
 async fn dialled(numbers: &Numbers, dialed: &str) -> Option<String> {
-    let found = numbers.find(&PhoneNumber::new(dialed)).await.unwrap();
+    let found = numbers.find(&PhoneNumber::new(dialed)).await.unwrap().one();
     found.map(|found| found.record.id.to_string())
 }
 
@@ -159,9 +159,23 @@ pub(crate) async fn digits_that_are_numbers_of_two_countries_are_nobody_s(bench:
             .await
             .unwrap();
     }
-    assert_eq!(dialled(&numbers, "0123456789").await, None);
+    let found = numbers.find(&PhoneNumber::new("0123456789")).await.unwrap();
+    assert!(matches!(found, NumberFound::Several), "{found:?}");
     assert_eq!(dialled(&numbers, "+43123456789").await.as_deref(), Some("n2"));
     assert_eq!(dialled(&numbers, "49123456789").await.as_deref(), Some("n1"));
+}
+
+pub(crate) async fn digits_that_are_one_number_with_and_another_without_its_country_are_nobody_s(
+    bench: &mut impl Bench,
+) {
+    let store = bench.open().await;
+    let numbers = Numbers::new(store.clone());
+    for (id, number_dialled) in [("n1", "+49 30 123456"), ("n2", "+1 493 012 3456")] {
+        add_number(&store, number(id, json!({ "number": number_dialled }))).await.unwrap();
+    }
+    let found = numbers.find(&PhoneNumber::new("4930123456")).await.unwrap();
+    assert!(matches!(found, NumberFound::Several), "{found:?}");
+    assert_eq!(dialled(&numbers, "+4930123456").await.as_deref(), Some("n1"));
 }
 
 pub(crate) async fn a_number_of_another_program_is_listed_and_found_once_it_was_changed(
