@@ -76,7 +76,7 @@ fn standings(status: &Value) -> Vec<&str> {
 fn migrate_shows_how_it_stands_runs_what_is_missing_and_goes_back_where_there_is_a_way() {
     let bench = Bench::new();
     let fresh = bench.document(&["migrate", "--status"]);
-    assert_eq!(standings(&fresh), ["not_run"; 3]);
+    assert_eq!(standings(&fresh), ["not_run"; 4]);
     assert_eq!(bench.count("migrations"), 0, "to look changes nothing");
     let number = json!({ "number": "030 123456", "country_code": "49" });
     bench.write("voice_agent_numbers", "n1", &number);
@@ -89,14 +89,16 @@ fn migrate_shows_how_it_stands_runs_what_is_missing_and_goes_back_where_there_is
     bench.done(&["number", "set", "030123456", "--provider", "x"]);
     assert_eq!(bench.done(&["migrate"]).trim(), "nothing to migrate");
     let shown = bench.done(&["migrate", "--status"]);
-    assert_eq!(shown.matches("done").count(), 3, "{shown}");
-    assert_eq!(shown.matches("way back:").count(), 3, "{shown}");
+    assert_eq!(shown.matches("done").count(), 4, "{shown}");
+    assert_eq!(shown.matches("way back:").count(), 4, "{shown}");
     let no_way = bench.refused(&["migrate", "--to", "0"]);
     assert!(no_way.contains("no way back from migration 1 (baseline)"), "{no_way}");
     let back = bench.document(&["migrate", "--to", "2"]);
-    assert_eq!((&back[0]["number"], &back[0]["direction"]), (&json!(3), &json!("back")));
-    assert_eq!(standings(&bench.document(&["migrate", "--status"])), ["done", "done", "went_back"]);
-    assert!(bench.refused(&["migrate", "--to", "99"]).contains("knows 1 to 3"));
+    assert_eq!((&back[0]["number"], &back[1]["number"]), (&json!(4), &json!(3)));
+    assert_eq!(back[1]["direction"], "back");
+    let status = bench.document(&["migrate", "--status"]);
+    assert_eq!(standings(&status), ["done", "done", "went_back", "went_back"]);
+    assert!(bench.refused(&["migrate", "--to", "99"]).contains("knows 1 to 4"));
 }
 
 #[test]
@@ -141,6 +143,23 @@ fn a_user_of_an_unknown_role_is_named_and_hides_nobody() {
     }
     bench.done(&["user", "add", "ben"]);
     assert!(bench.refused(&["user", "disable", "eve"]).contains("users u1"));
+}
+
+#[test]
+fn of_two_users_of_an_older_system_whose_names_differ_only_in_case_each_stays_who_it_is() {
+    let bench = Bench::new();
+    bench.document(&["migrate", "--status"]);
+    for (id, name) in [("u1", "Mira"), ("u2", "mira"), ("u3", "Ben")] {
+        bench.write("users", id, &json!({ "name": name, "role": "admin" }));
+    }
+    bench.done(&["migrate"]);
+    assert!(bench.done(&["user", "disable", "Mira"]).contains("u1"));
+    assert!(bench.done(&["user", "disable", "mira"]).contains("u2"));
+    assert!(bench.refused(&["user", "disable", "MIRA"]).contains("no user \"MIRA\""));
+    assert!(bench.done(&["user", "disable", "BEN"]).contains("u3"));
+    for name in ["MIRA", "Mira", "ben"] {
+        assert!(bench.refused(&["user", "add", name]).contains("choose another name"), "{name}");
+    }
 }
 
 #[test]

@@ -148,6 +148,27 @@ fn o1_users_are_disabled_enabled_and_removed_and_an_admin_with_agents_stays() {
 }
 
 #[test]
+fn o1_names_that_differ_only_in_case_are_one_user_and_a_taken_name_gets_no_advice_about_its_password() {
+    let bench = bench();
+    bench.done(&["add", "Mira"]);
+    let taken = bench.refused(&["add", "mira"]);
+    assert!(taken.contains("\"mira\" already") && !taken.contains("passwd"), "{taken}");
+    bench.done(&["disable", "MIRA"]);
+    assert_eq!(bench.listed()[0]["enabled"], false);
+}
+
+#[test]
+fn o1_only_an_agent_is_given_to_an_admin() {
+    let bench = bench();
+    bench.done(&["add", "mira"]);
+    for role in ["superadmin", "admin"] {
+        let refused = bench.refused(&["add", "boss", "--role", role, "--admin", "mira"]);
+        assert!(refused.contains("--admin") && refused.contains("--role agent"), "{refused}");
+    }
+    assert_eq!(bench.listed().as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn o3_the_first_start_shows_a_superadmin_once_and_the_next_start_does_not() {
     let bench = bench();
     let first = bench.serve();

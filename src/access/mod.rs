@@ -21,4 +21,4 @@ pub use authority::{Denied, Identity, Scope};
 pub use bearer::{Bearer, BearerKind};
 pub use guesses::{Guesses, Verdict};
 pub use ticket::{Ticket, TicketLimits};
-pub use user_name::{WrongName, check_name};
+pub use user_name::{WrongName, check_name, folded};

@@ -1,4 +1,4 @@
-//! What a user may be called.
+//! What a user may be called, and when two names are one.
 
 use thiserror::Error;
 
@@ -25,9 +25,24 @@ pub fn check_name(name: &str) -> Result<(), WrongName> {
     if name.chars().count() > CHARS_MAX { Err(WrongName::TooLong) } else { Ok(()) }
 }
 
+/// What two names have in common that differ only in case. By way of the capital letters, because some small ones have
+/// several forms: `ß` is `SS` there, and both sigmas are one.
+pub fn folded(name: &str) -> String {
+    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_differ_only_in_case_are_one() {
+        for (one, other) in [("mira", "MiRA"), ("j\u{f6}rg", "J\u{d6}RG"), ("stra\u{df}e", "STRASSE")] {
+            assert_eq!(folded(one), folded(other));
+        }
+        assert_eq!(folded("\u{3c3}\u{3b1}\u{3c2}"), folded("\u{3a3}\u{391}\u{3a3}"));
+        assert_ne!(folded("mira"), folded("m\u{ed}ra"));
+    }
 
     #[test]
     fn a_name_can_be_read_in_a_line_and_typed_again() {

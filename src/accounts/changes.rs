@@ -57,14 +57,31 @@ impl Accounts {
         let (credential, one_time_password) = self.credential(new.password, &user.name).await?;
         let change = change_of(by, "user.add", Effect::Made, &user).with("role", name_of(user.role));
         let insert = async |entry: &_| {
+            self.have_a_name_of_its_own(&user).await?;
             self.users
                 .insert(entry, &user, &credential)
                 .await
                 .map_err(|error| taken_or(error, &user.name))?;
+            self.stay_with_own_name(entry, &user).await?;
             self.stay_with_admin(entry, &user).await
         };
         self.audit.record(change, insert).await?;
         Ok(Added { user, one_time_password })
+    }
+
+    async fn have_a_name_of_its_own(&self, user: &User) -> Result<(), AccountError> {
+        let is_taken = self.users.is_called_by_another(&user.name, &user.id).await?;
+        if is_taken { Err(AccountError::NameTaken(user.name.clone())) } else { Ok(()) }
+    }
+
+    /// Two users whose names differ only in case may be added at the same instant, and no unique index tells. Each is
+    /// written first and looks for the other then, so at least one sees the other, and undoes its own.
+    async fn stay_with_own_name(&self, entry: &Entry, user: &User) -> Result<(), AccountError> {
+        let refused = self.have_a_name_of_its_own(user).await;
+        if refused.is_err() {
+            self.users.remove(entry, &user.id).await?;
+        }
+        refused
     }
 
     /// An admin who was removed while its agent was added would leave the agent without anybody. Whoever removes an

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::sessions::is_good;
 use super::{AccountError, Accounts, LogInError, NewPassword, shown};
 use crate::access::password::{Checked, MAX_BYTES, Unfit};
-use crate::access::{Bearer, BearerKind, Identity, Ticket, Verdict};
+use crate::access::{Bearer, BearerKind, Identity, Ticket, Verdict, folded};
 use crate::clock;
 use crate::domain::{Secret, User};
 use crate::store::{By, Credential, StoreError};
@@ -68,7 +68,9 @@ impl Accounts {
         password: Secret,
         source: IpAddr,
     ) -> Result<(User, Credential), LogInError> {
-        let verdict = self.guesses().begin(name, source, self.now());
+        // Other spellings are guesses at the same user.
+        let guessed = folded(name);
+        let verdict = self.guesses().begin(&guessed, source, self.now());
         match verdict {
             Verdict::Refused(retry_after) => {
                 count(Counter::LogInsSlowed);
@@ -81,12 +83,14 @@ impl Accounts {
         let is_too_long = password.expose().len() > MAX_BYTES;
         let result = if is_too_long { Err(LogInError::Wrong) } else { self.look_at(name, password).await };
         match &result {
-            Ok(_) => self.guesses().succeeded(name, source, self.now()),
+            Ok(_) => self.guesses().succeeded(&guessed, source, self.now()),
             Err(LogInError::Wrong) => {
                 count(Counter::LogInsWrong);
                 tracing::warn!(source = %shown(source), "a log-in with a wrong name or password");
             }
-            Err(LogInError::Account(_) | LogInError::Slowed { .. }) => self.guesses().abandoned(name, source),
+            Err(LogInError::Account(_) | LogInError::Slowed { .. }) => {
+                self.guesses().abandoned(&guessed, source)
+            }
         }
         result
     }

@@ -114,9 +114,14 @@ impl Layers {
         let unknown =
             |nearest| ConfigError::Unknown { name: name.to_owned(), origin: origin.clone(), nearest };
         let (path, kind) = setting.map_err(unknown)?;
+        let names: Vec<&str> = path.split('.').collect();
+        if kind == Kind::Text && text.is_empty() {
+            take_away(&mut self.table, &names);
+            self.origins.insert(path, origin);
+            return Ok(());
+        }
         let wrong = |problem| ConfigError::Wrong { path: path.clone(), origin: origin.clone(), problem };
         let value = value_of(kind, text).map_err(wrong)?;
-        let names: Vec<&str> = path.split('.').collect();
         put(&mut self.table, &names, value).ok_or_else(|| {
             wrong("has no place to stand; gateways are numbered from 1 without gaps".to_owned())
         })?;
@@ -203,6 +208,21 @@ fn put(table: &mut Table, names: &[&str], value: Value) -> Option<()> {
             None
         }
     }
+}
+
+/// What is set to nothing counts as unset, whatever a weaker source has said. `None`: there was nothing.
+fn take_away(table: &mut Table, names: &[&str]) -> Option<()> {
+    let (name, rest) = names.split_first()?;
+    if rest.is_empty() {
+        return table.remove(*name).map(drop);
+    }
+    let value = table.get_mut(*name)?;
+    if value.is_table() {
+        return take_away(value.as_table_mut()?, rest);
+    }
+    let (number, rest) = rest.split_first()?;
+    let index = number.parse::<usize>().ok()?.checked_sub(1)?;
+    take_away(value.as_array_mut()?.get_mut(index)?.as_table_mut()?, rest)
 }
 
 /// The numbered table of a list, appended if it is the next one.

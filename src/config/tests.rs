@@ -87,6 +87,18 @@ fn the_command_line_beats_the_environment_beats_the_env_file_beats_the_file() {
 }
 
 #[test]
+fn what_the_command_line_sets_to_nothing_is_unset() {
+    let gateway = "[[sip.gateways]]\nname = \"a\"\naddress = \"b:1\"\nuser = \"me\"\n";
+    let settings = bench(&format!("{gateway}[calls]\ndefault_owner_id = \"mira\""))
+        .command_line("calls.default_owner_id", "")
+        .command_line("sip.gateways.1.user", "")
+        .command_line("sip.gateways.7.user", "")
+        .load()
+        .unwrap();
+    assert_eq!((settings.calls.default_owner_id, &settings.sip.gateways[0].user), (None, &None));
+}
+
+#[test]
 fn every_kind_of_value_can_come_from_a_variable() {
     let settings = bench("")
         .variable("CLEARLINE_RECORDING_ENABLED", "off")

@@ -9,13 +9,23 @@ use serde_json::{Value, json};
 use super::audit::Entry;
 use super::change::{change, remove};
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
+use crate::access::folded;
 use crate::domain::{Role, Secret, TenantId, User, UserId};
 
 pub static USERS: Collection = Collection {
     name: "users",
-    indexes: &[Index::unique("name"), Index::plain("tenant_id"), Index::plain("role")],
+    indexes: &[
+        Index::unique("name"),
+        Index::plain(FOLDED_NAME),
+        Index::plain("tenant_id"),
+        Index::plain("role"),
+    ],
     durable: true,
 };
+
+/// The name as [`folded`] has it, by which users are told whose names differ only in case. No unique index stands on it:
+/// an older system may have such users, and each of them must stay who it is.
+pub(super) const FOLDED_NAME: &str = "folded_name";
 
 /// True in the record of an admin whom somebody is about to remove: nobody becomes its agent any more.
 pub const LEAVING: &str = "leaving";
@@ -61,6 +71,7 @@ impl Users {
         if let (Value::Object(members), Value::Object(more)) = (&mut body, body_of(credential)?) {
             members.extend(more);
         }
+        body[FOLDED_NAME] = json!(folded(&user.name));
         entry.sign(&mut body);
         self.store.insert(&USERS, user.id.as_str(), body).await.map(drop)
     }
@@ -188,9 +199,27 @@ impl Users {
         Ok(self.for_log_in(name).await?.map(|(user, _)| user))
     }
 
+    /// Whose name is written just so; else the one whose name differs only in case. Where an older system has left two
+    /// of those, a third spelling is neither's.
     pub async fn for_log_in(&self, name: &str) -> Result<Option<(User, Credential)>, StoreError> {
         let page = self.store.find(&USERS, Query::equals("name", name, 1)).await?;
-        page.documents.first().map(with_credential).transpose()
+        if let Some(exactly) = page.documents.first() {
+            return with_credential(exactly).map(Some);
+        }
+        match self.namesakes(name).await?.as_slice() {
+            [only] => with_credential(only).map(Some),
+            [] | [_, _, ..] => Ok(None),
+        }
+    }
+
+    /// Whether somebody but `id` is called so, or differently in case alone.
+    pub async fn is_called_by_another(&self, name: &str, id: &UserId) -> Result<bool, StoreError> {
+        Ok(self.namesakes(name).await?.iter().any(|document| document.id != id.as_str()))
+    }
+
+    async fn namesakes(&self, name: &str) -> Result<Vec<Document>, StoreError> {
+        let alike = Query::equals(FOLDED_NAME, folded(name), 2);
+        Ok(self.store.find(&USERS, alike).await?.documents)
     }
 
     pub async fn with_credential(&self, id: &UserId) -> Result<Option<(User, Credential)>, StoreError> {

@@ -37,6 +37,20 @@ fn o3_a_wrong_name_and_a_wrong_password_are_told_alike() {
 }
 
 #[test]
+fn o1_a_name_is_the_same_in_capital_and_small_letters() {
+    play(async {
+        let bench = Bench::usual().await;
+        let boss = bench.token("boss", Role::Superadmin, None).await;
+        bench.person("Mira", Role::Admin, None).await;
+        let token = bench.log_in("MIRA").await;
+        assert_eq!(bench.get("/api/me", &token).await.expect(200)["name"], "Mira");
+        let add = json!({ "name": "mira", "role": "admin" });
+        bench.post("/api/users", &boss, add).await.refused(409, "conflict");
+        bench.stop().await;
+    });
+}
+
+#[test]
 fn o3_guessing_from_one_address_is_slowed_down() {
     play(async {
         let bench = Bench::usual().await;

@@ -24,6 +24,19 @@ async fn o1_an_admin_founds_a_tenant_an_agent_joins_its_admin_s_and_a_superadmin
 }
 
 #[tokio::test]
+async fn o1_of_two_whose_names_differ_only_in_case_at_most_one_is_added_also_at_the_same_instant() {
+    let bench = bench();
+    let add = |name: &str| bench.accounts.add(cli(), new(name, Role::Admin));
+    let (one, other) = tokio::join!(add("Mira"), add("mira"));
+    let added = [one, other].into_iter().filter(Result::is_ok).count();
+    assert!(added <= 1);
+    assert_eq!(bench.accounts.users().all().await.unwrap().len(), added);
+    bench.add("Ben", Role::Admin).await;
+    let taken = refused(add("BEN")).await;
+    assert!(taken.contains("\"BEN\"") && taken.contains("capital and small letters"), "{taken}");
+}
+
+#[tokio::test]
 async fn o1_an_admin_with_agents_stays_and_is_told_who_they_are() {
     let bench = bench();
     let mira = bench.add("mira", Role::Admin).await;

@@ -52,7 +52,14 @@ impl Add {
         let tenant_id = self.tenant(&staff.accounts).await?;
         let password = self.password().await?;
         let new = NewUser { name: self.name, role: self.role.into(), tenant_id, password };
+        let cannot_log_in = matches!(new.password, NewPassword::None);
         let added = staff.add(by_this_person(), &desk.settings.google_keys, new).await.map_err(refused)?;
+        if cannot_log_in {
+            warn(format_args!(
+                "without a password this user cannot log in; `clearline user passwd {}` gives it one",
+                added.user.name
+            ));
+        }
         if added.user.role.makes_calls() && added.user.google_api_key.is_none() {
             warn(
                 "the pool has no Google key, so this user has none; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …",
@@ -65,9 +72,12 @@ impl Add {
     }
 
     async fn tenant(&self, accounts: &Accounts) -> Result<Option<TenantId>, Failure> {
-        let Some(admin) = self.admin.as_deref().filter(|_| self.role == NewRole::Agent) else {
-            return Ok(None);
-        };
+        let Some(admin) = &self.admin else { return Ok(None) };
+        if self.role != NewRole::Agent {
+            return Err(Failure::new(
+                "--admin: only agents belong to an admin; leave it out, or add --role agent",
+            ));
+        }
         match find(accounts, admin).await? {
             Record { role: Role::Admin, tenant_id: Some(tenant), .. } => Ok(Some(tenant)),
             _ => Err(Failure::new(format!("{admin:?} is no admin; agents belong to admins"))),
@@ -81,10 +91,6 @@ impl Add {
         if self.ask_password {
             return secret_input::ask_for_password(&self.name).await.map(NewPassword::Chosen);
         }
-        warn(format_args!(
-            "without a password this user cannot log in; `clearline user passwd {}` gives it one",
-            self.name
-        ));
         Ok(NewPassword::None)
     }
 }

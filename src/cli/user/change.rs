@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::access::Scope;
+use crate::access::{Scope, folded};
 use crate::accounts::NewPassword;
 use crate::domain::User as Record;
 use crate::store::MAX_PAGE;
@@ -124,7 +124,7 @@ async fn warn_of_what_it_leaves(desk: &Desk, user: &Record) -> Result<(), Failur
     if running > 0 {
         warn(format_args!("{} calls of {} are in progress and go on to their end", running, user.name));
     }
-    let is_user = |named: &str| named == user.name || named == user.id.as_str();
+    let is_user = |named: &str| folded(named) == folded(&user.name) || named == user.id.as_str();
     if settings.calls.default_owner_id.as_ref().is_some_and(|owner| is_user(owner.as_str())) {
         warn(format_args!(
             "{} is calls.default_owner_id: incoming calls to numbers without an owner are refused from now on",

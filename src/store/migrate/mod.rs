@@ -29,6 +29,7 @@ mod error;
 mod ledger;
 mod migrator;
 mod number_forms;
+mod user_names;
 mod user_records;
 
 use futures_util::future::LocalBoxFuture;
@@ -70,10 +71,11 @@ enum Back {
 }
 
 /// In the order of their numbers, without gaps. What stands here was run somewhere and stays as it is.
-const LIST: [&Migration; 3] = [&baseline::MIGRATION, &number_forms::MIGRATION, &user_records::MIGRATION];
+const LIST: [&Migration; 4] =
+    [&baseline::MIGRATION, &number_forms::MIGRATION, &user_records::MIGRATION, &user_names::MIGRATION];
 
 /// The newest this version knows.
-pub const LATEST: u32 = user_records::MIGRATION.number;
+pub const LATEST: u32 = user_names::MIGRATION.number;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -94,7 +94,7 @@ impl Backfill for WithoutFingerprint {
     }
 }
 
-fn name_of(document: &Document) -> String {
+pub(super) fn name_of(document: &Document) -> String {
     document.body.get("name").and_then(Value::as_str).unwrap_or(&document.id).to_owned()
 }
 
