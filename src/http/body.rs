@@ -1,6 +1,5 @@
 //! What a client sends, read within bounds, with errors that name the field.
 
-use std::borrow::Cow;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 use tokio::time::timeout;
 
 use super::problem::{Code, Problem};
+use super::wording::in_words_of_json;
 use crate::clock;
 
 /// Ample for a persona with a long instruction.
@@ -42,8 +42,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
                 ));
             }
             let read = timeout(clock::timer_for(BODY_TIME_MAX), read(payload)).await;
-            let bytes =
-                read.map_err(|_| Problem::new(Code::MalformedRequest, "the body came too slowly"))??;
+            let bytes = read.map_err(|_| {
+                Problem::new(
+                    Code::TooSlow,
+                    format_args!("a body is there within {} s", BODY_TIME_MAX.as_secs()),
+                )
+            })??;
             parse_json(&bytes).map(Self)
         })
     }
@@ -98,16 +102,7 @@ fn wrong_value(path: &str, detail: &str) -> Problem {
         (path, _) => path.to_owned(),
     };
     let detail = detail.rsplit_once(" at line ").map_or(detail, |(detail, _)| detail);
-    Problem::field(&field, without_the_value(detail))
-}
-
-/// Serde quotes what it did not expect, which may be a password that stands in the wrong place.
-fn without_the_value(detail: &str) -> Cow<'_, str> {
-    let quoted = ["invalid type: ", "invalid value: "].into_iter().any(|start| detail.starts_with(start));
-    let parts = detail.rsplit_once(", expected ").filter(|_| quoted);
-    let Some((found, expected)) = parts else { return Cow::Borrowed(detail) };
-    let kind = found.split(['`', '"']).next().unwrap_or_default().trim_end();
-    Cow::Owned(format!("{kind}, expected {expected}"))
+    Problem::field(&field, in_words_of_json(detail))
 }
 
 /// For `deserialize_with`: a text as long as its description says, or none.
@@ -183,10 +178,10 @@ mod tests {
     #[test]
     fn a_value_of_the_wrong_kind_is_not_quoted() {
         for (body, says) in [
-            (r#""hunter-two, expected more""#, "invalid type: string, expected struct Order"),
-            (r#"{"limits":{"max_call_s":"hunter-two"}}"#, "invalid type: string, expected u32"),
-            (r#"{"limits":{"max_call_s":-7}}"#, "invalid value: integer, expected u32"),
-            (r#"{"limits":{"max_call_s":["hunter-two"]}}"#, "invalid type: sequence, expected u32"),
+            (r#""hunter-two, expected more""#, "is a text; send an object"),
+            (r#"{"limits":{"max_call_s":"hunter-two"}}"#, "is a text; send a whole number, 0 or more"),
+            (r#"{"limits":{"max_call_s":-7}}"#, "is out of range; send a whole number, 0 or more"),
+            (r#"{"limits":{"max_call_s":["hunter-two"]}}"#, "is a list; send a whole number, 0 or more"),
         ] {
             let (_, text) = refused(body);
             assert!(text.contains(says) && !text.contains("hunter") && !text.contains('7'), "{body}: {text}");
@@ -211,7 +206,7 @@ mod tests {
             _after: Option<String>,
         }
         let wrong = [
-            ("limit=many", "limit: "),
+            ("limit=many", "limit: is no whole number; send digits"),
             ("colour=red", "colour: unknown"),
             ("after=long", "after: has more than 3 characters"),
         ];

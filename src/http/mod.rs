@@ -25,6 +25,7 @@ mod resources;
 mod sent;
 mod server;
 mod versions;
+mod wording;
 
 pub use api::{Api, HttpSettings, LoadKeys, TlsFiles};
 pub use openapi::described;

@@ -24,8 +24,14 @@ pub(super) enum Code {
     WrongOrigin,
     NotFound,
     MethodNotAllowed,
+    /// The request came too slowly.
+    TooSlow,
     /// It is taken already, or stands in the way of something else.
     Conflict,
+    /// The same request is being worked on at this moment; send it again in a while.
+    UnderWay,
+    /// The same request came before, and nobody knows what became of it: look before you send a new one.
+    OutcomeUnknown,
     /// Somebody else changed it meanwhile.
     ChangedMeanwhile,
     TooLarge,
@@ -49,7 +55,8 @@ impl Code {
             Self::Forbidden | Self::MustChangePassword | Self::WrongOrigin => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict => StatusCode::CONFLICT,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict | Self::UnderWay | Self::OutcomeUnknown => StatusCode::CONFLICT,
             Self::ChangedMeanwhile => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -70,7 +77,10 @@ impl Code {
             Self::WrongOrigin => "The request comes from another site",
             Self::NotFound => "There is no such thing, or none that you may see",
             Self::MethodNotAllowed => "This cannot be done here",
+            Self::TooSlow => "The request came too slowly",
             Self::Conflict => "Something else stands in the way",
+            Self::UnderWay => "The same request is being worked on",
+            Self::OutcomeUnknown => "Nobody knows what became of the first request",
             Self::ChangedMeanwhile => "Somebody else changed it meanwhile",
             Self::TooLarge => "The request is too large",
             Self::WrongMediaType => "The body is not JSON",
@@ -139,6 +149,12 @@ impl Problem {
 
     pub(super) fn field(field: &str, detail: impl fmt::Display) -> Self {
         Self::invalid(vec![FieldError { field: field.to_owned(), detail: detail.to_string() }])
+    }
+
+    /// This value is somebody else's already.
+    pub(super) fn taken(field: &str, detail: impl fmt::Display) -> Self {
+        let error = FieldError { field: field.to_owned(), detail: detail.to_string() };
+        Self { errors: vec![error], ..Self::new(Code::Conflict, detail) }
     }
 
     /// What is ours to mend is told to the log, and to the client only that it happened.

@@ -71,8 +71,8 @@ impl From<Refused> for Problem {
 impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         match error {
-            AccountError::NameTaken(_)
-            | AccountError::HasAgents { .. }
+            AccountError::NameTaken(_) => Self::taken("name", error),
+            AccountError::HasAgents { .. }
             | AccountError::LastSuperadmin(_)
             | AccountError::TooManyTokens(_) => Self::new(Code::Conflict, error),
             AccountError::NoUser(_) => Self::not_found(),
@@ -90,7 +90,8 @@ impl From<CatalogueError> for Problem {
     fn from(error: CatalogueError) -> Self {
         match error {
             CatalogueError::Invalid(problems) => problems.into(),
-            CatalogueError::Taken { .. } | CatalogueError::InUse(_) => Self::new(Code::Conflict, error),
+            CatalogueError::Taken { field, .. } => Self::taken(field, error),
+            CatalogueError::InUse(_) => Self::new(Code::Conflict, error),
             CatalogueError::NotFound(_) => Self::not_found(),
             CatalogueError::Changed => Self::new(Code::ChangedMeanwhile, "read it again, then try again"),
             CatalogueError::Store(error) => error.into(),

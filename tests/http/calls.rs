@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clearline::clock::unix_time;
 use clearline::config::{Gateway, Settings};
-use clearline::domain::{GatewayId, Role};
+use clearline::domain::{CallId, GatewayId, Role, Timestamp};
 use clearline::keys::KeyPool;
 use clearline::sandbox::model::{ModelServer, ModelSettings};
 use clearline::sandbox::phone::{Phone, PhoneEvent, PhoneSettings};
+use clearline::store::{Claim, IdempotencyKeys, hash};
 use reqwest::Response;
+use reqwest::header::{LOCATION, RETRY_AFTER};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -145,7 +148,10 @@ fn i1_a_request_that_is_sent_again_dials_nobody_twice() {
         let office = Office::open(|_| {}).await;
         let token = office.bench.token("mira", Role::Admin, None).await;
         let order = json!({ "to": "100" });
-        let first = office.make_call(&token, order.clone(), Some("order-1")).await.expect(202);
+        let first = office.make_call(&token, order.clone(), Some("order-1")).await;
+        let found = first.headers[LOCATION].to_str().expect("text").to_owned();
+        let first = first.expect(202);
+        assert_eq!(office.bench.get(&found, &token).await.expect(200)["id"], first["call_id"]);
         let again = office.make_call(&token, order.clone(), Some("order-1")).await.expect(202);
         assert_eq!(first, again);
         let listed = office.bench.get("/api/calls", &token).await.expect(200);
@@ -168,11 +174,36 @@ fn i1_requests_of_the_same_instant_with_one_key_make_one_call() {
         for answered in answers {
             match answered.status.as_u16() {
                 202 => made.push(id(&answered.body)),
-                _ => drop(answered.refused(409, "conflict")),
+                _ => {
+                    assert!(answered.headers.contains_key(RETRY_AFTER));
+                    answered.refused(409, "under_way");
+                }
             }
         }
         made.dedup();
         assert_eq!(made.len(), 1);
+        office.close().await;
+    });
+}
+
+#[test]
+fn i1_a_request_that_an_engine_was_stopped_in_the_middle_of_is_not_said_to_be_under_way() {
+    play(async {
+        let office = Office::open(|_| {}).await;
+        let mira = office.bench.person("mira", Role::Admin, None).await;
+        let token = office.bench.log_in("mira").await;
+        let an_hour_ago = Timestamp::from_millis(unix_time().as_millis() - 3_600_000);
+        let order = r#"{"to":"+49301001","from":null,"voice_agent_id":null,"metadata":null}"#;
+        let left = Claim {
+            call_id: CallId::new("never-heard-of"),
+            request_hash: hash(&[order]),
+            claimed_at: an_hour_ago,
+        };
+        let keys = IdempotencyKeys::new(office.bench.engine.store().clone());
+        keys.claim(&mira.id, "order-1", &left).await.expect("the store takes it");
+        let refused = office.make_call(&token, json!({ "to": "+49301001" }), Some("order-1")).await;
+        assert!(!refused.headers.contains_key(RETRY_AFTER));
+        refused.refused(409, "outcome_unknown");
         office.close().await;
     });
 }

@@ -45,7 +45,8 @@ fn o1_a_name_is_the_same_in_capital_and_small_letters() {
         let token = bench.log_in("MIRA").await;
         assert_eq!(bench.get("/api/me", &token).await.expect(200)["name"], "Mira");
         let add = json!({ "name": "mira", "role": "admin" });
-        bench.post("/api/users", &boss, add).await.refused(409, "conflict");
+        let taken = bench.post("/api/users", &boss, add).await.refused(409, "conflict");
+        assert_eq!(taken["errors"][0]["field"], "name");
         bench.stop().await;
     });
 }
@@ -167,6 +168,9 @@ fn o3_a_one_time_password_opens_nothing_but_the_way_to_a_password_of_ones_own() 
         let change = |new: &str| json!({ "password": one_time, "new_password": new });
         let short = bench.put("/api/me/password", token, change("short")).await.refused(422, "invalid");
         assert_eq!(short["errors"][0]["field"], "new_password");
+        let wrong = json!({ "password": "not the right one", "new_password": PASSWORD });
+        let wrong = bench.put("/api/me/password", token, wrong).await.refused(422, "invalid");
+        assert_eq!(wrong["errors"][0]["field"], "password", "a client that sees 401 would log out");
         let changed = bench.put("/api/me/password", token, change(PASSWORD)).await.expect(200);
         let token = changed["token"].as_str().expect("a new session");
         bench.get("/api/users", token).await.expect(200);

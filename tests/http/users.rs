@@ -1,6 +1,7 @@
 //! Users over HTTP (SPEC O1, O2, K2).
 
 use clearline::domain::Role;
+use reqwest::header::LOCATION;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, play};
@@ -15,7 +16,10 @@ fn o1_a_superadmin_adds_admins_and_an_admin_adds_its_agents() {
         let bench = Bench::usual().await;
         let boss = bench.token("boss", Role::Superadmin, None).await;
         let add = |name: &str, role: &str| json!({ "name": name, "role": role, "password": crate::bench::PASSWORD });
-        let mira = bench.post("/api/users", &boss, add("mira", "admin")).await.expect(201);
+        let mira = bench.post("/api/users", &boss, add("mira", "admin")).await;
+        let address = mira.headers[LOCATION].to_str().expect("text").to_owned();
+        let mira = mira.expect(201);
+        assert_eq!(bench.get(&address, &boss).await.expect(200), mira["user"]);
         assert_eq!(mira["user"]["tenant_id"], mira["user"]["id"]);
         assert!(mira["one_time_password"].is_null(), "one was chosen");
         bench.post("/api/users", &boss, add("ben", "agent")).await.refused(403, "forbidden");

@@ -2,7 +2,7 @@
 
 use clearline::domain::{Role, VoiceAgent, VoiceAgentId};
 use reqwest::Method;
-use reqwest::header::{ETAG, IF_MATCH};
+use reqwest::header::{ETAG, IF_MATCH, LOCATION};
 use serde_json::{Value, json};
 
 use crate::bench::{Answer, Bench, answer, play};
@@ -83,12 +83,17 @@ fn g2_a_change_decided_on_an_older_version_is_refused() {
     play(async {
         let bench = Bench::usual().await;
         let mira = bench.token("mira", Role::Admin, None).await;
-        let made = bench.post("/api/voice_agents", &mira, json!({ "name": "Desk" })).await.expect(201);
-        let path = path(&made);
-        let read = bench.get(&path, &mira).await;
-        let tag = read.headers[ETAG].to_str().expect("text").to_owned();
+        let made = bench.post("/api/voice_agents", &mira, json!({ "name": "Desk" })).await;
+        let path = made.headers[LOCATION].to_str().expect("text").to_owned();
+        let tag = made.headers[ETAG].to_str().expect("text").to_owned();
+        assert_eq!(bench.get(&path, &mira).await.headers[ETAG], tag);
+        for no_match in ["\"7\", \"8\"".to_owned(), format!("W/{tag}")] {
+            let refused = if_match(&bench, Method::PATCH, &path, &mira, &no_match, json!({})).await;
+            refused.refused(412, "changed_meanwhile");
+        }
         let change = |name: &str| json!({ "name": name });
-        let changed = if_match(&bench, Method::PATCH, &path, &mira, &tag, change("Front")).await;
+        let either = format!("\"7\", {tag}");
+        let changed = if_match(&bench, Method::PATCH, &path, &mira, &either, change("Front")).await;
         assert_ne!(changed.headers[ETAG].to_str().expect("text"), tag);
         changed.expect(200);
         for method in [Method::PATCH, Method::DELETE] {
@@ -123,7 +128,8 @@ fn g2_what_cannot_be_is_refused_by_the_names_of_all_its_fields() {
             let refused = bench.patch(&path(&made), &mira, body.clone()).await.refused(422, "invalid");
             assert_eq!(refused["errors"][0]["field"], field, "{body}");
         }
-        bench.post("/api/voice_agents", &mira, json!({ "name": "desk" })).await.refused(409, "conflict");
+        let taken = bench.post("/api/voice_agents", &mira, json!({ "name": "desk" })).await;
+        assert_eq!(taken.refused(409, "conflict")["errors"][0]["field"], "name");
         bench.stop().await;
     });
 }

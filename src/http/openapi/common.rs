@@ -34,6 +34,7 @@ fn complete(operation: &mut Operation) {
         ("401", "Nobody is logged in, or the session has ended", !is_public),
         ("403", "Not allowed to this user, or from this site", !is_public),
         ("404", "There is no such thing, or none that you may see", has_path),
+        ("408", "The body came too slowly", has_body),
         ("413", "The body is too large", has_body),
         ("415", "The body is not JSON", has_body),
         ("422", "Some of the values are wrong", has_body || has_query),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, post, rt, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -25,6 +26,9 @@ const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const KEY_BYTES_MAX: usize = 255;
 const NUMBER_DIGITS_MAX: usize = 32;
 const METADATA_BYTES_MAX: usize = 8 * 1024;
+/// A call has its key, session and ports within this, or is refused; a store that answers slowly included.
+const MAKING_MAX: Duration = Duration::from_secs(60);
+const UNDER_WAY_PAUSE: Duration = Duration::from_secs(1);
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
 
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -63,8 +67,8 @@ struct MadeCall {
 #[utoipa::path(tag = "calls", request_body = MakeCall,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to send this request again", max_length = 255)),
     responses(
-        (status = 202, description = "The call begins", body = MadeCall),
-        (status = 409, description = "What came of the first request with this key is not known (yet)"),
+        (status = 202, description = "The call begins; `Location` is where it is looked up", body = MadeCall),
+        (status = 409, description = "The first request with this key is being worked on (`under_way`, with `Retry-After`), or nobody knows what became of it (`outcome_unknown`)"),
     )
 )]
 #[post("/api/make_call")]
@@ -81,7 +85,9 @@ async fn make_call(
     let making = make(api.as_ref().clone(), who.0.identity, order, key);
     // A client that goes away must not leave a claim without its call.
     let call = rt::spawn(making).await.map_err(|_| part_missing())??;
-    Ok(HttpResponse::Accepted().json(MadeCall { call_id: call.to_string() }))
+    let address = format!("/api/calls/{call}");
+    let made = MadeCall { call_id: call.to_string() };
+    Ok(HttpResponse::Accepted().insert_header((LOCATION, address)).json(made))
 }
 
 async fn make(api: Api, identity: Identity, order: MakeCall, key: Option<String>) -> Result<CallId, Problem> {
@@ -123,11 +129,13 @@ async fn made_before(api: &Api, first: Claim, this: &Claim) -> Result<CallId, Pr
     if live_record(api, &first.call_id).await?.is_some() {
         return Ok(first.call_id);
     }
-    Err(Problem::new(
-        Code::Conflict,
-        "the first request with this key is being worked on, or the engine was stopped in the middle of it; look at \
-         GET /api/calls before you call with a new key",
-    ))
+    if this.claimed_at < first.claimed_at.after(MAKING_MAX) {
+        let wait = "the first request with this key is being worked on; send it again in a moment";
+        return Err(Problem::new(Code::UnderWay, wait).retry_after(UNDER_WAY_PAUSE));
+    }
+    let look = "the engine was stopped in the middle of the first request with this key; look at GET /api/calls before \
+                you call with a new key";
+    Err(Problem::new(Code::OutcomeUnknown, look))
 }
 
 /// Nobody shows a number of another tenant (SPEC O2).

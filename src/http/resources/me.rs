@@ -48,6 +48,7 @@ impl Me {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangePassword {
+    /// The present one.
     #[schema(value_type = String, format = Password)]
     password: Secret,
     /// At least 12 characters.
@@ -115,7 +116,9 @@ async fn change_my_password(
     let changed = api.accounts().change_own_password(&caller.identity, change.new_password, attempt).await;
     let changed = changed.map_err(|error| match error {
         LogInError::Account(AccountError::Password(unfit)) => Problem::field("new_password", unfit),
-        LogInError::Wrong | LogInError::Slowed { .. } | LogInError::Account(_) => error.into(),
+        // Whoever asks is logged in: a 401 would tell its client otherwise.
+        LogInError::Wrong => Problem::field("password", "is not your present password"),
+        LogInError::Slowed { .. } | LogInError::Account(_) => error.into(),
     })?;
     Ok(begun(&api, &request, changed, came_by_cookie(&request)))
 }

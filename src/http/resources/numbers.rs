@@ -14,7 +14,7 @@ use super::super::caller::Who;
 use super::super::paging::{Listed, Paging};
 use super::super::problem::Problem;
 use super::super::sent::Sent;
-use super::super::versions::{expected, tagged};
+use super::super::versions::{added, expected, shown};
 use crate::access::Identity;
 use crate::clock;
 use crate::domain::{Dialed, NumberId, PhoneNumber, TenantId, UserId, VoiceAgentId, VoiceAgentNumber};
@@ -115,7 +115,7 @@ async fn list_numbers(
 ///
 /// A superadmin gives it to a tenant: whoever has a number has its calls. It counts from the next call on.
 #[utoipa::path(tag = "numbers", request_body = AddNumber, responses(
-    (status = 201, description = "Added", body = NumberView),
+    (status = 201, description = "Added; `Location` is where it is found, its `ETag` is its version", body = NumberView),
     (status = 409, description = "The number is there already, however it was written"),
 ))]
 #[post("/api/numbers")]
@@ -127,16 +127,15 @@ async fn add_number(
     who.identity().may_say_which_number()?;
     let number = add.into_number(who.identity())?;
     let stored = api.catalogue.add_number(By::from(who.identity()), number).await?;
-    Ok(HttpResponse::Created().json(NumberView::from(stored)))
+    let address = format!("/api/numbers/{}", stored.record.id);
+    Ok(added::<_, NumberView>(stored, address))
 }
 
 /// One number
 #[utoipa::path(tag = "numbers", params(("id" = String, Path)), responses((status = 200, description = "The number; its `ETag` is its version", body = NumberView)))]
 #[get("/api/numbers/{id}")]
 async fn get_number(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let found = visible(&api, who.identity(), &id).await?;
-    let version = found.version;
-    Ok(tagged(&NumberView::from(found), Some(version)))
+    Ok(shown::<_, NumberView>(visible(&api, who.identity(), &id).await?))
 }
 
 /// Change a number
@@ -164,9 +163,7 @@ async fn change_number(
     let id = found.record.id.clone();
     let new = change.laid_over(found.record, who.identity())?;
     let by = By::from(who.identity());
-    let changed = api.catalogue.change_number(by, &id, Some(version), |_| new).await?;
-    let version = changed.version;
-    Ok(tagged(&NumberView::from(changed), Some(version)))
+    Ok(shown::<_, NumberView>(api.catalogue.change_number(by, &id, Some(version), |_| new).await?))
 }
 
 /// Remove a number

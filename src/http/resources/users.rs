@@ -1,5 +1,6 @@
 //! Users as admins and superadmins administer them (SPEC O1, O2, K2).
 
+use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -148,7 +149,7 @@ async fn list_users(
 ///
 /// It gets a Google key of its own at once, while the pool has one nobody holds.
 #[utoipa::path(tag = "users", request_body = AddUser, responses(
-    (status = 201, description = "Added", body = Changed),
+    (status = 201, description = "Added; `Location` is where it is found", body = Changed),
     (status = 409, description = "There is a user of this name already"),
 ))]
 #[post("/api/users")]
@@ -165,7 +166,8 @@ async fn add_user(api: web::Data<Api>, who: Who, Body(add): Body<AddUser>) -> Re
     let wants_key = user.role.makes_calls() && user.google_api_key.is_none();
     let no_key =
         "the pool has no Google key, so this user has none: its calls go by the default key, if there is one";
-    Ok(HttpResponse::Created().json(Changed {
+    let address = format!("/api/users/{}", user.id);
+    Ok(HttpResponse::Created().insert_header((LOCATION, address)).json(Changed {
         user: UserView::of(user, &api),
         one_time_password: added.one_time_password,
         warnings: wants_key.then(|| no_key.to_owned()).into_iter().collect(),

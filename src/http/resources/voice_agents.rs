@@ -13,7 +13,7 @@ use super::super::caller::Who;
 use super::super::paging::{Listed, Paging};
 use super::super::problem::{Code, Problem};
 use super::super::sent::Sent;
-use super::super::versions::{expected, tagged};
+use super::super::versions::{added, expected, shown};
 use crate::access::Identity;
 use crate::catalogue::KnownVoiceAgent;
 use crate::clock;
@@ -163,7 +163,7 @@ async fn list_voice_agents(
 ///
 /// An admin's is its tenant's, a superadmin's is shared by all.
 #[utoipa::path(tag = "voice agents", request_body = AddVoiceAgent, responses(
-    (status = 201, description = "Added", body = VoiceAgentView),
+    (status = 201, description = "Added; `Location` is where it is found, its `ETag` is its version", body = VoiceAgentView),
     (status = 409, description = "There is one of this name already"),
 ))]
 #[post("/api/voice_agents")]
@@ -175,7 +175,8 @@ async fn add_voice_agent(
     let tenant_id = who.identity().may_add_persona()?;
     let persona = Persona { tenant_id, ..add.into_persona() };
     let stored = api.catalogue.add_voice_agent(By::from(who.identity()), persona).await?;
-    Ok(HttpResponse::Created().json(VoiceAgentView::from(stored)))
+    let address = format!("/api/voice_agents/{}", stored.record.agent.id);
+    Ok(added::<_, VoiceAgentView>(stored, address))
 }
 
 /// One voice agent
@@ -186,12 +187,11 @@ async fn get_voice_agent(
     who: Who,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let found = visible(&api, who.identity(), &id).await?;
-    let version = match &found {
-        KnownVoiceAgent::Stored(stored) => Some(stored.version),
-        KnownVoiceAgent::OfSettings(_) => None,
-    };
-    Ok(tagged(&VoiceAgentView::from(found), version))
+    Ok(match visible(&api, who.identity(), &id).await? {
+        KnownVoiceAgent::Stored(stored) => shown::<_, VoiceAgentView>(*stored),
+        // What cannot be changed here has no version.
+        settled @ KnownVoiceAgent::OfSettings(_) => HttpResponse::Ok().json(VoiceAgentView::from(settled)),
+    })
 }
 
 /// Change a voice agent
@@ -218,9 +218,7 @@ async fn change_voice_agent(
     let version = expected(&request, found.version)?;
     let (by, id) = (By::from(who.identity()), found.record.agent.id);
     let decide = |persona| change.laid_over(persona);
-    let changed = api.catalogue.change_voice_agent(by, &id, Some(version), decide).await?;
-    let version = changed.version;
-    Ok(tagged(&VoiceAgentView::from(changed), Some(version)))
+    Ok(shown::<_, VoiceAgentView>(api.catalogue.change_voice_agent(by, &id, Some(version), decide).await?))
 }
 
 /// Remove a voice agent
