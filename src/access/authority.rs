@@ -33,7 +33,7 @@ pub enum Denied {
 pub enum Scope {
     Everything,
     Tenant(TenantId),
-    /// What this user owns; of users, the user itself.
+    /// What this user owns; of users, the user itself; of audit entries, its own doings.
     Owner(UserId),
     Nothing,
 }
@@ -157,12 +157,13 @@ impl Identity {
         }
     }
 
-    /// The audit entries that a list shows.
+    /// The audit entries that a list shows: an agent sees what it has done itself.
     pub fn audit(&self) -> Scope {
         match (self.role, &self.tenant_id) {
             (Role::Superadmin, _) => Scope::Everything,
             (Role::Admin, Some(tenant)) => Scope::Tenant(tenant.clone()),
-            (Role::Admin, None) | (Role::Agent, _) => Scope::Nothing,
+            (Role::Agent, _) => Scope::Owner(self.user_id.clone()),
+            (Role::Admin, None) => Scope::Nothing,
         }
     }
 

@@ -134,7 +134,7 @@ fn o2_lists_ask_for_no_more_than_may_be_seen() {
     let lists = |id: &str| (who(id).records(), who(id).users(), who(id).audit());
     assert_eq!(lists("root"), (Scope::Nothing, everything.clone(), everything));
     assert_eq!(lists("a"), (a.clone(), a.clone(), a));
-    assert_eq!(lists("a1"), (own("a1"), own("a1"), Scope::Nothing));
+    assert_eq!(lists("a1"), (own("a1"), own("a1"), own("a1")));
 }
 
 /// A record that another program wrote may lack its tenant: that must open nothing.

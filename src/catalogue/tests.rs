@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::access::Scope;
 use crate::domain::{
     NumberId, Persona, PhoneNumber, Role, TenantId, Timestamp, User, UserId, VoiceAgentId, VoiceAgentNumber,
 };
@@ -53,7 +54,8 @@ impl Bench {
 
     /// What was done in the tenant and what was not, as the audit log has it, newest first: action, subject, state.
     async fn told(&self, tenant: &str) -> Vec<[String; 3]> {
-        let page = self.catalogue.audit.entries(Some(&TenantId::new(tenant)), None, 50).await.unwrap();
+        let page =
+            self.catalogue.audit.list(&Scope::Tenant(TenantId::new(tenant)), None, None, 50).await.unwrap();
         let told = page.documents.iter().map(|entry| {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             [&entry.body["action"], &entry.body["subject"]["name"], &entry.body["state"]].map(text)
@@ -128,7 +130,8 @@ async fn a_persona_s_changes_are_told_by_member_and_a_slower_one_is_refused() {
     ));
     bench.catalogue.remove_voice_agent(By::Engine, &id, Some(2)).await.unwrap();
     assert!(matches!(change(None, "Back").await, Err(CatalogueError::NotFound("voice agent"))));
-    let told: Vec<_> = bench.catalogue.audit.entries(None, None, 50).await.unwrap().documents;
+    let told: Vec<_> =
+        bench.catalogue.audit.list(&Scope::Everything, None, None, 50).await.unwrap().documents;
     let actions: Vec<_> =
         told.iter().map(|entry| entry.body["action"].as_str().unwrap_or_default()).collect();
     let expected = ["voice_agent.remove", "voice_agent.remove", "voice_agent.change", "voice_agent.add"];

@@ -26,10 +26,35 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(span_ms))
     }
 
+    /// Any time of RFC 3339, with `Z` or the offset of some zone.
     pub fn parse(text: &str) -> Option<Self> {
-        let time = humantime::parse_rfc3339(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
-        u64::try_from(time.as_millis()).ok().map(Self::from_millis)
+        let text = text.to_ascii_uppercase();
+        let (local, offset_ms) = match text.strip_suffix('Z') {
+            Some(utc) => (utc, 0),
+            None => {
+                let (local, offset) = text.split_at_checked(text.len().checked_sub("+00:00".len())?)?;
+                (local, offset_in_millis(offset)?)
+            }
+        };
+        let time = humantime::parse_rfc3339(&format!("{local}Z")).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        let millis = i64::try_from(time.as_millis()).ok()?.checked_sub(offset_ms)?;
+        u64::try_from(millis).ok().map(Self::from_millis)
     }
+}
+
+/// Of `+01:00`. In a query string an unquoted plus means a blank, which here can mean nothing else.
+fn offset_in_millis(offset: &str) -> Option<i64> {
+    let east = match offset.get(..1)? {
+        "+" | " " => 1,
+        "-" => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let number = |text: &str, below: i64| {
+        let is_digits = text.len() == 2 && text.bytes().all(|digit| digit.is_ascii_digit());
+        text.parse::<i64>().ok().filter(|number| is_digits && *number < below)
+    };
+    Some(east * (number(hours, 24)? * 60 + number(minutes, 60)?) * 60_000)
 }
 
 impl fmt::Display for Timestamp {
@@ -47,7 +72,9 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| D::Error::custom("expected a time as 2026-01-31T12:00:00.000Z"))
+        Self::parse(&text).ok_or_else(|| {
+            D::Error::custom("is no time; write 2026-01-31T12:00:00Z, or 2026-01-31T13:00:00+01:00")
+        })
     }
 }
 
@@ -61,6 +88,36 @@ mod tests {
         assert_eq!(time.to_string(), "2026-01-01T00:00:00.123Z");
         assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn a_time_may_be_told_by_the_clock_of_any_zone() {
+        let noon = Timestamp::parse("2026-11-28T09:00:00Z");
+        assert!(noon.is_some());
+        for same in [
+            "2026-11-28T10:00:00+01:00",
+            "2026-11-28T10:00:00 01:00",
+            "2026-11-28t09:00:00.000z",
+            "2026-11-28T05:30:00-03:30",
+            "2026-11-29T08:59:00+23:59",
+            "2026-11-28T09:00:00-00:00",
+        ] {
+            assert_eq!(Timestamp::parse(same), noon, "{same}");
+        }
+        for wrong in [
+            "2026-11-28T10:00:00",
+            "2026-11-28T10:00:00+1:00",
+            "2026-11-28T10:00:00+24:00",
+            "2026-11-28T10:00:00+01:60",
+            "2026-11-28T10:00:00+-1:00",
+            "2026-11-28T10:00:00+0100",
+            "1970-01-01T00:30:00+01:00",
+            "+01:00",
+            "\u{e4}+01:00",
+            "",
+        ] {
+            assert_eq!(Timestamp::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -123,14 +123,16 @@ impl<T: DeserializeOwned + 'static> FromRequest for Asked<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let pairs =
-            serde_urlencoded::Deserializer::new(form_urlencoded::parse(request.query_string().as_bytes()));
-        let asked = serde_path_to_error::deserialize(pairs);
-        ready(asked.map(Self).map_err(|error| {
-            let field = error.path().to_string();
-            wrong_value(&field, &error.into_inner().to_string())
-        }))
+        ready(read_query(request.query_string()).map(Self))
     }
+}
+
+pub(super) fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let field = error.path().to_string();
+        wrong_value(&field, &error.into_inner().to_string())
+    })
 }
 
 #[cfg(test)]

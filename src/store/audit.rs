@@ -12,13 +12,18 @@ use serde_json::{Value, json};
 
 use super::change::change;
 use super::{COLLECTIONS, Collection, Index, MAX_PAGE, Page, Query, Store, StoreError, USERS};
-use crate::access::Identity;
+use crate::access::{Identity, Scope};
 use crate::clock;
 use crate::domain::{TenantId, User, UserId};
 
 pub static AUDIT_LOG: Collection = Collection {
     name: "audit_log",
-    indexes: &[Index::plain("state"), Index::plain("subject.id"), Index::plain("tenant_id")],
+    indexes: &[
+        Index::plain("state"),
+        Index::plain("subject.id"),
+        Index::plain("tenant_id"),
+        Index::plain("by.id"),
+    ],
     durable: true,
 };
 
@@ -192,33 +197,24 @@ impl Audit {
         }
     }
 
-    /// Newest first; `tenant` narrows it to what that tenant's admin may read.
-    pub async fn entries(
+    /// What somebody may read, newest first: everything, what concerns a tenant, or what one user has done.
+    pub async fn list(
         &self,
-        tenant: Option<&TenantId>,
+        scope: &Scope,
+        about: Option<&str>,
         after: Option<String>,
         limit: usize,
     ) -> Result<Page, StoreError> {
         let all = Query::all(limit).newest_first().after(after);
-        let query = match tenant {
-            Some(tenant) => all.and("tenant_id", tenant.as_str()),
+        let query = match about {
+            Some(subject_id) => all.and("subject.id", subject_id),
             None => all,
         };
-        self.store.find(&AUDIT_LOG, query).await
-    }
-
-    /// Those about one user, number, …, by its id.
-    pub async fn entries_about(
-        &self,
-        subject_id: &str,
-        tenant: Option<&TenantId>,
-        after: Option<String>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        let query = Query::equals("subject.id", subject_id, limit).newest_first().after(after);
-        let query = match tenant {
-            Some(tenant) => query.and("tenant_id", tenant.as_str()),
-            None => query,
+        let query = match scope {
+            Scope::Everything => query,
+            Scope::Tenant(tenant) => query.and("tenant_id", tenant.as_str()),
+            Scope::Owner(user) => query.and("by.id", user.as_str()),
+            Scope::Nothing => return Ok(Page { documents: Vec::new(), next: None }),
         };
         self.store.find(&AUDIT_LOG, query).await
     }

@@ -70,11 +70,12 @@ async fn o4_an_entry_is_there_before_the_change_and_confirmed_after_it() {
         bench.insert(entry).await
     };
     bench.audit.record(change.clone(), make).await.unwrap();
-    let page = bench.audit.entries(mira().tenant_id.as_ref(), None, 10).await.unwrap();
+    let page =
+        bench.audit.list(&Scope::Tenant(mira().tenant_id.clone().unwrap()), None, None, 10).await.unwrap();
     let entries: Vec<Change> =
         page.documents.iter().map(|document| document.parse(&AUDIT_LOG).unwrap()).collect();
     assert_eq!(entries, [Change { state: AuditState::Done, ..change }]);
-    let others = bench.audit.entries(Some(&TenantId::new("other")), None, 10).await.unwrap();
+    let others = bench.audit.list(&Scope::Tenant(TenantId::new("other")), None, None, 10).await.unwrap();
     assert!(others.documents.is_empty(), "another tenant reads nothing of it");
 }
 
@@ -83,7 +84,7 @@ async fn o4_a_change_that_failed_is_said_not_to_have_been_made() {
     let bench = bench();
     let fail = async |_: &Entry| Err::<(), _>(StoreError::Busy);
     assert_eq!(bench.audit.record(change_of(Effect::Made), fail).await, Err(StoreError::Busy));
-    let page = bench.audit.entries(None, None, 10).await.unwrap();
+    let page = bench.audit.list(&Scope::Everything, None, None, 10).await.unwrap();
     assert_eq!(page.documents[0].body["state"], "not_done");
     assert_eq!(bench.audit.settle_pending().await, Ok(0));
 }
@@ -155,7 +156,7 @@ async fn somebody_still_at_work_overrules_what_a_starting_engine_thought() {
         bench.insert(entry).await
     };
     bench.audit.record(change_of(Effect::Made), slowly).await.unwrap();
-    let page = bench.audit.entries(None, None, 10).await.unwrap();
+    let page = bench.audit.list(&Scope::Everything, None, None, 10).await.unwrap();
     assert_eq!(page.documents[0].body["state"], "done");
 }
 

@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::change::change;
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
-use crate::domain::{CallId, CallRecord, Direction, Outcome, PhoneNumber, Timestamp, UserId, first_id_of};
+use crate::domain::{
+    CallId, CallRecord, Direction, Outcome, PhoneNumber, Timestamp, UserId, VoiceAgentId, first_id_of,
+};
 
 pub static CALLS: Collection = Collection {
     name: "calls",
@@ -19,6 +21,8 @@ pub static CALLS: Collection = Collection {
         Index::pair("tenant_id", "outcome"),
         Index::pair("owner_id", "direction"),
         Index::pair("tenant_id", "direction"),
+        Index::pair("owner_id", "voice_agent_id"),
+        Index::pair("tenant_id", "voice_agent_id"),
         Index::pair("dialed_number", "outcome"),
         Index::pair("from_number", "outcome"),
     ],
@@ -31,6 +35,8 @@ const LONG: &[&str] = &["conversation_items"];
 /// Which calls a list shows; without anything set, all.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CallFilter {
+    pub owner: Option<UserId>,
+    pub voice_agent: Option<VoiceAgentId>,
     pub outcome: Option<Outcome>,
     pub direction: Option<Direction>,
     /// Exactly as the record has it, which is E.164 wherever that is known.
@@ -43,14 +49,21 @@ pub struct CallFilter {
 }
 
 impl CallFilter {
-    /// A number is a question of its own, which few calls answer; else it is whose calls, together with the outcome or
-    /// the direction. A time is a range of ids: a call begins when its id is born.
+    /// A number is a question of its own, which few calls answer; else it is whose calls, together with the voice agent,
+    /// the outcome or the direction. A time is a range of ids: a call begins when its id is born.
     fn query(&self, (field, whose): (&'static str, &str), limit: usize) -> Query {
         let numbers = [("from_number", &self.from_number), ("dialed_number", &self.dialed_number)];
         let numbers = numbers.into_iter().filter_map(|(field, number)| Some((field, number.as_ref()?)));
         let query =
             numbers.fold(Query::all(limit), |query, (field, number)| query.and(field, number.expose()));
+        let query = match &self.owner {
+            Some(owner) if field != "owner_id" => query.and("owner_id", owner.as_str()),
+            Some(_) | None => query,
+        };
         let mut query = query.and(field, whose);
+        if let Some(voice_agent) = &self.voice_agent {
+            query = query.and("voice_agent_id", voice_agent.as_str());
+        }
         if let Some(outcome) = self.outcome {
             query = query.and("outcome", outcome.as_str());
         }
@@ -136,6 +149,9 @@ impl Calls {
         limit: usize,
     ) -> Result<CallList, StoreError> {
         let whose = match scope {
+            Scope::Owner(own) if filter.owner.as_ref().is_some_and(|owner| owner != own) => {
+                return Ok(CallList { calls: Vec::new(), next: None });
+            }
             Scope::Owner(owner) => ("owner_id", owner.as_str()),
             Scope::Tenant(tenant) => ("tenant_id", tenant.as_str()),
             Scope::Everything | Scope::Nothing => return Ok(CallList { calls: Vec::new(), next: None }),

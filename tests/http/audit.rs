@@ -39,7 +39,7 @@ fn o4_a_change_is_told_with_who_made_it_and_never_what_was_secret() {
 }
 
 #[test]
-fn o2_an_admin_reads_its_tenants_entries_an_agent_none_a_superadmin_all() {
+fn o2_an_admin_reads_its_tenants_entries_an_agent_its_own_doings_a_superadmin_all() {
     play(async {
         let bench = Bench::usual().await;
         let boss = bench.token("boss", Role::Superadmin, None).await;
@@ -54,7 +54,16 @@ fn o2_an_admin_reads_its_tenants_entries_an_agent_none_a_superadmin_all() {
         }
         let of_zoe = bench.get("/api/audit", &zoe).await.expect(200).to_string();
         assert!(!of_zoe.contains("mira") && !of_zoe.contains("Desk"), "{of_zoe}");
-        assert!(actions(&bench, "/api/audit", &ben).await.is_empty());
+        assert!(
+            actions(&bench, "/api/audit", &ben).await.is_empty(),
+            "what was done to it is its admin's to read"
+        );
+        let token = bench.post("/api/me/tokens", &ben, json!({ "name": "report" })).await.expect(201);
+        assert_eq!(actions(&bench, "/api/audit", &ben).await.len(), 1);
+        let about = format!("/api/audit?subject_id={}", token["id"].as_str().expect("an id"));
+        for (token, seen) in [(&ben, 1), (&mira, 1), (&zoe, 0)] {
+            assert_eq!(actions(&bench, &about, token).await.len(), seen);
+        }
         bench.stop().await;
     });
 }

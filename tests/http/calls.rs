@@ -209,6 +209,71 @@ fn i1_a_request_that_an_engine_was_stopped_in_the_middle_of_is_not_said_to_be_un
 }
 
 #[test]
+fn i1_calls_are_looked_up_by_owner_and_by_voice_agent_among_those_one_may_see() {
+    play(async {
+        let office = Office::open(|_| {}).await;
+        let bench = &office.bench;
+        let mira = bench.person("mira", Role::Admin, None).await;
+        let admin = bench.log_in("mira").await;
+        let ben = bench.person("ben", Role::Agent, mira.tenant_id.clone()).await;
+        let cleo = bench.person("cleo", Role::Agent, mira.tenant_id.clone()).await;
+        let (bens, cleos) = (bench.log_in("ben").await, bench.log_in("cleo").await);
+        let stranger = bench.token("zoe", Role::Admin, None).await;
+        let desk = bench.post("/api/voice_agents", &admin, json!({ "name": "Desk" })).await.expect(201);
+        let desk = desk["id"].as_str().expect("an id").to_owned();
+        let with_desk = json!({ "to": "+49301001", "voice_agent_id": desk });
+        let of_ben = id(&office.make_call(&bens, with_desk, None).await.expect(202));
+        let of_cleo = id(&office.make_call(&cleos, json!({ "to": "+49301002" }), None).await.expect(202));
+        let listed = async |filter: String, token: &str| {
+            let page = bench.get(&format!("/api/calls?{filter}"), token).await.expect(200);
+            let items = page["items"].as_array().expect("a list").iter();
+            items.map(|call| call["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
+        };
+        let (owner_ben, owner_cleo) = (format!("owner_id={}", ben.id), format!("owner_id={}", cleo.id));
+        let by_desk = format!("voice_agent_id={desk}");
+        let both = format!("{owner_ben}&{by_desk}&direction=outbound");
+        for (filter, token, expected) in [
+            (&owner_ben, &admin, Some(&of_ben)),
+            (&owner_cleo, &admin, Some(&of_cleo)),
+            (&by_desk, &admin, Some(&of_ben)),
+            (&both, &admin, Some(&of_ben)),
+            (&format!("{owner_cleo}&{by_desk}"), &admin, None),
+            (&owner_cleo, &cleos, Some(&of_cleo)),
+            (&by_desk, &bens, Some(&of_ben)),
+            (&owner_ben, &cleos, None),
+            (&by_desk, &cleos, None),
+            (&owner_ben, &stranger, None),
+            (&by_desk, &stranger, None),
+        ] {
+            let expected: Vec<_> = expected.into_iter().cloned().collect();
+            assert_eq!(listed(filter.clone(), token).await, expected, "{filter}");
+        }
+        office.close().await;
+    });
+}
+
+#[test]
+fn i1_times_of_a_question_may_be_told_by_the_clock_of_any_zone() {
+    play(async {
+        let office = Office::open(|_| {}).await;
+        let token = office.bench.token("mira", Role::Admin, None).await;
+        office.make_call(&token, json!({ "to": "100" }), None).await.expect(202);
+        for (time, seen) in [
+            ("2026-01-01T10:00:00%2B01:00", 1),
+            ("2026-01-01T10:00:00+01:00", 1),
+            ("2099-01-01T00:00:00-08:00", 0),
+        ] {
+            let page = office.bench.get(&format!("/api/calls?started_from={time}"), &token).await.expect(200);
+            assert_eq!(page["items"].as_array().map(Vec::len), Some(seen), "{time}");
+        }
+        let wrong =
+            office.bench.get("/api/calls?started_from=yesterday", &token).await.refused(422, "invalid");
+        assert_eq!(wrong["errors"][0]["field"], "started_from");
+        office.close().await;
+    });
+}
+
+#[test]
 fn k5_a_superadmin_makes_no_calls() {
     play(async {
         let office = Office::open(|_| {}).await;

@@ -116,6 +116,10 @@ fn k1_the_pool_is_read_again_and_a_mistake_there_changes_nothing() {
         is_mended.store(true, Ordering::Relaxed);
         let read = bench.post("/api/keys/reload", &boss, Value::Null).await.expect(200);
         assert_eq!(read["keys"], 2);
+        let entries = bench.get("/api/audit", &boss).await.expect(200);
+        let entry = &entries["items"][0];
+        assert_eq!((&entry["action"], &entry["by"]["name"]), (&json!("key.reload"), &json!("boss")));
+        assert_eq!((&entry["detail"]["keys"], &entry["state"]), (&json!("2"), &json!("done")));
         assert_eq!(hints().await, ["key-nu…1111", "key-nu…3333"]);
         bench.stop().await;
     });

@@ -58,6 +58,21 @@ fn i1_an_unknown_address_is_not_found_and_a_wrong_method_is_told_the_right_ones(
 }
 
 #[test]
+fn i1_a_place_in_a_list_that_no_page_has_told_is_refused_in_every_list() {
+    play(async {
+        let bench = Bench::usual().await;
+        let mira = bench.token("mira", Role::Admin, None).await;
+        for list in ["users", "voice_agents", "numbers", "calls", "leads", "audit"] {
+            for after in ["", "nonsense", "019ac0ff-ee12-7abc-8def-0123456789ab", "p-%00", "p-*"] {
+                let refused = bench.get(&format!("/api/{list}?after={after}"), &mira).await;
+                assert_eq!(refused.refused(422, "invalid")["errors"][0]["field"], "after", "{list} {after}");
+            }
+        }
+        bench.stop().await;
+    });
+}
+
+#[test]
 fn i1_only_pages_of_allowed_sites_may_ask() {
     play(async {
         let bench = Bench::planned(|settings| {

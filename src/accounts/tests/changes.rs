@@ -2,6 +2,7 @@ use crate::domain::{CallId, CallRecord, Direction, Outcome, PhoneNumber};
 use crate::store::{AUDIT_LOG, AuditState, Change};
 
 use super::*;
+use crate::access::Scope;
 
 async fn refused<T: std::fmt::Debug>(asked: impl Future<Output = Result<T, AccountError>>) -> String {
     asked.await.unwrap_err().to_string()
@@ -77,7 +78,12 @@ async fn o4_every_change_is_in_the_audit_log_with_who_and_what_and_without_a_sec
     bench.accounts.disable(by(), &mira).await.unwrap();
     bench.accounts.enable(by(), &User { enabled: false, ..mira.clone() }).await.unwrap();
     bench.accounts.remove(by(), &mira).await.unwrap();
-    let page = bench.accounts.audit().entries(mira.tenant_id.as_ref(), None, 100).await.unwrap();
+    let page = bench
+        .accounts
+        .audit()
+        .list(&Scope::Tenant(mira.tenant_id.clone().unwrap()), None, None, 100)
+        .await
+        .unwrap();
     let entries: Vec<Change> =
         page.documents.iter().rev().map(|document| document.parse(&AUDIT_LOG).unwrap()).collect();
     let actions: Vec<&str> = entries.iter().map(|entry| entry.action.as_str()).collect();
@@ -106,7 +112,7 @@ async fn o4_a_change_that_is_refused_changes_nothing_and_is_not_said_to_be_done(
     let bench = bench();
     bench.add("mira", Role::Admin).await;
     refused(bench.accounts.add(cli(), new("mira", Role::Admin))).await;
-    let page = bench.accounts.audit().entries(None, None, 10).await.unwrap();
+    let page = bench.accounts.audit().list(&Scope::Everything, None, None, 10).await.unwrap();
     let states: Vec<_> = page.documents.iter().map(|entry| entry.body["state"].clone()).collect();
     assert_eq!(states, ["not_done", "done"]);
 }

@@ -8,11 +8,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::super::api::Api;
-use super::super::body::Asked;
+use super::super::body::at_most;
 use super::super::caller::Who;
-use super::super::paging::{Listed, page_size};
+use super::super::paging::{Listed, Narrowed, Paging};
 use super::super::problem::Problem;
-use crate::access::Scope;
 use crate::store::{AUDIT_LOG, AuditState, By, Change, Document, Effect, Subject};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -89,42 +88,26 @@ enum StateName {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Wanted {
-    /// How many, at most.
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: Option<u32>,
-    /// `next` of the page before.
-    #[param(max_length = 200)]
-    after: Option<String>,
     /// Only what was done to this user, number, voice agent, …
     #[param(max_length = 200)]
+    #[serde(default, deserialize_with = "at_most::<_, 200>")]
     subject_id: Option<String>,
 }
 
 /// Who changed what, newest first
 ///
-/// An admin sees what concerns its tenant, a superadmin everything, an agent nothing.
-#[utoipa::path(tag = "audit", params(Wanted), responses((status = 200, description = "A page", body = Listed<AuditEntry>)))]
+/// An agent sees what it has done itself, an admin what concerns its tenant, a superadmin everything.
+#[utoipa::path(tag = "audit", params(Paging, Wanted), responses((status = 200, description = "A page", body = Listed<AuditEntry>)))]
 #[get("/api/audit")]
 async fn list_audit_entries(
     api: web::Data<Api>,
     who: Who,
-    Asked(wanted): Asked<Wanted>,
+    Narrowed { paging, wanted }: Narrowed<Wanted>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = page_size(wanted.limit)?;
-    let tenant = match who.identity().audit() {
-        Scope::Everything => None,
-        Scope::Tenant(tenant) => Some(tenant),
-        Scope::Owner(_) | Scope::Nothing => {
-            return Ok(HttpResponse::Ok().json(Listed::<AuditEntry> { items: Vec::new(), next: None }));
-        }
-    };
-    let (audit, tenant) = (api.accounts().audit(), tenant.as_ref());
-    let page = match &wanted.subject_id {
-        Some(subject) => audit.entries_about(subject, tenant, wanted.after, limit).await?,
-        None => audit.entries(tenant, wanted.after, limit).await?,
-    };
+    let (limit, about) = (paging.limit()?, wanted.subject_id.as_deref());
+    let page = api.accounts().audit().list(&who.identity().audit(), about, paging.after(), limit).await?;
     let items = page.documents.iter().filter_map(AuditEntry::read).collect();
-    Ok(HttpResponse::Ok().json(Listed { items, next: page.next }))
+    Ok(HttpResponse::Ok().json(Listed::new(items, page.next)))
 }
 
 impl AuditEntry {

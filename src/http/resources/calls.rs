@@ -7,16 +7,16 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::super::api::{Api, part_missing};
-use super::super::body::{Asked, at_most};
+use super::super::body::at_most;
 use super::super::caller::Who;
-use super::super::paging::{Listed, page_size};
+use super::super::paging::{Listed, Narrowed, Paging};
 use super::super::problem::{Code, Problem};
 use crate::access::Identity;
 use crate::actors::books::AskBook;
 use crate::actors::call_supervisor::EndCall;
 use crate::domain::{
     CallId, CallQuality, CallRecord, ConversationItem, Direction, ModelUsage, Outcome, PhoneNumber, Speaker,
-    Timestamp,
+    Timestamp, UserId, VoiceAgentId,
 };
 use crate::store::{CallFilter, CallList};
 
@@ -134,13 +134,14 @@ impl From<Speaker> for RoleInTalk {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Wanted {
-    /// How many, at most.
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: Option<u32>,
-    /// `next` of the page before.
+    /// Whose calls; of these you see what you see anyway.
     #[param(max_length = 200)]
     #[serde(default, deserialize_with = "at_most::<_, 200>")]
-    after: Option<String>,
+    owner_id: Option<String>,
+    /// Who speaks in them.
+    #[param(max_length = 200)]
+    #[serde(default, deserialize_with = "at_most::<_, 200>")]
+    voice_agent_id: Option<String>,
     /// As `completed` or `no_answer`.
     #[param(value_type = Option<String>, pattern = "^[a-z_]+$")]
     outcome: Option<Outcome>,
@@ -166,15 +167,17 @@ struct Wanted {
 /// Your calls, newest first
 ///
 /// An agent's own, an admin's whole tenant's. A superadmin sees no calls.
-#[utoipa::path(tag = "calls", params(Wanted), responses((status = 200, description = "A page", body = Listed<CallView>)))]
+#[utoipa::path(tag = "calls", params(Paging, Wanted), responses((status = 200, description = "A page", body = Listed<CallView>)))]
 #[get("/api/calls")]
 async fn list_calls(
     api: web::Data<Api>,
     who: Who,
-    Asked(wanted): Asked<Wanted>,
+    Narrowed { paging, wanted }: Narrowed<Wanted>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = page_size(wanted.limit)?;
+    let limit = paging.limit()?;
     let filter = CallFilter {
+        owner: wanted.owner_id.map(UserId::new),
+        voice_agent: wanted.voice_agent_id.map(VoiceAgentId::new),
         outcome: wanted.outcome,
         direction: wanted.direction.map(Direction::from),
         dialed_number: wanted.dialed_number.map(PhoneNumber::new),
@@ -184,8 +187,8 @@ async fn list_calls(
         started_before: wanted.started_before,
     };
     let scope = who.identity().records();
-    let CallList { calls, next } = api.calls().list(&scope, &filter, wanted.after, limit).await?;
-    Ok(HttpResponse::Ok().json(Listed { items: calls.into_iter().map(CallView::from).collect(), next }))
+    let CallList { calls, next } = api.calls().list(&scope, &filter, paging.after(), limit).await?;
+    Ok(HttpResponse::Ok().json(Listed::new(calls.into_iter().map(CallView::from).collect(), next)))
 }
 
 /// One call with what was said

@@ -7,9 +7,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::super::api::Api;
-use super::super::body::{Asked, at_most};
+use super::super::body::at_most;
 use super::super::caller::Who;
-use super::super::paging::{Listed, page_size};
+use super::super::paging::{Listed, Narrowed, Paging};
 use super::super::problem::Problem;
 use crate::domain::{CallId, Lead, LeadId};
 use crate::store::Stored;
@@ -37,13 +37,6 @@ struct LeadView {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Wanted {
-    /// How many, at most.
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: Option<u32>,
-    /// `next` of the page before.
-    #[param(max_length = 200)]
-    #[serde(default, deserialize_with = "at_most::<_, 200>")]
-    after: Option<String>,
     /// Only what this call has brought.
     #[param(max_length = 200)]
     #[serde(default, deserialize_with = "at_most::<_, 200>")]
@@ -53,21 +46,21 @@ struct Wanted {
 /// Your leads, newest first
 ///
 /// Those of an agent's own calls, of an admin's whole tenant. A superadmin sees no leads.
-#[utoipa::path(tag = "leads", params(Wanted), responses((status = 200, description = "A page", body = Listed<LeadView>)))]
+#[utoipa::path(tag = "leads", params(Paging, Wanted), responses((status = 200, description = "A page", body = Listed<LeadView>)))]
 #[get("/api/leads")]
 async fn list_leads(
     api: web::Data<Api>,
     who: Who,
-    Asked(wanted): Asked<Wanted>,
+    Narrowed { paging, wanted }: Narrowed<Wanted>,
 ) -> Result<HttpResponse, Problem> {
-    let (leads, limit) = (api.leads(), page_size(wanted.limit)?);
+    let (leads, limit) = (api.leads(), paging.limit()?);
     let found = match wanted.call_id {
-        Some(call) => leads.of_session(&CallId::new(call), wanted.after, limit).await?,
-        None => leads.list(&who.identity().records(), wanted.after, limit).await?,
+        Some(call) => leads.of_session(&CallId::new(call), paging.after(), limit).await?,
+        None => leads.list(&who.identity().records(), paging.after(), limit).await?,
     };
     // A call may be anybody's.
     let visible = found.items.into_iter().filter(|lead| may_see(&who, &lead.record).is_ok());
-    Ok(HttpResponse::Ok().json(Listed { items: visible.map(LeadView::from).collect(), next: found.next }))
+    Ok(HttpResponse::Ok().json(Listed::new(visible.map(LeadView::from).collect(), found.next)))
 }
 
 /// One lead

@@ -106,9 +106,9 @@ async fn list_numbers(
     Asked(paging): Asked<Paging>,
 ) -> Result<HttpResponse, Problem> {
     let limit = paging.limit()?;
-    let found = api.catalogue.numbers().list(&who.identity().numbers(), paging.after, limit).await?;
+    let found = api.catalogue.numbers().list(&who.identity().numbers(), paging.after(), limit).await?;
     let items = found.items.into_iter().map(NumberView::from).collect();
-    Ok(HttpResponse::Ok().json(Listed { items, next: found.next }))
+    Ok(HttpResponse::Ok().json(Listed::new(items, found.next)))
 }
 
 /// Add a number

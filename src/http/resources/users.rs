@@ -136,13 +136,13 @@ async fn list_users(
 ) -> Result<HttpResponse, Problem> {
     let (users, limit) = (api.accounts().users(), paging.limit()?);
     let (found, next) = match who.identity().users() {
-        Scope::Everything => users.page(None, paging.after, limit).await?,
-        Scope::Tenant(tenant) => users.page(Some(&tenant), paging.after, limit).await?,
+        Scope::Everything => users.page(None, paging.after(), limit).await?,
+        Scope::Tenant(tenant) => users.page(Some(&tenant), paging.after(), limit).await?,
         Scope::Owner(own) => (users.get(&own).await?.into_iter().collect(), None),
         Scope::Nothing => (Vec::new(), None),
     };
     let items = found.iter().map(|user| UserView::of(user, &api)).collect();
-    Ok(HttpResponse::Ok().json(Listed { items, next }))
+    Ok(HttpResponse::Ok().json(Listed::new(items, next)))
 }
 
 /// Add a user

@@ -154,9 +154,9 @@ async fn list_voice_agents(
     Asked(paging): Asked<Paging>,
 ) -> Result<HttpResponse, Problem> {
     let (tenant, limit) = (who.identity().personas_of()?, paging.limit()?);
-    let found = api.catalogue.known_voice_agents(tenant, paging.after, limit).await?;
+    let found = api.catalogue.known_voice_agents(tenant, paging.after(), limit).await?;
     let items = found.items.into_iter().map(VoiceAgentView::from).collect();
-    Ok(HttpResponse::Ok().json(Listed { items, next: found.next }))
+    Ok(HttpResponse::Ok().json(Listed::new(items, found.next)))
 }
 
 /// Add a voice agent

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
+use crate::access::Scope;
 use crate::domain::{Entropy, Role, TenantId, new_sealing_key};
 use crate::keys::{Failure, KeyTrouble};
 use crate::store::{self, Credential, USERS, embedded};
@@ -159,7 +160,7 @@ async fn o4_who_got_which_key_is_in_the_audit_log_by_its_hint() {
     let ada = assign_to(&assignment, &pool(2), "ada").await.unwrap().id;
     assignment.reassign(&pool(2), &ada, |_| true).await.unwrap();
     assignment.give_back(&ada).await.unwrap();
-    let page = assignment.audit.entries(None, None, 9).await.unwrap();
+    let page = assignment.audit.list(&Scope::Everything, None, None, 9).await.unwrap();
     let entries: Vec<Change> =
         page.documents.iter().rev().map(|document| document.parse(&store::AUDIT_LOG).unwrap()).collect();
     let told: Vec<_> = entries

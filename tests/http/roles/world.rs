@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use clearline::access::Scope;
 use clearline::accounts::NewPassword;
 use clearline::domain::{Role, Secret, User};
 use clearline::store::By;
@@ -126,9 +127,10 @@ impl World {
         for Person { user, .. } in self.people.values() {
             let tenant = user.tenant_id.as_ref().map(|id| id.as_str());
             if user.role == Role::Admin {
-                let entries = accounts.audit().entries(user.tenant_id.as_ref(), None, ENTRIES_MAX).await;
+                let own = user.tenant_id.clone().map_or(Scope::Nothing, Scope::Tenant);
+                let entries = accounts.audit().list(&own, None, None, ENTRIES_MAX).await;
                 for entry in entries.expect("entries").documents {
-                    self.spy.plant("audit entry", &entry.id, tenant, None);
+                    self.spy.plant("audit entry", &entry.id, tenant, entry.body["by"]["id"].as_str());
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clearline::access::Scope;
 use clearline::domain::{KeyFingerprint, Timestamp};
 use clearline::keys::{Failure, KeyTrouble};
 use clearline::store::{Audit, By, Change, Effect, Entry, GOOGLE_KEYS, KeyHealth, Subject};
@@ -44,5 +45,5 @@ pub(crate) async fn a_healed_key_is_healed_for_all_and_the_healing_is_in_the_aud
     assert_eq!(audit.record(change(), &healed).await, Ok(true));
     assert_eq!(audit.record(change(), &healed).await, Ok(false));
     assert_eq!(health.all().await, Ok(vec![]));
-    assert_eq!(audit.entries(None, None, 9).await.unwrap().documents.len(), 2);
+    assert_eq!(audit.list(&Scope::Everything, None, None, 9).await.unwrap().documents.len(), 2);
 }
