@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::clock;
@@ -18,6 +19,11 @@ use super::start::StartError;
 
 /// A server that does not answer at the start is asked again this often.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
+/// An engine that is up within this was never waited for.
+const SILENCE_MAX: Duration = Duration::from_millis(300);
+/// What `/ready` says meanwhile.
+const WAITING: &str = "the engine waits for its store";
+const MIGRATING: &str = "the engine is migrating its store to this version";
 const IO_THREADS: usize = 2;
 
 /// A store and the threads it needs, which end with this.
@@ -51,35 +57,50 @@ impl StoreStartError {
     }
 }
 
-/// As often as it takes for a server that is not there yet; what waiting cannot mend is an error at once.
-/// Meanwhile HTTP says what is waited for.
+/// As often as it takes for a server that is not there yet; what waiting cannot mend is an error at once. If it takes a
+/// while, HTTP says meanwhile what is waited for.
 pub(super) async fn wait_for_store(
     settings: &Settings,
     listener: &TcpListener,
 ) -> Result<OpenStore, StartError> {
-    let (claimant, mut porch) = (Claimant::new(), None);
+    let (reason, told) = watch::channel(WAITING);
+    let opening = open_in_the_end(settings, &reason);
+    tokio::pin!(opening);
+    tokio::select! {
+        decided = &mut opening => return Ok(decided?),
+        () = sleep(clock::timer_for(SILENCE_MAX)) => {}
+    }
+    let porch = Porch::open(listener, &derive::http(settings), told)?;
+    let decided = opening.await;
+    porch.close().await;
+    Ok(decided?)
+}
+
+async fn open_in_the_end(
+    settings: &Settings,
+    reason: &watch::Sender<&'static str>,
+) -> Result<OpenStore, StoreStartError> {
+    let claimant = Claimant::new();
     loop {
-        match open_migrated(settings, &claimant).await {
+        match open_migrated(settings, &claimant, reason).await {
             Err(error) if error.may_pass(settings) => {
                 tracing::warn!(%error, "the engine waits for its store");
-                if porch.is_none() {
-                    porch = Some(Porch::open(listener, &derive::http(settings))?);
-                }
+                reason.send_replace(WAITING);
                 sleep(clock::timer_for(RETRY_PAUSE)).await;
             }
-            decided => {
-                if let Some(porch) = porch {
-                    porch.close().await;
-                }
-                return Ok(decided?);
-            }
+            decided => return decided,
         }
     }
 }
 
 /// With its documents in the form that the engine looks for.
-async fn open_migrated(settings: &Settings, claimant: &Claimant) -> Result<OpenStore, StoreStartError> {
+async fn open_migrated(
+    settings: &Settings,
+    claimant: &Claimant,
+    reason: &watch::Sender<&'static str>,
+) -> Result<OpenStore, StoreStartError> {
     let opened = open_store(settings).await?;
+    reason.send_replace(MIGRATING);
     let migrator = Migrator::new(opened.store.clone(), claimant.clone());
     migrator.up().await.map_err(StoreStartError::Migration)?;
     Ok(opened)

@@ -1,10 +1,18 @@
 //! What happens to every request: it is let in, answered, logged and counted.
 
-use actix_web::body::MessageBody;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_cors::CorsError;
+use actix_web::body::{BodySize, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, ContentType};
 use actix_web::middleware::Next;
+use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
+use tokio::sync::watch;
 use utoipa::openapi::OpenApi;
 
 use super::api::{Api, Turnstile};
@@ -39,6 +47,51 @@ pub(super) async fn logged(
     Ok(answered)
 }
 
+/// HEAD is answered as GET would be, without the body (RFC 9110, 9.3.2).
+pub(super) async fn head_as_get(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let is_head = request.method() == Method::HEAD;
+    if is_head {
+        request.head_mut().method = Method::GET;
+    }
+    let answered = next.call(request).await?;
+    Ok(answered.map_body(|_, body| match is_head {
+        true => EitherBody::right(Unsent(body.size())),
+        false => EitherBody::left(body),
+    }))
+}
+
+/// A body of which only the length is told: a stream that nobody hears must not go on.
+struct Unsent(BodySize);
+
+impl MessageBody for Unsent {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        self.0
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        Poll::Ready(None)
+    }
+}
+
+/// A browser that asks whether a page of another site may ask is refused as everybody else is.
+pub(super) async fn preflight_refused(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let answered = next.call(request).await?;
+    let is_refused = answered.response().error().is_some_and(|error| error.as_error::<CorsError>().is_some());
+    if !is_refused {
+        return Ok(answered.map_into_left_body());
+    }
+    let only = "pages of the engine itself and of http.allowed_origins may ask";
+    Ok(answered.into_response(Problem::new(Code::WrongOrigin, only).response()).map_into_right_body())
+}
+
 /// Stands before everything that costs something.
 pub(super) async fn turnstile(
     turnstile: web::Data<Turnstile>,
@@ -55,8 +108,11 @@ pub(super) async fn turnstile(
 }
 
 /// The process runs, and takes no calls yet.
-pub(super) async fn waiting(request: HttpRequest) -> HttpResponse {
-    let why = "the engine waits for its store";
+pub(super) async fn waiting(
+    request: HttpRequest,
+    reason: web::Data<watch::Receiver<&'static str>>,
+) -> HttpResponse {
+    let why = *reason.borrow();
     match request.path() {
         "/health" => HttpResponse::Ok().content_type(ContentType::plaintext()).body("ok\n"),
         "/ready" => {

@@ -69,8 +69,11 @@ fn bearer(request: &ServiceRequest) -> Option<&str> {
 pub(super) fn is_from_us(request: &HttpRequest, settings: &HttpSettings) -> bool {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let Some(origin) = header(ORIGIN) else { return false };
-    let authority = origin.split_once("://").map(|(_, authority)| authority);
-    let is_own = authority.is_some() && authority == header(HOST);
+    // A page that came without TLS may be anybody's work on the way.
+    let scheme = if Client::that_sent(request).is_secure { "https" } else { "http" };
+    let is_own = origin.split_once("://").is_some_and(|(from, authority)| {
+        from == scheme && header(HOST).is_some_and(|host| host.eq_ignore_ascii_case(authority))
+    });
     is_own || settings.allowed_origins.iter().any(|allowed| allowed == origin)
 }
 
@@ -118,7 +121,8 @@ impl FromRequest for MustChange {
             }
             Presented::WrongOrigin => Err(Problem::new(
                 Code::WrongOrigin,
-                "with a cookie, changes are taken from the engine's own pages and from http.allowed_origins only",
+                "with a cookie, changes are taken from the engine's own pages and from http.allowed_origins only; behind a \
+                 proxy that ends TLS, name it in http.trusted_proxies",
             )),
             Presented::Unknown(error) => Err(error.into()),
         })

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
+use actix_web::{HttpMessage, HttpRequest};
 
 use super::api::HttpSettings;
 use crate::domain::Network;
@@ -17,6 +18,11 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// As it was found out before anything else was done with the request.
+    pub(super) fn that_sent(request: &HttpRequest) -> Self {
+        request.extensions().get::<Self>().copied().unwrap_or(Self::UNKNOWN)
+    }
+
     /// Of a request that nobody looked at.
     pub(super) const UNKNOWN: Self = Self { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), is_secure: false };
 

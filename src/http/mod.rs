@@ -1,7 +1,7 @@
 //! REST under `/api` for the CRM's side of the engine, described by OpenAPI; health, readiness and metrics (SPEC I1).
 //!
 //! ```text
-//! request ─▶ answered: logged, counted ─▶ CORS ─▶ headers ─▶ turnstile ─▶ identify ─▶ handler ─▶ problem or JSON
+//! request ─▶ answered: logged, counted ─▶ HEAD as GET ─▶ CORS ─▶ headers ─▶ turnstile ─▶ identify ─▶ handler ─▶ problem or JSON
 //! ```
 //!
 //! A file of [`resources`] holds one resource: what clients see of it (views of its own, never a document of the store), and its

@@ -41,14 +41,23 @@ pub enum HttpError {
     Tls { path: PathBuf, detail: String },
 }
 
-/// What is answered while the engine still waits for its store.
+/// What is answered while the engine still waits for its store, or brings its documents to this version.
 pub struct Porch(ServerHandle);
 
 impl Porch {
-    pub fn open(listener: &TcpListener, settings: &HttpSettings) -> Result<Self, HttpError> {
+    /// `reason`: why the engine is not ready, at each moment.
+    pub fn open(
+        listener: &TcpListener,
+        settings: &HttpSettings,
+        reason: watch::Receiver<&'static str>,
+    ) -> Result<Self, HttpError> {
         let failed = |error| HttpError::Listen { address: settings.listen, error };
         let listener = listener.try_clone().map_err(failed)?;
-        let server = HttpServer::new(|| App::new().default_service(web::to(answered::waiting))).workers(1);
+        let app = move || {
+            let reason = web::Data::new(reason.clone());
+            App::new().app_data(reason).default_service(web::to(answered::waiting))
+        };
+        let server = HttpServer::new(app).workers(1);
         run(server, listener, settings).map(Self)
     }
 
@@ -158,6 +167,8 @@ fn app(
         .wrap(from_fn(turnstile))
         .wrap(headers())
         .wrap(cors)
+        .wrap(from_fn(answered::preflight_refused))
+        .wrap(from_fn(answered::head_as_get))
         .wrap(from_fn(answered::logged))
 }
 

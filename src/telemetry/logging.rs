@@ -63,8 +63,12 @@ where
 
 fn heard(level: LogLevel) -> Targets {
     let ours = filter_of(level);
-    Targets::new().with_default(ours.min(LevelFilter::WARN)).with_target(env!("CARGO_CRATE_NAME"), ours)
+    let others = Targets::new().with_default(ours.min(LevelFilter::WARN));
+    others.with_target(env!("CARGO_CRATE_NAME"), ours).with_target(PEERS_FAULTS, LevelFilter::OFF)
 }
+
+/// Calls it an error when somebody sends what is no HTTP, or goes away: any stranger could fill the log with that.
+const PEERS_FAULTS: &str = "actix_http";
 
 fn filter_of(level: LogLevel) -> LevelFilter {
     match level {
@@ -129,6 +133,15 @@ mod tests {
             text.contains("ours") && text.contains("odd certificate") && !text.contains("AIza"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_strangers_send_that_is_no_http_is_no_error_of_ours() {
+        let text = logged(LogFormat::Human, LogLevel::Trace, |_| {
+            tracing::error!(target: "actix_http::h1::dispatcher", "stream error: bad request line");
+            tracing::error!(target: "actix_server::accept", "Error accepting connection");
+        });
+        assert!(text.contains("accepting") && !text.contains("stream error"), "{text}");
     }
 
     #[test]

@@ -89,6 +89,8 @@ fn o3_a_cookie_changes_nothing_from_the_page_of_another_site() {
         };
         log_in(None).await.refused(403, "wrong_origin");
         log_in(Some("https://evil.example.com")).await.refused(403, "wrong_origin");
+        let other_scheme = own.replacen("http:", "https:", 1);
+        log_in(Some(&other_scheme)).await.refused(403, "wrong_origin");
         let logged_in = log_in(Some(&own)).await;
         let cookie = logged_in.headers[SET_COOKIE].to_str().expect("text").to_owned();
         for wanted in ["HttpOnly", "SameSite=Strict", "Path=/"] {

@@ -51,7 +51,7 @@ fn i1_an_unknown_address_is_not_found_and_a_wrong_method_is_told_the_right_ones(
         let bench = Bench::usual().await;
         bench.get("/api/nothing", "").await.refused(404, "not_found");
         let wrong = bench.ask(Method::PUT, "/api/users", "", None).await;
-        assert_eq!(wrong.headers[ALLOW], "GET, POST");
+        assert_eq!(wrong.headers[ALLOW], "GET, HEAD, POST");
         wrong.refused(405, "method_not_allowed");
         bench.stop().await;
     });
@@ -68,6 +68,53 @@ fn i1_a_place_in_a_list_that_no_page_has_told_is_refused_in_every_list() {
                 assert_eq!(refused.refused(422, "invalid")["errors"][0]["field"], "after", "{list} {after}");
             }
         }
+        bench.stop().await;
+    });
+}
+
+#[test]
+fn i1_head_is_answered_as_get_without_the_body() {
+    play(async {
+        let bench = Bench::usual().await;
+        let mira = bench.token("mira", Role::Admin, None).await;
+        for path in [
+            "/health",
+            "/ready",
+            "/metrics",
+            "/api/openapi.json",
+            "/api/docs",
+            "/api/me",
+            "/api/users",
+            "/api/calls",
+        ] {
+            let (get, head) =
+                (bench.get(path, &mira).await, bench.ask(Method::HEAD, path, &mira, None).await);
+            assert_eq!((head.status, &head.body), (get.status, &json!("")), "{path}");
+            assert_eq!(head.headers[CONTENT_TYPE], get.headers[CONTENT_TYPE], "{path}");
+        }
+        let length = bench.ask(Method::HEAD, "/health", "", None).await.headers["content-length"].clone();
+        assert_eq!(length, "3", "as GET's `ok` and a line's end");
+        let events = bench.ask(Method::HEAD, "/api/events", &mira, None).await;
+        assert_eq!((events.status.as_u16(), events.body), (200, json!("")), "and it ends");
+        assert_eq!(bench.ask(Method::HEAD, "/api/me", "", None).await.status, 401);
+        assert_eq!(bench.ask(Method::HEAD, "/api/login", "", None).await.status, 405);
+        bench.stop().await;
+    });
+}
+
+#[test]
+fn i1_a_preflight_of_another_site_is_refused_with_a_problem() {
+    play(async {
+        let bench = Bench::planned(|settings| {
+            settings.http.allowed_origins = vec!["https://crm.example.com".into()];
+        })
+        .await;
+        let preflight = |origin: &str| {
+            let request = bench.client.request(Method::OPTIONS, bench.url("/api/users"));
+            answer(request.header(ORIGIN, origin).header("access-control-request-method", "POST"))
+        };
+        assert_eq!(preflight("https://crm.example.com").await.status, 200);
+        preflight("https://evil.example.com").await.refused(403, "wrong_origin");
         bench.stop().await;
     });
 }

@@ -17,7 +17,12 @@ pub(super) use page::pages;
 
 const INTRODUCTION: &str = "\
 The CRM's side of the engine. Log in with `POST /api/login`, or send an API token as `Authorization: Bearer …`. \
-Errors are problem details (RFC 9457) whose `code` does not change. Lists come in pages: pass `next` as `after`.";
+Errors are problem details (RFC 9457) whose `code` does not change. Lists come in pages: pass `next` as `after`.
+
+HEAD is answered wherever GET is, as GET without the body. A method that an address does not know is answered 405 \
+(`method_not_allowed`, with `Allow`), a preflight from a site that is not allowed 403 (`wrong_origin`). What cannot be read \
+as HTTP at all has no address that could say more: 400, 408 (the head took longer than five seconds) and 431 (it is too \
+long) come without a body, and the connection ends.";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -66,6 +71,7 @@ pub(super) fn methods_at(description: &OpenApi, address: &str) -> Vec<&'static s
 fn methods(item: &PathItem) -> impl Iterator<Item = &'static str> {
     let known = [
         ("GET", &item.get),
+        ("HEAD", &item.get),
         ("POST", &item.post),
         ("PUT", &item.put),
         ("PATCH", &item.patch),

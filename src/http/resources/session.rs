@@ -1,7 +1,7 @@
 //! Logging in and out (SPEC O3).
 
 use actix_web::http::header::USER_AGENT;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, post, web};
+use actix_web::{HttpRequest, HttpResponse, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -74,12 +74,12 @@ async fn log_out(
     MustChange(caller): MustChange,
 ) -> Result<HttpResponse, Problem> {
     api.accounts().log_out(&caller).await?;
-    Ok(HttpResponse::NoContent().cookie(no_cookie(client(&request), &api.settings)).finish())
+    Ok(HttpResponse::NoContent().cookie(no_cookie(Client::that_sent(&request), &api.settings)).finish())
 }
 
 pub(super) fn attempt<'a>(request: &'a HttpRequest, name: &'a str, password: Secret) -> Attempt<'a> {
     let label = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Attempt { name, password, source: client(request).address, label }
+    Attempt { name, password, source: Client::that_sent(request).address, label }
 }
 
 pub(super) fn begun(api: &Api, request: &HttpRequest, logged_in: LoggedIn, by_cookie: bool) -> HttpResponse {
@@ -87,12 +87,8 @@ pub(super) fn begun(api: &Api, request: &HttpRequest, logged_in: LoggedIn, by_co
     let me = Me::new(&identity);
     let mut answer = HttpResponse::Ok();
     if by_cookie {
-        answer.cookie(session_cookie(&token, client(request), &api.settings));
+        answer.cookie(session_cookie(&token, Client::that_sent(request), &api.settings));
         return answer.json(Session { token: None, me });
     }
     answer.json(Session { token: Some(token), me })
-}
-
-fn client(request: &HttpRequest) -> Client {
-    request.extensions().get::<Client>().copied().unwrap_or(Client::UNKNOWN)
 }
