@@ -347,6 +347,7 @@ fn i1_what_cannot_be_dialled_is_refused_by_the_name_of_the_field() {
         for (order, field) in [
             (json!({ "to": "sip:ben@192.0.2.1" }), "to"),
             (json!({ "to": "" }), "to"),
+            (json!({ "to": "+49" }), "to"),
             (json!({ "to": "100", "from": "+4930999999" }), "from"),
             (json!({ "to": "100", "voice_agent_id": "nobody" }), "voice_agent_id"),
             (json!({ "to": "100", "metadata": { "much": "x".repeat(9_000) } }), "metadata"),

@@ -19,7 +19,7 @@ use crate::access::Identity;
 use crate::actors::books::AwaitFirstWrite;
 use crate::actors::call_supervisor::{BeginCall, CallOwner, PlaceCall};
 use crate::clock;
-use crate::domain::{CallId, PhoneNumber};
+use crate::domain::{CallId, NumberForms, PhoneNumber};
 use crate::store::{Claim, Claimed, fault_in_nested, hash};
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -159,11 +159,9 @@ impl MakeCall {
     /// Numbers without the signs that people write between digits.
     fn checked(self) -> Result<Self, Problem> {
         let mut errors = Vec::new();
-        let mut check = |field: &str, text: &str| match digits(text) {
-            Some(number) => number,
-            None => {
-                let detail =
-                    "is no phone number; write digits, best with the country, as +4930123456".to_owned();
+        let mut check = |field: &str, text: &str| match dialled(text) {
+            Ok(number) => number,
+            Err(detail) => {
                 errors.push(FieldError { field: field.to_owned(), detail });
                 String::new()
             }
@@ -193,7 +191,19 @@ impl MakeCall {
     }
 }
 
-/// A number as it is dialled. No SIP address: whom the engine talks to is for its operator to say.
+/// A number as it is dialled: with its country as E.164, else in the digits that the gateway is given, which may be an
+/// extension of its own.
+fn dialled(text: &str) -> Result<String, String> {
+    let none = || "is no phone number; write digits, best with the country, as +4930123456".to_owned();
+    let digits = digits(text).ok_or_else(none)?;
+    if !digits.starts_with('+') && !digits.starts_with("00") {
+        return Ok(digits);
+    }
+    let forms = NumberForms::of(text, "").map_err(|error| format!("cannot be dialled: it {error}"))?;
+    Ok(forms.e164.expose().to_owned())
+}
+
+/// No SIP address: whom the engine talks to is for its operator to say.
 fn digits(text: &str) -> Option<String> {
     let (plus, rest) = text.strip_prefix('+').map_or(("", text), |rest| ("+", rest));
     let digits: String = rest.chars().filter(|sign| !" ()./-".contains(*sign)).collect();
@@ -205,13 +215,26 @@ fn digits(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::digits;
+    use super::{dialled, digits};
 
     #[test]
     fn a_number_is_dialled_without_what_people_write_between_its_digits() {
         for (text, number) in [("+49 (30) 123-456", "+4930123456"), ("030/12.34", "0301234"), ("100", "100")]
         {
             assert_eq!(digits(text).as_deref(), Some(number));
+        }
+    }
+
+    #[test]
+    fn a_number_with_its_country_is_dialled_as_e164_and_refused_with_a_reason_where_it_can_be_nobodys() {
+        for (text, number) in
+            [("0049 30 123456", "+4930123456"), ("+49 (0)30 123456", "+4930123456"), ("100", "100")]
+        {
+            assert_eq!(dialled(text).as_deref(), Ok(number));
+        }
+        for text in ["+49", "0049", "+4930", "+49301234567890123", "00"] {
+            let why = dialled(text).unwrap_err();
+            assert!(why.contains("7 to 15") || why.contains("missing"), "{text}: {why}");
         }
     }
 
