@@ -22,7 +22,7 @@ use crate::catalogue::Catalogue;
 use crate::domain::CallId;
 use crate::http::Http;
 use crate::keys::KeyPool;
-use crate::store::{Calls, NodeFolder, Store, Users};
+use crate::store::{By, Calls, Entry, NodeFolder, Store, StoreError, Users, pool_reloaded};
 
 pub use start::StartError;
 pub use store::{OpenStore, StoreStartError, open_store};
@@ -115,11 +115,16 @@ impl Engine {
         self.ask_supervisor(CrashSession { call: call.clone() }).await
     }
 
-    /// The pool was read again; calls that run keep the key they have.
-    pub async fn replace_keys(&self, pool: KeyPool) {
-        if let Some(keys) = self.directory.keys() {
-            keys.send(ReplaceKeys { pool }).await.ok();
-        }
+    /// The pool was read again; calls that run keep the key they have. Nothing is changed without an entry in the audit log.
+    pub async fn replace_keys(&self, pool: KeyPool) -> Result<(), StoreError> {
+        let replace = async |_: &Entry| {
+            if let Some(keys) = self.directory.keys() {
+                keys.send(ReplaceKeys { pool: pool.clone() }).await.ok();
+            }
+            Ok(())
+        };
+        let change = pool_reloaded(By::Engine, pool.keys().len());
+        self.staff.accounts.audit().record(change, replace).await
     }
 
     async fn ask_supervisor<M>(&self, message: M) -> bool

@@ -135,6 +135,9 @@ fn o1_users_are_disabled_enabled_and_removed_and_an_admin_with_agents_stays() {
     let with_agents = bench.refused(&["remove", "mira"]);
     assert!(with_agents.contains("still has agents (ben)"), "{with_agents}");
     assert!(bench.refused(&["disable", "nobody"]).contains("user list"));
+    let warned = bench.done(&["disable", "mira"]);
+    assert!(warned.contains("the agents of mira (ben) log in and make calls as before"), "{warned}");
+    bench.done(&["enable", "mira"]);
     bench.done(&["disable", "ben"]);
     assert!(bench.done(&["disable", "ben"]).contains("already"), "it may be repeated");
     assert_eq!(bench.listed()[1]["enabled"], false);

@@ -183,13 +183,27 @@ impl Accounts {
         if agents.is_empty() {
             return Ok(());
         }
-        let agents = agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>().join(", ");
-        Err(AccountError::HasAgents { name: user.name.clone(), agents })
+        Err(AccountError::HasAgents { name: user.name.clone(), agents: in_one_line(&agents) })
     }
 
-    /// Calls of this user that have not ended.
-    pub async fn running_calls_of(&self, user: &User) -> Result<usize, AccountError> {
-        Ok(self.calls.running_of(&user.id).await?)
+    /// For whoever disables or removes this user: what does not end with it. An admin's agents stay who they are:
+    /// whoever disables an admin shuts out one person, not a company.
+    pub async fn what_goes_on_without(&self, user: &User) -> Result<Vec<String>, AccountError> {
+        let mut told = Vec::new();
+        match self.calls.running_of(&user.id).await? {
+            0 => {}
+            1 => told.push(format!("1 call of {} is in progress and goes on to its end", user.name)),
+            many => {
+                told.push(format!("{many} calls of {} are in progress and go on to their end", user.name))
+            }
+        }
+        let mut agents = self.agents_of(user).await?;
+        agents.retain(|agent| agent.enabled);
+        if !agents.is_empty() {
+            let (who, name) = (in_one_line(&agents), &user.name);
+            told.push(format!("the agents of {name} ({who}) log in and make calls as before; disable them too if they shall not"));
+        }
+        Ok(told)
     }
 
     pub async fn agents_of(&self, user: &User) -> Result<Vec<User>, AccountError> {
@@ -246,6 +260,10 @@ impl Accounts {
         let another = others.iter().any(|other| other.id != user.id && other.enabled);
         if another { Ok(()) } else { Err(AccountError::LastSuperadmin(user.name.clone())) }
     }
+}
+
+fn in_one_line(users: &[User]) -> String {
+    users.iter().map(|user| user.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn taken_or(error: StoreError, name: &str) -> AccountError {

@@ -121,7 +121,7 @@ impl Tuning {
     }
 
     async fn check(&self, overrides: &Overrides) -> Result<(), TuningError> {
-        let mut problems = overrides.problems();
+        let mut problems = overrides.problems_over(self.configured());
         if let Some(owner) = &overrides.default_owner_id {
             let found = self.shared.users.find(owner.as_str()).await?;
             if !found.is_some_and(|user| user.may_own_calls()) {

@@ -57,9 +57,15 @@ impl Serve {
     /// SIGHUP reads the Google keys again, from the environment file too; a mistake there changes nothing.
     async fn reload_keys_until_told_to_stop(&self, engine: &Engine, signals: &mut Signals) {
         while signals.next().await == StopOrReload::Reload {
-            match self.settings.load() {
-                Ok(settings) => engine.replace_keys(settings.google_keys).await,
-                Err(failure) => tracing::error!(%failure, "the Google keys stay as they were"),
+            let keys = match self.settings.load() {
+                Ok(settings) => settings.google_keys,
+                Err(failure) => {
+                    tracing::error!(%failure, "the Google keys stay as they were");
+                    continue;
+                }
+            };
+            if let Err(error) = engine.replace_keys(keys).await {
+                tracing::error!(%error, "the Google keys stay as they were");
             }
         }
     }

@@ -26,7 +26,21 @@ pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
 
 fn ranges(settings: &Settings) -> Option<Fault> {
     let out_of_bounds = bounds::outside(settings).next();
-    out_of_bounds.map(|(path, problem)| (path.into(), problem)).or_else(|| dead_after(settings))
+    out_of_bounds
+        .map(|(path, problem)| (path.into(), problem))
+        .or_else(|| dead_after(settings))
+        .or_else(|| reserve(settings).map(|(path, problem)| (path.into(), problem)))
+}
+
+/// With more kept free than there is, no call could ever go by the default key, and nobody would know why.
+pub(super) fn reserve(settings: &Settings) -> Option<(&'static str, String)> {
+    let (sessions, reserved) = (settings.keys.sessions_per_project, settings.keys.reserved_for_holder);
+    let problem = || {
+        format!(
+            "keeps {reserved} free of the {sessions} sessions of keys.sessions_per_project; use at most as many"
+        )
+    };
+    (sessions != 0 && reserved > sessions).then(|| ("keys.reserved_for_holder", problem()))
 }
 
 /// An engine must not be taken for dead because one sign of life came late.

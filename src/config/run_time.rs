@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{LogLevel, Settings, bounds};
+use super::{LogLevel, Settings, bounds, checks};
 use crate::domain::{FieldProblem, UserId};
 
 /// As it is stored: what is missing was not changed.
@@ -90,7 +90,15 @@ impl Overrides {
         settings
     }
 
-    /// All that is wrong with it; nothing: it may be stored.
+    /// All that is wrong with it beside what is configured; nothing: it may be stored.
+    pub fn problems_over(&self, configured: &Settings) -> Vec<FieldProblem> {
+        let mut problems = self.problems();
+        let told = |(path, message): (&str, String)| FieldProblem { field: path.to_owned(), message };
+        problems.extend(checks::reserve(&self.laid_over(configured)).map(told));
+        problems
+    }
+
+    /// What is wrong with it by itself.
     pub fn problems(&self) -> Vec<FieldProblem> {
         let settings = self.laid_over(&Settings::default());
         let told = |(path, message): (&str, String)| FieldProblem { field: path.to_owned(), message };

@@ -87,6 +87,21 @@ fn the_command_line_beats_the_environment_beats_the_env_file_beats_the_file() {
 }
 
 #[test]
+fn more_sessions_kept_free_than_there_are_is_refused_by_both_names() {
+    let keys = |sessions: u32, reserved: u32| {
+        bench(&format!("[keys]\nsessions_per_project = {sessions}\nreserved_for_holder = {reserved}"))
+    };
+    let error = keys(3, 4).error();
+    assert!(
+        error.contains("keys.reserved_for_holder") && error.contains("keys.sessions_per_project"),
+        "{error}"
+    );
+    for (sessions, reserved) in [(3, 3), (0, 4)] {
+        assert!(keys(sessions, reserved).load().is_ok());
+    }
+}
+
+#[test]
 fn what_the_command_line_sets_to_nothing_is_unset() {
     let gateway = "[[sip.gateways]]\nname = \"a\"\naddress = \"b:1\"\nuser = \"me\"\n";
     let settings = bench(&format!("{gateway}[calls]\ndefault_owner_id = \"mira\""))

@@ -1,7 +1,7 @@
 //! What the model said against keys and projects, for all engines and over restarts (SPEC K8, K11): one document per
 //! key or project, whose id is its fingerprint. What follows from it, `keys` says.
 
-use super::audit::Entry;
+use super::audit::{By, Change, Effect, Entry, Subject};
 use super::change::{every, remove};
 use super::{Collection, Store, StoreError};
 use crate::domain::{KeyFingerprint, Timestamp};
@@ -11,6 +11,12 @@ pub static GOOGLE_KEYS: Collection = Collection { name: "google_keys", indexes: 
 
 /// Who loses the race for one document this often meets a fault, not rivals.
 const MAX_ATTEMPTS: usize = 8;
+
+/// As the audit log tells that the pool was read again, which leaves nothing in the store.
+pub fn pool_reloaded(by: By, keys: usize) -> Change {
+    let pool = Subject::new(&GOOGLE_KEYS, "pool", "the pool");
+    Change::new(by, "key.reload", Effect::Changed, pool).with("keys", keys)
+}
 
 #[derive(Clone)]
 pub struct KeyHealth {

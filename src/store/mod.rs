@@ -51,7 +51,7 @@ pub use idempotency::{Claim, Claimed, IDEMPOTENCY_KEYS, IdempotencyKeys, hash};
 pub use interface::{Backend, Command, Read, Reply, Store, Write};
 pub use journal::{Journal, JournalBusy, OpenJournal, Unwritten};
 pub use key_assignment::{KeyAssignment, Sealed};
-pub use key_health::{GOOGLE_KEYS, KeyHealth};
+pub use key_health::{GOOGLE_KEYS, KeyHealth, pool_reloaded};
 pub use key_holders::{KEY_HOLDERS, KeyHolder, KeyHolders};
 pub use key_report::{KeyLine, KeyReport, KeyState};
 pub use leads::{LEADS, Leads};

@@ -6,7 +6,7 @@
 //! name it had.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -81,13 +81,17 @@ fn name_in(folder: &Path, new_name: impl FnOnce() -> String) -> io::Result<Strin
         Ok(_) | Err(_) => {}
     }
     let (name, aside) = (new_name(), folder.join("name.new"));
-    fs::write(&aside, format!("{name}\n"))?;
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(FILE_MODE).open(&aside)?;
+    writeln!(file, "{name}")?;
     fs::rename(&aside, &path)?;
     Ok(name)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn take(folder: &Path, new_name: &str) -> NodeFolder {
@@ -99,6 +103,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (take(folder.path(), "a"), take(folder.path(), "b"));
         assert_eq!((first.node.as_str(), second.node.as_str()), ("a", "b"));
+        let modes =
+            ["name", "lock"].map(|file| fs::metadata(first.path.join(file)).unwrap().permissions().mode());
+        assert_eq!(modes.map(|mode| mode & 0o777), [0o600; 2], "they are nobody else's business");
         assert_ne!(first.path, second.path);
         drop(first);
         assert_eq!(take(folder.path(), "c").node.as_str(), "a");

@@ -137,3 +137,18 @@ fn changes_of_the_same_instant_are_all_kept() {
         bench.stop().await;
     });
 }
+
+#[test]
+fn k6_no_more_sessions_are_kept_free_than_there_are() {
+    play(async {
+        let bench = Bench::usual().await;
+        let boss = bench.token("boss", Role::Superadmin, None).await;
+        bench.patch("/api/settings", &boss, json!({ "keys.reserved_for_holder": 4 })).await.expect(200);
+        let fewer = bench.patch("/api/settings", &boss, json!({ "keys.sessions_per_project": 3 })).await;
+        let refused = fewer.refused(422, "invalid");
+        assert_eq!(refused["errors"][0]["field"], "keys.reserved_for_holder");
+        assert!(refused["detail"].as_str().is_some_and(|told| told.contains("keys.sessions_per_project")));
+        bench.patch("/api/settings", &boss, json!({ "keys.sessions_per_project": 0 })).await.expect(200);
+        bench.stop().await;
+    });
+}

@@ -118,3 +118,19 @@ fn i1_users_come_page_by_page_and_each_once() {
         bench.stop().await;
     });
 }
+
+#[test]
+fn o1_the_agents_of_an_admin_who_was_disabled_go_on_and_whoever_disables_it_is_told() {
+    play(async {
+        let bench = Bench::usual().await;
+        let boss = bench.token("boss", Role::Superadmin, None).await;
+        let mira = bench.person("mira", Role::Admin, None).await;
+        let ben = bench.token("ben", Role::Agent, Some(&mira)).await;
+        let disabled = json!({ "enabled": false });
+        let changed = bench.patch(&format!("/api/users/{}", mira.id), &boss, disabled).await.expect(200);
+        assert!(changed["warnings"][0].as_str().is_some_and(|told| told.contains("(ben)")), "{changed}");
+        bench.get("/api/me", &ben).await.expect(200);
+        bench.log_in("ben").await;
+        bench.stop().await;
+    });
+}

@@ -158,7 +158,9 @@ async fn a_user_s_calls_in_progress_are_counted_for_who_wants_to_remove_it() {
         let record = CallRecord { owner_id: Some(owner.id.clone()), outcome, ..started };
         calls.insert(&record).await.unwrap();
     }
-    assert_eq!(bench.accounts.running_calls_of(&mira).await.unwrap(), 2);
+    let told = async |user: &User| bench.accounts.what_goes_on_without(user).await.unwrap();
+    assert_eq!(told(&mira).await, ["2 calls of mira are in progress and go on to their end"]);
+    assert_eq!(told(&ben).await, ["1 call of ben is in progress and goes on to its end"]);
 }
 
 #[tokio::test]

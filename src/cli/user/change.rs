@@ -120,9 +120,8 @@ fn without_key(user: Record, enabled: bool) -> Record {
 /// What goes on without the user, or does not go on any more.
 async fn warn_of_what_it_leaves(desk: &Desk, user: &Record) -> Result<(), Failure> {
     let settings = &desk.settings;
-    let running = desk.staff.accounts.running_calls_of(user).await.map_err(refused)?;
-    if running > 0 {
-        warn(format_args!("{} calls of {} are in progress and go on to their end", running, user.name));
+    for what in desk.staff.accounts.what_goes_on_without(user).await.map_err(refused)? {
+        warn(what);
     }
     let is_user = |named: &str| folded(named) == folded(&user.name) || named == user.id.as_str();
     if settings.calls.default_owner_id.as_ref().is_some_and(|owner| is_user(owner.as_str())) {

@@ -15,7 +15,7 @@ use crate::access::{Identity, Scope};
 use crate::actors::key_pool::ReplaceKeys;
 use crate::clock;
 use crate::domain::{User, UserId};
-use crate::store::{By, Change, Effect, Entry, GOOGLE_KEYS, KeyLine, KeyReport, KeyState, Subject};
+use crate::store::{By, Entry, KeyLine, KeyReport, KeyState, pool_reloaded};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(report_keys).service(assign_keys).service(reassign_key).service(reload_keys);
@@ -167,13 +167,12 @@ async fn reload_keys(api: web::Data<Api>, who: Who) -> Result<HttpResponse, Prob
     let as_they_were = |why| Problem::new(Code::Conflict, format_args!("the keys stay as they were: {why}"));
     let pool = loaded.map_err(as_they_were)?;
     let keys = pool.keys().len();
-    let whole_pool = Subject::new(&GOOGLE_KEYS, "pool", "the pool");
-    let change = Change::new(By::from(who.identity()), "key.reload", Effect::Changed, whole_pool);
+    let change = pool_reloaded(By::from(who.identity()), keys);
     let replace = async |_: &Entry| {
         let service = api.directory.keys().ok_or_else(part_missing)?;
         service.send(ReplaceKeys { pool }).await.map_err(|_| part_missing())
     };
-    api.accounts().audit().record(change.with("keys", keys), replace).await?;
+    api.accounts().audit().record(change, replace).await?;
     Ok(HttpResponse::Ok().json(Reloaded { keys }))
 }
 

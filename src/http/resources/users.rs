@@ -102,6 +102,7 @@ struct Changed {
 #[serde(deny_unknown_fields)]
 struct ChangeUser {
     /// A disabled user cannot log in and makes no calls; its sessions and API tokens end, its key goes back to the pool.
+    /// An admin's agents go on; `warnings` names them.
     enabled: bool,
 }
 
@@ -199,7 +200,7 @@ async fn change_user(
         api.staff.disable(by, &user).await?;
         let without_key =
             User { enabled, google_api_key: None, google_api_key_fingerprint: None, ..user.clone() };
-        (without_key, calls_that_go_on(&api, &user).await?)
+        (without_key, api.accounts().what_goes_on_without(&user).await?)
     };
     let user = UserView::of(&user, &api);
     Ok(HttpResponse::Ok().json(Changed { user, one_time_password: None, warnings }))
@@ -216,7 +217,7 @@ async fn change_user(
 async fn remove_user(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let user = changeable(&api, who.identity(), &id).await?;
     api.staff.remove(By::from(who.identity()), &user).await?;
-    Ok(HttpResponse::Ok().json(Removed { warnings: calls_that_go_on(&api, &user).await? }))
+    Ok(HttpResponse::Ok().json(Removed { warnings: api.accounts().what_goes_on_without(&user).await? }))
 }
 
 /// Give a user a new password
@@ -262,12 +263,6 @@ async fn changeable(api: &Api, identity: &Identity, id: &str) -> Result<User, Pr
     let user = visible(api, identity, id).await?;
     identity.may_change_user(&user)?;
     Ok(user)
-}
-
-async fn calls_that_go_on(api: &Api, user: &User) -> Result<Vec<String>, Problem> {
-    let running = api.accounts().running_calls_of(user).await?;
-    let warning = format!("{running} calls of this user are in progress and go on to their end");
-    Ok((running > 0).then_some(warning).into_iter().collect())
 }
 
 fn chosen_or_one_time(password: Option<Secret>) -> NewPassword {

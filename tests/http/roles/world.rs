@@ -8,7 +8,7 @@ use clearline::accounts::NewPassword;
 use clearline::domain::{Role, Secret, User};
 use clearline::store::By;
 use reqwest::Response;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::requests::Operation;
 use super::spy::{Spy, Viewer};
@@ -231,17 +231,21 @@ impl World {
     async fn token(&mut self, who: Option<Who>) -> String {
         let Some(who) = who else { return String::new() };
         if self.bench.get("/api/me", &self.person(who).token).await.status != 200 {
-            let password = NewPassword::Chosen(Secret::new(PASSWORD));
-            let user = &self.person(who).user;
-            self.bench
-                .engine
-                .accounts()
-                .set_password(By::Engine, user, password)
-                .await
-                .expect("a new password");
+            self.let_in(who).await;
             self.log_in(who).await;
         }
         self.person(who).token.clone()
+    }
+
+    /// With a new password only where the old one is gone: it would end the streams that are listened to.
+    async fn let_in(&self, who: Who) {
+        let user = &self.person(who).user;
+        let log_in = json!({ "name": user.name, "password": PASSWORD });
+        if self.bench.post("/api/login", "", log_in).await.status != 200 {
+            let password = NewPassword::Chosen(Secret::new(PASSWORD));
+            let accounts = self.bench.engine.accounts();
+            accounts.set_password(By::Engine, user, password).await.expect("a new password");
+        }
     }
 
     /// With an API token beside the session, for a new password ends those too.

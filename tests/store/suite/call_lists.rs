@@ -3,7 +3,7 @@
 use clearline::access::Scope;
 use clearline::domain::{
     CallId, CallRecord, ConversationItem, Direction, Outcome, PhoneNumber, Speaker, TenantId, Timestamp,
-    UserId, first_id_of,
+    UserId, VoiceAgentId, first_id_of,
 };
 use clearline::store::{CALLS, CallFilter, Calls, Store};
 use serde_json::json;
@@ -21,6 +21,7 @@ fn call(second: u64, owner: &str, outcome: Option<Outcome>) -> CallRecord {
     let mut record = CallRecord::started(CallId::new(id), direction, from, dialed, started);
     record.owner_id = Some(UserId::new(owner));
     record.tenant_id = Some(TenantId::new("t1"));
+    record.voice_agent_id = second.is_multiple_of(4).then(|| VoiceAgentId::new("desk"));
     record.outcome = outcome;
     record.conversation_items.push(ConversationItem {
         role: Speaker::User,
@@ -82,7 +83,12 @@ pub(crate) async fn calls_are_narrowed_by_each_filter_and_by_several(bench: &mut
     let at = |second: u64| Some(Timestamp::from_millis(NOON_MS + second * 1_000));
     let number = |number: &str| Some(PhoneNumber::new(number));
     let (busy, all) = (Some(Outcome::Busy), CallFilter::default);
-    let cases: [(CallFilter, &[u64]); 11] = [
+    let (ben, desk) = (Some(UserId::new("ben")), Some(VoiceAgentId::new("desk")));
+    let cases: [(CallFilter, &[u64]); 15] = [
+        (CallFilter { owner: ben.clone(), ..all() }, &[4, 3]),
+        (CallFilter { voice_agent: desk.clone(), ..all() }, &[8, 4, 0]),
+        (CallFilter { owner: ben.clone(), voice_agent: desk.clone(), ..all() }, &[4]),
+        (CallFilter { voice_agent: desk.clone(), outcome: busy, ..all() }, &[8]),
         (CallFilter { outcome: busy, ..all() }, &[8, 7]),
         (CallFilter { direction: Some(Direction::Inbound), ..all() }, &[8, 6, 4, 2, 0]),
         (CallFilter { from_number: number("+491701"), ..all() }, &[7, 4, 1]),
@@ -95,6 +101,8 @@ pub(crate) async fn calls_are_narrowed_by_each_filter_and_by_several(bench: &mut
         (CallFilter { started_from: at(8), direction: Some(Direction::Inbound), ..all() }, &[8]),
         (
             CallFilter {
+                owner: Some(UserId::new("ada")),
+                voice_agent: None,
                 from_number: number("+491701"),
                 dialed_number: number("+4930123456"),
                 direction: Some(Direction::Outbound),
@@ -111,6 +119,10 @@ pub(crate) async fn calls_are_narrowed_by_each_filter_and_by_several(bench: &mut
     }
     let of_ada = CallFilter { dialed_number: number("+4930123456"), started_before: at(5), ..all() };
     assert_eq!(seconds(&calls, &Scope::Owner(UserId::new("ada")), &of_ada).await, [2, 1, 0]);
+    let of_ben = CallFilter { owner: ben, ..all() };
+    assert!(seconds(&calls, &Scope::Owner(UserId::new("ada")), &of_ben).await.is_empty());
+    let by_desk = CallFilter { voice_agent: desk, ..all() };
+    assert_eq!(seconds(&calls, &Scope::Owner(UserId::new("ben")), &by_desk).await, [4]);
 }
 
 pub(crate) async fn a_call_that_cannot_be_read_hides_no_other(bench: &mut impl Bench) {
