@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CallId, Outcome, PhoneNumber, TenantId, Timestamp, UserId, VoiceAgentId};
+use super::{CallId, NodeId, Outcome, PhoneNumber, StartId, TenantId, Timestamp, UserId, VoiceAgentId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +50,9 @@ pub struct CallRecord {
     pub quality: Option<CallQuality>,
     pub usage: Option<ModelUsage>,
     pub recording_filename: Option<String>,
+    /// Until it ends: which engine has it, and how its far end is reached should that engine be lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<Running>,
     /// Of whoever asked for the call; given back as it came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
@@ -82,8 +85,33 @@ impl CallRecord {
             quality: None,
             usage: None,
             recording_filename: None,
+            running: None,
             metadata: None,
         }
+    }
+}
+
+/// A call that goes on, as far as the record knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Running {
+    /// Always there: calls that run are found by it.
+    marker: RunningMarker,
+    pub node: NodeId,
+    pub start: StartId,
+    /// Of the SIP dialog, once there is one. What stands in it only signalling knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialog: Option<Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RunningMarker {
+    Running,
+}
+
+impl Running {
+    pub fn at(node: NodeId, start: StartId) -> Self {
+        Self { marker: RunningMarker::Running, node, start, dialog: None }
     }
 }
 

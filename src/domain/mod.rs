@@ -20,7 +20,7 @@ mod user;
 mod voice_agent;
 mod voice_agent_number;
 
-pub use call_record::{CallQuality, CallRecord, ConversationItem, Direction, ModelUsage, Speaker};
+pub use call_record::{CallQuality, CallRecord, ConversationItem, Direction, ModelUsage, Running, Speaker};
 pub use entropy::Entropy;
 pub use field_problem::FieldProblem;
 pub use gate::{Gate, Rate};

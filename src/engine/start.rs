@@ -13,14 +13,15 @@ use crate::actors::key_pool::KeyDesk;
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
 use crate::actors::{
-    Books, CallSupervisor, Directory, EventStream, KeyPool, Readiness, SipEndpoint, Tuning, UdpRouter,
+    Books, CallSupervisor, Directory, EventStream, KeyPool, LostCalls, Readiness, SipEndpoint, Tuning,
+    UdpRouter,
 };
 use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{Entropy, StartId, WrongSealingKey};
 use crate::http::{Api, Http, HttpError, LoadKeys};
-use crate::keys::{KeyRing, KeyTrouble};
+use crate::keys::{KeyRing, KeyTrouble, NodeWatch};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
 use crate::store::{
@@ -108,9 +109,13 @@ impl Engine {
         let http = Http::start(http_listener, api)?;
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
+        let lost_calls = ground.lost_calls(&settings);
         let Ground { store, users, calls, staff, catalogue, directory, events, folder, .. } = ground;
-        let tidying =
-            vec![actix::spawn(staff.accounts.clone().keep_tidy()), actix::spawn(tuning.keep_looking())];
+        let tidying = vec![
+            actix::spawn(staff.accounts.clone().keep_tidy()),
+            actix::spawn(tuning.keep_looking()),
+            actix::spawn(lost_calls.keep_looking()),
+        ];
         Ok(Self {
             directory,
             events,
@@ -142,6 +147,7 @@ struct Ground {
     /// What keys the model has refused before.
     troubles: Vec<KeyTrouble>,
     folder: NodeFolder,
+    start: StartId,
     journal: Journal,
     left_in_journal: Vec<Unwritten>,
     directory: Directory,
@@ -181,6 +187,7 @@ impl Ground {
             recordings: open_recordings(settings)?,
             troubles,
             folder,
+            start: StartId::new(clock::new_id()),
             journal,
             left_in_journal,
             directory,
@@ -202,6 +209,18 @@ impl Ground {
         }
     }
 
+    fn lost_calls(&self, settings: &Settings) -> LostCalls {
+        let (node, dead_after) = (self.folder.node.clone(), settings.node.dead_after());
+        LostCalls {
+            calls: self.calls.clone(),
+            nodes: Nodes::new(self.store.clone()),
+            watch: NodeWatch::new(node, self.start.clone(), dead_after),
+            pause: dead_after / 3,
+            directory: self.directory.clone(),
+            events: self.events.clone(),
+        }
+    }
+
     fn call_settings(&self, settings: &Settings, gateways: &[Gateway]) -> Result<CallSettings, StartError> {
         let voice = &settings.voice;
         Ok(CallSettings {
@@ -219,6 +238,8 @@ impl Ground {
             users: self.users.clone(),
             sealing: self.staff.assignment.sealing.clone(),
             recordings: self.recordings.clone(),
+            node: self.folder.node.clone(),
+            start: self.start.clone(),
             directory: self.directory.clone(),
             events: self.events.clone(),
         })
@@ -263,7 +284,7 @@ impl Ground {
             nodes: Nodes::new(self.store.clone()),
             health: self.staff.assignment.health.clone(),
             node: self.folder.node.clone(),
-            start: StartId::new(clock::new_id()),
+            start: self.start.clone(),
         };
         let pool = settings.google_keys.clone();
         let mut ring = KeyRing::new(pool, settings.key_limits(), fingerprints.clone());

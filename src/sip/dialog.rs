@@ -77,6 +77,41 @@ impl Dialog {
         })
     }
 
+    /// The view of a caller that remembers nothing of its INVITE: all but the hop is in the answer.
+    pub fn of_stray_answer(response: &Response, peer: SocketAddr) -> Option<Self> {
+        let headers = &response.headers;
+        let mut route_set: Vec<_> = routes(headers).collect();
+        route_set.reverse();
+        Some(Self {
+            call_id: headers.call_id()?.to_owned(),
+            local: headers.from_addr()?,
+            remote: headers.to_addr().filter(|to| to.tag().is_some())?,
+            remote_target: headers.contact()?.uri,
+            route_set,
+            local_cseq: headers.cseq()?.number,
+            remote_cseq: None,
+            peer,
+        })
+    }
+
+    /// `None` where what was kept cannot be read.
+    pub fn from_snapshot(kept: &DialogSnapshot) -> Option<Self> {
+        let party = |uri: &str, tag: &str| {
+            let party = NameAddr::new(uri.parse().ok()?);
+            Some(if tag.is_empty() { party } else { party.with_tag(tag) })
+        };
+        Some(Self {
+            call_id: kept.call_id.clone(),
+            local: party(&kept.local_uri, &kept.local_tag)?,
+            remote: party(&kept.remote_uri, &kept.remote_tag)?,
+            remote_target: kept.remote_target.parse().ok()?,
+            route_set: kept.route_set.iter().map(|route| route.parse().ok()).collect::<Option<_>>()?,
+            local_cseq: kept.local_cseq,
+            remote_cseq: kept.remote_cseq,
+            peer: kept.peer,
+        })
+    }
+
     pub fn local_tag(&self) -> &str {
         self.local.tag().unwrap_or_default()
     }
@@ -240,6 +275,21 @@ mod tests {
         assert_eq!(dialog.snapshot().route_set, ["<sip:p2.example;lr>", "<sip:p1.example;lr>"]);
         let dialog = caller(&["<sip:p2.example;lr>", "<sip:p1.example;lr>"]);
         assert_eq!(dialog.snapshot().route_set, ["<sip:p1.example;lr>", "<sip:p2.example;lr>"]);
+    }
+
+    #[test]
+    fn what_was_kept_of_a_dialog_leads_to_the_same_far_end() {
+        for dialog in [
+            caller(&["<sip:p2.example;lr>", "<sip:192.0.2.66>"]),
+            callee(&[(HeaderName::Contact, "<sip:a@203.0.113.5>")]),
+        ] {
+            let kept = serde_json::to_string(&dialog.snapshot()).unwrap();
+            let mut again = Dialog::from_snapshot(&serde_json::from_str(&kept).unwrap()).unwrap();
+            assert_eq!(again.next_hop(), dialog.next_hop());
+            assert_eq!(again.next_request(Method::Bye), dialog.clone().next_request(Method::Bye));
+        }
+        let kept = DialogSnapshot { remote_target: "nowhere".into(), ..caller(&[]).snapshot() };
+        assert_eq!(Dialog::from_snapshot(&kept), None);
     }
 
     #[test]

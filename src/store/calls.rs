@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::change::change;
+use super::change::{change, every};
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
 use crate::domain::{
@@ -17,6 +17,7 @@ pub static CALLS: Collection = Collection {
         Index::plain("dialed_number"),
         Index::plain("from_number"),
         Index::plain("outcome"),
+        Index::plain(RUNNING),
         Index::pair("owner_id", "outcome"),
         Index::pair("tenant_id", "outcome"),
         Index::pair("owner_id", "direction"),
@@ -28,6 +29,8 @@ pub static CALLS: Collection = Collection {
     ],
     durable: false,
 };
+
+const RUNNING: &str = "running.marker";
 
 /// What a list does not show, and what would make it slow.
 const LONG: &[&str] = &["conversation_items"];
@@ -132,6 +135,34 @@ impl Calls {
             |found: &Document| (revision(&found.body) <= record.revision).then(|| body.clone());
         let id = record.session_id.as_str();
         change(&self.store, &CALLS, id, |found| Ok(unless_newer(found))).await.map(drop)
+    }
+
+    /// All that are not over as far as their records know, at whichever engine.
+    pub async fn running(&self) -> Result<Vec<CallRecord>, StoreError> {
+        let running = Query::equals(RUNNING, "running", MAX_PAGE).leaving_out(LONG);
+        every(&self.store, &CALLS, Some(running)).await
+    }
+
+    /// Closes the record of a call whose engine is lost, as of the moment when it was last heard of. `None`: it is not
+    /// there, or somebody else has closed it.
+    pub async fn close_lost(
+        &self,
+        id: &CallId,
+        close: impl FnOnce(&mut CallRecord, Timestamp),
+    ) -> Result<Option<CallRecord>, StoreError> {
+        let Some(found) = self.store.get(&CALLS, id.as_str()).await? else { return Ok(None) };
+        let mut record: CallRecord = found.parse(&CALLS)?;
+        if record.running.is_none() {
+            return Ok(None);
+        }
+        close(&mut record, found.updated_at);
+        record.revision += 1;
+        let body = serde_json::to_value(&record).map_err(|error| StoreError::Failed(error.to_string()))?;
+        match self.store.compare_and_set(&CALLS, id.as_str(), found.version, body).await {
+            Ok(_) => Ok(Some(record)),
+            Err(StoreError::Lost { .. } | StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// How many of this owner's calls have no outcome yet, up to a page of them.

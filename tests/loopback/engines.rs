@@ -3,8 +3,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use clearline::domain::{CallId, CallRecord, Outcome, Timestamp};
 use clearline::sandbox::model::{ModelServer, ModelSettings};
+use clearline::store::{CALLS, COLLECTIONS, Calls, Query, embedded};
+use tokio::time::{sleep, timeout};
 
 use crate::far_end::FarEnd;
 use crate::process::Process;
@@ -14,6 +18,10 @@ pub(crate) struct Engine {
     pub(crate) process: Process,
     pub(crate) sip: SocketAddr,
 }
+
+/// Against hanging for ever; nothing is judged by it.
+const SAFETY_LIMIT: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Signs of life in a hurry, so that the test need not wait half a minute.
 const SETTINGS: [&str; 9] = [
@@ -95,6 +103,76 @@ fn k7_the_sessions_of_an_engine_that_was_killed_come_back_to_the_other() {
         first.process.end_by("TERM").expect_success("the first engine");
         let names = ["1", "2", "3"].map(|number| folder.path().join("nodes").join(number).exists());
         assert_eq!(names, [true, true, false], "an engine that starts again has its old name");
+        model.stop().await;
+    });
+}
+
+/// What the store of both engines says of the only call there is.
+async fn the_call(folder: &Path, is_wanted: impl Fn(&CallRecord) -> bool) -> CallRecord {
+    let store = embedded::open(&folder.join("shared.db"), COLLECTIONS, || Timestamp::from_millis(0));
+    let (store, calls) =
+        store.map(|store| (store.clone(), Calls::new(store))).expect("the store can be shared");
+    let looking = async {
+        loop {
+            let page = store.find(&CALLS, Query::all(2)).await.expect("it answers");
+            assert!(page.documents.len() < 2, "there is one call");
+            if let [call] = page.documents.as_slice() {
+                let record =
+                    calls.get(&CallId::new(&call.id)).await.expect("it can be read").expect("it is there");
+                if is_wanted(&record) {
+                    return record;
+                }
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    };
+    timeout(SAFETY_LIMIT, looking).await.expect("the record never became as it should")
+}
+
+fn can_be_hung_up_by_others(record: &CallRecord) -> bool {
+    record.running.as_ref().is_some_and(|running| running.dialog.is_some())
+}
+
+async fn is_ended_as_lost(caller: &FarEnd, folder: &Path) {
+    caller.got("BYE").await;
+    let lost = the_call(folder, |record| record.outcome.is_some()).await;
+    assert_eq!((lost.outcome, lost.running), (Some(Outcome::EngineLost), None));
+    assert!(lost.call_end_time >= lost.answered_time && lost.answered_time.is_some());
+}
+
+#[test]
+fn s2_a_call_of_an_engine_that_was_killed_is_ended_when_the_engine_starts_again() {
+    play(async {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        add_ada(folder.path());
+        let model = ModelServer::start(ModelSettings::default()).await.expect("a stand-in model");
+        let engine = Engine::start("the engine", folder.path(), &model);
+        let (caller, status) = call(&engine).await;
+        assert_eq!(status, Some(200));
+        the_call(folder.path(), can_be_hung_up_by_others).await;
+        engine.process.end_by("KILL");
+        let engine = Engine::start("the engine again", folder.path(), &model);
+        is_ended_as_lost(&caller, folder.path()).await;
+        engine.process.end_by("TERM").expect_success("the engine");
+        model.stop().await;
+    });
+}
+
+#[test]
+fn s2_a_call_of_an_engine_that_does_not_come_back_is_ended_by_another() {
+    play(async {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        add_ada(folder.path());
+        let model = ModelServer::start(ModelSettings::default()).await.expect("a stand-in model");
+        let first = Engine::start("the first engine", folder.path(), &model);
+        let second = Engine::start("the second engine", folder.path(), &model);
+        let (caller, status) = call(&first).await;
+        assert_eq!(status, Some(200));
+        let running = the_call(folder.path(), can_be_hung_up_by_others).await;
+        assert_eq!(running.outcome, None, "an engine that lives keeps its call");
+        first.process.end_by("KILL");
+        is_ended_as_lost(&caller, folder.path()).await;
+        second.process.end_by("TERM").expect_success("the second engine");
         model.stop().await;
     });
 }

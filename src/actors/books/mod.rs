@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::call::{Finish, Note};
@@ -29,6 +30,8 @@ use page::{Page, log};
 
 /// That a call was answered or ended waits this long for others of which the same is to be written.
 const STATE_PAUSE: Duration = Duration::from_millis(250);
+/// A call that was answered is one whose far end must be let go if we are lost: that is written sooner.
+const DIALOG_PAUSE: Duration = Duration::from_millis(50);
 /// What is said may wait this long to be written.
 const SPEECH_PAUSE: Duration = Duration::from_secs(2);
 /// A store that cannot be written to is tried again this often.
@@ -335,6 +338,27 @@ impl Handler<CallNote> for Books {
 
     fn handle(&mut self, CallNote { call, note }: CallNote, ctx: &mut Context<Self>) {
         self.guarded(&call, |books| books.note(&call, note, ctx));
+    }
+}
+
+/// Signalling can reach the call's far end: what would be needed for it if this engine were lost.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct KeepDialog {
+    pub call: CallId,
+    pub dialog: Value,
+}
+
+impl Handler<KeepDialog> for Books {
+    type Result = ();
+
+    fn handle(&mut self, KeepDialog { call, dialog }: KeepDialog, ctx: &mut Context<Self>) {
+        self.guarded(&call, |books| {
+            if let Some(page) = books.pages.get_mut(&call) {
+                page.keep_dialog(dialog);
+                books.plan_writing(DIALOG_PAUSE, ctx);
+            }
+        });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::call::{Finish, Note};
@@ -102,12 +103,21 @@ impl Page {
         }
     }
 
+    /// How the far end is reached, should this engine be lost. Each time there is news of it.
+    pub(super) fn keep_dialog(&mut self, dialog: Value) {
+        if let Some(running) = &mut self.record.running {
+            running.dialog = Some(dialog);
+            self.changed();
+        }
+    }
+
     pub(super) fn close(&mut self, finish: Finish, quality: Option<CallQuality>, recording: Option<String>) {
         self.record.call_end_time = Some(clock::unix_time());
         self.record.outcome = Some(finish.outcome);
         self.record.end_reason = Some(finish.reason.clone());
         self.record.quality = quality;
         self.record.recording_filename.clone_from(&recording);
+        self.record.running = None;
         self.changed();
         self.closed = true;
         self.last_word = Some(CallEvent::Ended { finish, recording });

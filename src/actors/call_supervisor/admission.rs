@@ -9,8 +9,8 @@ use crate::call::registry::{AdmissionRefused, RegistryLimits};
 use crate::call::watch::CallLimits;
 use crate::clock;
 use crate::domain::{
-    CallId, CallRecord, Direction, GatewayId, Outcome, PhoneNumber, Sealing, Secret, User, VoiceAgent,
-    birth_of, in_e164,
+    CallId, CallRecord, Direction, GatewayId, NodeId, Outcome, PhoneNumber, Running, Sealing, Secret,
+    StartId, User, VoiceAgent, birth_of, in_e164,
 };
 use crate::keys::{Granted, KeySource};
 use crate::net::voice_ws::ModelEndpoint;
@@ -45,6 +45,9 @@ pub struct CallSettings {
     pub users: Users,
     pub sealing: Sealing,
     pub recordings: Option<Recordings>,
+    /// This engine, and this run of it.
+    pub node: NodeId,
+    pub start: StartId,
     pub directory: Directory,
     pub events: EventStream,
 }
@@ -257,7 +260,7 @@ async fn open_route(settings: &CallSettings, order: &Order) -> Result<OpenedRout
 }
 
 impl Prepared {
-    pub(super) fn first_record(&self, order: &Order) -> CallRecord {
+    pub(super) fn first_record(&self, settings: &CallSettings, order: &Order) -> CallRecord {
         let Parties { owner, persona, number } = &self.parties;
         let country = number.as_ref().map(|number| number.country_code.as_str());
         let called = number.as_ref().map_or(&order.dialed, |number| &number.number);
@@ -274,6 +277,7 @@ impl Prepared {
         record.voice_agent_id = Some(persona.id.clone());
         record.metadata.clone_from(&order.metadata);
         record.key_hint = Some(self.grant.key.hint());
+        record.running = Some(Running::at(settings.node.clone(), settings.start.clone()));
         record
     }
 }

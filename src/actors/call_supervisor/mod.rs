@@ -107,7 +107,7 @@ impl CallSupervisor {
             },
         );
         if let Some(books) = self.settings.directory.books() {
-            books.do_send(OpenBook { record: Box::new(prepared.first_record(&order)) });
+            books.do_send(OpenBook { record: Box::new(prepared.first_record(&self.settings, &order)) });
         }
         if let (Direction::Outbound, Some(sip)) = (order.direction, self.settings.directory.sip()) {
             let owner = prepared.parties.owner.id.clone();

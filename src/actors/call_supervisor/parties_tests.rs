@@ -8,7 +8,7 @@ use crate::actors::{Directory, EventStream};
 use crate::call::CallLimits;
 use crate::call::registry::RegistryLimits;
 use crate::clock;
-use crate::domain::{Direction, Outcome, Role, Sealing, TenantId, Timestamp, UserId};
+use crate::domain::{Direction, NodeId, Outcome, Role, Sealing, StartId, TenantId, Timestamp, UserId};
 use crate::net::voice_ws::ModelEndpoint;
 use crate::store::{
     Audit, Backend, By, COLLECTIONS, Change, Command, Credential, Effect, Entry, NUMBERS, Numbers, Store,
@@ -69,6 +69,8 @@ async fn bench(known: bool) -> Bench {
         users: Users::new(users),
         sealing: Sealing::default(),
         recordings: None,
+        node: NodeId::new("n"),
+        start: StartId::new("s"),
         directory: Directory::default(),
         events: EventStream::new(),
     };

@@ -6,6 +6,7 @@ use actix::prelude::*;
 
 use crate::call::SignalCommand;
 use crate::domain::CallId;
+use crate::sip::dialog::DialogSnapshot;
 use crate::sip::endpoint::{Command, Counters, EndpointLimits, Input, Sizes};
 
 use super::super::call_session::SignalArrived;
@@ -101,6 +102,21 @@ impl Handler<RefuseCall> for SipEndpoint {
         let RefuseCall { call, status, retry_after } = refuse;
         self.calls.remove(&call);
         self.handle_input(Input::Command(Command::Reject { call, status, retry_after }), ctx);
+    }
+}
+
+/// The engine that had this dialog is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct EndLostDialog {
+    pub dialog: Box<DialogSnapshot>,
+}
+
+impl Handler<EndLostDialog> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, EndLostDialog { dialog }: EndLostDialog, ctx: &mut Context<Self>) {
+        self.handle_input(Input::Command(Command::EndLost { dialog }), ctx);
     }
 }
 

@@ -23,6 +23,7 @@ use crate::sip::endpoint::{Endpoint, EndpointConfig, Event, Input, Output};
 use crate::telemetry::{Counter, count};
 
 use super::alarm::Alarm;
+use super::books::KeepDialog;
 use super::call_session::SignalArrived;
 use super::call_supervisor::IncomingOffered;
 use super::events::{EngineEvent, EventStream};
@@ -32,8 +33,8 @@ use socket::Datagrams;
 pub use translate::signal_of;
 
 pub use messages::{
-    AskSipSizes, AttachCall, DrainSignalling, ExpectInvite, ForgetCall, LimitCalls, PerformSignal,
-    RefuseCall, SipSizes,
+    AskSipSizes, AttachCall, DrainSignalling, EndLostDialog, ExpectInvite, ForgetCall, LimitCalls,
+    PerformSignal, RefuseCall, SipSizes,
 };
 
 pub struct SipEndpoint {
@@ -148,11 +149,22 @@ impl SipEndpoint {
             | Event::Offer { .. }
             | Event::Dtmf { .. }
             | Event::Ended { .. } => {
+                self.keep_dialog(&event);
                 if let Some((call, signal)) = signal_of(event) {
                     self.deliver(&call, signal);
                 }
             }
         }
+    }
+
+    fn keep_dialog(&self, event: &Event) {
+        let (Event::Answered { call, dialog, .. } | Event::Confirmed { call, dialog, .. }) = event else {
+            return;
+        };
+        let (Some(books), Ok(dialog)) = (self.directory.books(), serde_json::to_value(dialog)) else {
+            return;
+        };
+        books.do_send(KeepDialog { call: call.clone(), dialog });
     }
 
     fn deliver(&mut self, call: &CallId, signal: Signal) {

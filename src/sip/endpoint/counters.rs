@@ -23,6 +23,10 @@ pub struct Counters {
     pub forks_ignored: u64,
     /// Commands for calls that do not exist (any more).
     pub stale_commands: u64,
+    /// Far ends of calls that an engine before this one has lost: they were told that it is over.
+    pub lost_ended: u64,
+    /// Dialogs kept by an engine before this one that cannot be read.
+    pub lost_unreadable: u64,
     pub faults: u64,
 }
 

@@ -54,6 +54,10 @@ pub enum Command {
     Forget {
         call: CallId,
     },
+    /// The engine that had this dialog is gone: its far end gets a BYE.
+    EndLost {
+        dialog: Box<DialogSnapshot>,
+    },
     /// The engine stops: from now on INVITE and OPTIONS get 503, and gateways are told that we leave.
     Drain,
     /// More or fewer calls at once than before; those that are there stay.

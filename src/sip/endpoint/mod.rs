@@ -2,7 +2,8 @@
 //!
 //! A datagram passes the gates (`receive`: token bucket, then parser), finds its transaction (`responses`, `requests`),
 //! and what the transaction calls news goes to the subject it belongs to: an incoming call (`inbound`), a placed one
-//! (`outbound`), an established one (`in_dialog`, and `changes` for its offers), a registration (`registrars`).
+//! (`outbound`), an established one (`in_dialog`, and `changes` for its offers), a registration (`registrars`), a call of an
+//! engine that is gone (`lost`).
 //! Commands come in from the other side and meet the same subjects. Everything that leaves does so through `send`.
 //!
 //! What needs no decision is answered here: ACK, BYE, CANCEL, OPTIONS, INFO, session refreshes, repetitions, and all
@@ -31,6 +32,7 @@ mod faults;
 mod in_dialog;
 mod inbound;
 mod interface;
+mod lost;
 mod outbound;
 mod receive;
 mod registrars;
@@ -183,6 +185,7 @@ impl Endpoint {
             Command::RejectOffer { call, status } => self.reject_offer(&call, status),
             Command::HangUp { call } => self.hang_up(&call),
             Command::Forget { call } => self.forget(&call),
+            Command::EndLost { dialog } => self.end_lost(&dialog),
             Command::Drain => self.drain(),
             Command::LimitCalls(calls) => self.config.limits.calls = calls,
         }

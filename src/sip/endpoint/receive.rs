@@ -57,7 +57,7 @@ impl Endpoint {
         }
         match parse(bytes) {
             Ok(Message::Request(request)) => self.on_request(request, source),
-            Ok(Message::Response(response)) => self.on_response(&response),
+            Ok(Message::Response(response)) => self.on_response(&response, source),
             Err(error) => self.on_malformed(error, source),
         }
     }

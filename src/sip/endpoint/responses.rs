@@ -1,5 +1,7 @@
 //! An arriving response finds the request it answers, and goes to whoever waits for it.
 
+use std::net::SocketAddr;
+
 use super::Endpoint;
 use super::auth::Authentication;
 use super::schedule::Entry;
@@ -8,12 +10,11 @@ use crate::sip::Response;
 use crate::sip::transaction::OnResponse;
 
 impl Endpoint {
-    pub(super) fn on_response(&mut self, response: &Response) {
+    pub(super) fn on_response(&mut self, response: &Response, source: SocketAddr) {
         let key = TransactionKey::of_response(response);
         let Some((key, transaction)) = key.and_then(|key| Some((key.clone(), self.clients.get_mut(&key)?)))
         else {
-            self.counters.stray_responses += 1;
-            return;
+            return self.on_stray_response(response, source);
         };
         self.touched.push(Entry::Client(key.clone()));
         match transaction.on_response(response.status, self.now) {

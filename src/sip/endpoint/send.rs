@@ -123,7 +123,7 @@ impl Endpoint {
         self.entropy.token(CNONCE_LENGTH)
     }
 
-    fn advertised(&self) -> (String, u16) {
+    pub(super) fn advertised(&self) -> (String, u16) {
         let host = match self.config.advertise.ip() {
             IpAddr::V4(address) => address.to_string(),
             IpAddr::V6(address) => format!("[{address}]"),

@@ -5,6 +5,7 @@ mod admission;
 mod changes;
 mod faults;
 mod inbound;
+mod lost;
 mod outbound;
 mod pair;
 mod registration;
