@@ -10,6 +10,7 @@
 //! all shares percent (of one core, where it is CPU); what was not measured is null, and so is a quantile with too few
 //! samples: p95 needs 20, p99 100, p99.9 1,000.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 
 use serde::Serialize;
@@ -136,8 +137,9 @@ fn first_broken(steps: &[Step]) -> Option<&Step> {
 }
 
 /// "1 call", "2 calls".
-pub(super) fn counted(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+pub(super) fn counted<N: Display + PartialEq + From<u8>>(number: N, what: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {what}{ending}")
 }
 
 #[cfg(test)]

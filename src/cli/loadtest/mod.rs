@@ -163,7 +163,7 @@ impl Loadtest {
         let mut steps = Vec::new();
         let end = tokio::select! {
             biased;
-            () = signals.stop() => Err(Failure::interrupted()),
+            () = signals.any() => Err(Failure::interrupted()),
             result = self.measure(&placed, &mut steps) => result,
         };
         if steps.is_empty() {

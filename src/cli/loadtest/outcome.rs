@@ -167,6 +167,13 @@ impl Step {
         step.judged()
     }
 
+    /// Whose calls were lost because somebody died; which calls that were stays a part of the result.
+    pub(super) fn with_death(mut self, died: String) -> Self {
+        self.died = Some(died);
+        self.calls_held = 0;
+        self.judged()
+    }
+
     /// That engine or stand-in died is a result, and the only one.
     pub(super) fn cut_short(calls: usize, recording: bool, died: String) -> Self {
         Self { calls, recording, died: Some(died), ..Self::default() }.judged()
@@ -183,7 +190,7 @@ impl Step {
         match self.held {
             Some(true) => Answer::Held,
             Some(false) => Answer::Broke,
-            None if self.harness.limited || self.harness.spacing_in_doubt => Answer::TooLateToTell,
+            None if levels::was_too_late(self) => Answer::TooLateToTell,
             None => Answer::TooLittleToTell,
         }
     }

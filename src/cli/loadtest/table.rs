@@ -6,6 +6,7 @@ use std::fmt::Write;
 use crate::sandbox::callers::Lost;
 
 use super::costs::{Engine, Harness};
+use super::document::counted;
 use super::levels::{self, Verdict};
 use super::outcome::{Beside, Loss, Step};
 use super::quantiles::{Quantile, Quantiles};
@@ -143,7 +144,7 @@ fn quantiles(of: &Quantiles) -> String {
         let value = of.get(quantile).map_or_else(missing, |value| format!("{value:.1} ms"));
         format!("{} {value}", quantile.name())
     };
-    format!("{}  of {} samples", Quantile::ALL.map(one).join("  "), of.count)
+    format!("{}  of {}", Quantile::ALL.map(one).join("  "), counted(of.count, "sample"))
 }
 
 #[cfg(test)]
@@ -168,10 +169,10 @@ mod tests {
         let samples = Some(Samples { taken: 3, needed: 100 });
         let few = Verdict { level: "loss", limit: 25.0, unit: "ms", value: None, samples, held: None };
         assert_eq!(shown(&few), "– (limit 25 ms) not judged: 3 of the 100 samples needed");
-        let some = Quantiles { p50: Some(9.96), count: 3, ..Quantiles::default() };
+        let some = Quantiles { p50: Some(9.96), count: 1, ..Quantiles::default() };
         assert_eq!(
             quantiles(&some),
-            "p50 10.0 ms  p95 – (needs 20)  p99 – (needs 100)  p99.9 – (needs 1000)  of 3 samples"
+            "p50 10.0 ms  p95 – (needs 20)  p99 – (needs 100)  p99.9 – (needs 1000)  of 1 sample"
         );
     }
 
