@@ -5,7 +5,7 @@
 //! of our own · `levels` [{`name`, `what`, `unit`, `limit`}] · `calls_held`, the most that held every level that could be
 //! judged, null if none did · `broke_first`, the level that broke just above it, null if none · `ended_early`, why the
 //! test ended before its last step (interrupted, or somebody died), null if it did not · `steps` [[`super::outcome::Step`]], in the order they were run.
-//! A step's `held` is true, false (a level broke) or null (`not_judged` says why: the harness was late itself, or a level
+//! `rounds` of a step says how often it was measured, with new calls each time. A step's `held` is true, false (a level broke) or null (`not_judged` says why: the harness was late itself, or a level
 //! that is needed had too few samples), and so is `held` of each of its `verdicts`. All times are milliseconds,
 //! all shares percent (of one core, where it is CPU); what was not measured is null, and so is a quantile with too few
 //! samples: p95 needs 20, p99 100, p99.9 1,000.

@@ -17,8 +17,7 @@ struct Table(String);
 
 pub(super) fn describe(step: &Step) -> String {
     let mut table = Table::default();
-    table
-        .row("calls held / asked", format!("{} / {} for {:.0} s", step.calls_held, step.calls, step.seconds));
+    table.row("calls held / asked", format!("{} / {} for {}", step.calls_held, step.calls, how_long(step)));
     if let Some(died) = &step.died {
         table.row("what died", died.clone());
     }
@@ -76,7 +75,6 @@ impl Table {
         self.row("engine: CPU in all", optional(engine.cpu_percent, "% of a core"));
         self.row("engine: CPU before the first call", optional(engine.idle_cpu_percent, "% of a core"));
         self.row("engine: CPU per call set up and hung up", optional(engine.cpu_ms_per_set_up, "ms"));
-        self.row("engine: CPU per set-up alone", optional(engine.cpu_ms_per_set_up_alone, "ms"));
         self.row("engine: memory per call", optional(engine.mib_per_call, "MiB"));
         self.row("engine: memory in all", optional(engine.loaded_mib, "MiB"));
     }
@@ -94,6 +92,13 @@ impl Table {
         self.row("harness: stand-in's memory in all", optional(harness.model_mib, "MiB"));
         self.row("harness: callers' own lateness", quantiles(&harness.callers_late_ms));
         self.row("harness: stand-in's own lateness", quantiles(&harness.model_late_ms));
+    }
+}
+
+fn how_long(step: &Step) -> String {
+    match step.rounds {
+        0 | 1 => format!("{:.0} s", step.seconds),
+        rounds => format!("{:.0} s in {rounds} rounds", step.seconds),
     }
 }
 
