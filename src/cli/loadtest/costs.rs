@@ -116,7 +116,7 @@ fn is_late(lateness: &Histogram, max: Duration) -> bool {
 }
 
 /// A stand-in that runs already remembers the sessions of earlier steps, and how late it was then.
-fn sessions_alive<'a>(begin: &'a Look, end: &'a Look) -> impl Iterator<Item = &'a SessionTiming> {
+pub(super) fn sessions_alive<'a>(begin: &'a Look, end: &'a Look) -> impl Iterator<Item = &'a SessionTiming> {
     let heard_before: HashMap<&str, u64> =
         begin.sessions().iter().map(|session| (session.session.as_str(), session.heard_ms)).collect();
     end.sessions().iter().filter(move |session| {

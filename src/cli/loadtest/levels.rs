@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::outcome::{FRAME_MS, Step};
+use super::outcome::{FRAME_MS, Generator, Step};
 use super::quantiles::{Quantile, Quantiles};
 
 /// One promise.
@@ -37,6 +37,15 @@ const SPEECH_LIMIT_PERCENT: f64 = 0.1;
 const JITTER_TARGET_LIMIT_MS: f64 = 40.0;
 /// Unless all of these are judged, nobody can say that a step held.
 pub(super) const NEEDED: [&str; 3] = ["calls_failed", "loss", SPACING];
+/// SIPp does not tell when packets came.
+const NEEDED_OF_SIPP: [&str; 3] = ["calls_failed", "loss", "speech"];
+
+fn needed(generator: Generator) -> [&'static str; 3] {
+    match generator {
+        Generator::Callers => NEEDED,
+        Generator::Sipp => NEEDED_OF_SIPP,
+    }
+}
 
 pub(super) const LEVELS: [Level; 12] = [
     Level {
@@ -65,7 +74,7 @@ pub(super) const LEVELS: [Level; 12] = [
         what: "20 ms frames of either direction that we lost",
         unit: "%",
         limit: 0.1,
-        figure: Counted(|step| Some(step.loss.percent)),
+        figure: Counted(|step| (step.loss.frames > 0).then_some(step.loss.percent)),
     },
     Level {
         name: "speech",
@@ -189,11 +198,11 @@ pub(super) fn judge(step: &Step) -> Vec<Verdict> {
 }
 
 /// False if a level broke; `None` if none did and one of those that are needed was not judged.
-pub(super) fn all_held(verdicts: &[Verdict]) -> Option<bool> {
+pub(super) fn all_held(generator: Generator, verdicts: &[Verdict]) -> Option<bool> {
     if verdicts.iter().any(|verdict| verdict.held == Some(false)) {
         return Some(false);
     }
-    needed_and_not_judged(verdicts).is_empty().then_some(true)
+    needed_and_not_judged(generator, verdicts).is_empty().then_some(true)
 }
 
 /// Why it is not known whether a step held; `None` if it is.
@@ -205,7 +214,7 @@ pub(super) fn why_not_judged(step: &Step) -> Option<String> {
         return Some("callers or stand-in were late themselves".into());
     }
     let (in_doubt, without): (Vec<_>, Vec<_>) =
-        needed_and_not_judged(&step.verdicts).into_iter().partition(|name| {
+        needed_and_not_judged(step.generator, &step.verdicts).into_iter().partition(|name| {
             step.verdicts.iter().any(|verdict| verdict.level == *name && verdict.value.is_some())
         });
     let doubts = (!in_doubt.is_empty())
@@ -220,12 +229,15 @@ pub(super) fn why_not_judged(step: &Step) -> Option<String> {
 pub(super) fn was_too_late(step: &Step) -> bool {
     let in_doubt = |verdict: &Verdict| verdict.held.is_none() && verdict.value.is_some();
     step.harness.limited
-        || step.verdicts.iter().any(|verdict| NEEDED.contains(&verdict.level) && in_doubt(verdict))
+        || step
+            .verdicts
+            .iter()
+            .any(|verdict| needed(step.generator).contains(&verdict.level) && in_doubt(verdict))
 }
 
-fn needed_and_not_judged(verdicts: &[Verdict]) -> Vec<&'static str> {
+fn needed_and_not_judged(generator: Generator, verdicts: &[Verdict]) -> Vec<&'static str> {
     let judged = |name: &str| verdicts.iter().any(|verdict| verdict.level == name && verdict.held.is_some());
-    NEEDED.into_iter().filter(|name| !judged(name)).collect()
+    needed(generator).into_iter().filter(|name| !judged(name)).collect()
 }
 
 /// The broken level that is furthest past its limit.
@@ -255,6 +267,7 @@ mod tests {
             set_up_ms: fast,
             barge_in_ms: fast,
             crosstalk: Some(0),
+            loss: Loss { frames: 1_000, ..Loss::default() },
             speech: Some(Speech { unheard_percent: Some(0.0), ..Speech::default() }),
             beside: Beside { jitter_target_ms: Some(20.5), ..Beside::default() },
             ..Step::default()
@@ -264,19 +277,26 @@ mod tests {
     #[test]
     fn a_step_within_all_limits_holds_every_level() {
         assert!(judge(&good()).iter().all(|verdict| verdict.held == Some(true)));
-        assert_eq!(all_held(&judge(&good())), Some(true));
+        assert_eq!(all_held(Generator::Callers, &judge(&good())), Some(true));
     }
 
     #[test]
     fn one_foreign_burst_breaks_a_step() {
         let verdicts = judge(&Step { crosstalk: Some(1), ..good() });
-        assert_eq!((all_held(&verdicts), worst(&verdicts).unwrap().level), (Some(false), "crosstalk"));
+        assert_eq!(
+            (all_held(Generator::Callers, &verdicts), worst(&verdicts).unwrap().level),
+            (Some(false), "crosstalk")
+        );
     }
 
     #[test]
     fn the_level_furthest_past_its_limit_broke_first() {
         let spaced = Quantiles { p999: Some(26.0), ..good().spacing_ms };
-        let step = Step { loss: Loss { percent: 5.0, ..Loss::default() }, spacing_ms: spaced, ..good() };
+        let step = Step {
+            loss: Loss { percent: 5.0, frames: 1_000, ..Loss::default() },
+            spacing_ms: spaced,
+            ..good()
+        };
         let verdicts = judge(&step);
         assert_eq!(verdicts.iter().filter(|verdict| verdict.held == Some(false)).count(), 2);
         assert_eq!(worst(&verdicts).unwrap().level, "loss");
@@ -287,7 +307,7 @@ mod tests {
         let verdicts = judge(&Step { uplink_delay_ms: Quantiles::default(), ..good() });
         let held = |name| verdicts.iter().find(|verdict| verdict.level == name).unwrap().held;
         assert_eq!((held("uplink_delay_p95"), held("downlink_delay_p95")), (None, Some(true)));
-        assert_eq!(all_held(&verdicts), Some(true));
+        assert_eq!(all_held(Generator::Callers, &verdicts), Some(true));
         let samples =
             verdicts.iter().find_map(|verdict| verdict.samples.filter(|samples| samples.taken == 0));
         assert_eq!(samples, Some(Samples { taken: 0, needed: 20 }));
@@ -298,7 +318,7 @@ mod tests {
         let spaced = Quantiles { p999: None, ..good().spacing_ms };
         let mut step = Step { spacing_ms: spaced, ..good() };
         step.verdicts = judge(&step);
-        assert_eq!(all_held(&step.verdicts), None);
+        assert_eq!(all_held(Generator::Callers, &step.verdicts), None);
         let why = why_not_judged(&step).unwrap();
         assert!(why.starts_with("too few samples for spacing_p999"), "{why}");
     }
@@ -325,7 +345,7 @@ mod tests {
         let aiming_at = |ms: f64| {
             let beside = Beside { jitter_target_ms: Some(ms), ..Beside::default() };
             let verdicts = judge(&Step { beside, ..good() });
-            (all_held(&verdicts), worst(&verdicts).map(|verdict| verdict.level))
+            (all_held(Generator::Callers, &verdicts), worst(&verdicts).map(|verdict| verdict.level))
         };
         assert_eq!(aiming_at(40.0), (Some(true), None));
         assert_eq!(aiming_at(60.0), (Some(false), Some("jitter_target")));
@@ -336,16 +356,22 @@ mod tests {
         let mut step = Step { died: Some("the engine was killed".into()), ..good() };
         step.harness.limited = true;
         let verdicts = judge(&step);
-        assert_eq!((all_held(&verdicts), worst(&verdicts).unwrap().level), (Some(false), "process_died"));
+        assert_eq!(
+            (all_held(Generator::Callers, &verdicts), worst(&verdicts).unwrap().level),
+            (Some(false), "process_died")
+        );
     }
 
     #[test]
     fn speech_that_nobody_hears_breaks_a_step_that_loses_no_packet() {
         let unheard = Speech { unheard_percent: Some(100.0), ..Speech::default() };
         let verdicts = judge(&Step { speech: Some(unheard), ..good() });
-        assert_eq!((all_held(&verdicts), worst(&verdicts).unwrap().level), (Some(false), "speech"));
+        assert_eq!(
+            (all_held(Generator::Callers, &verdicts), worst(&verdicts).unwrap().level),
+            (Some(false), "speech")
+        );
         let nobody_to_ask = judge(&Step { speech: None, ..good() });
-        assert_eq!(all_held(&nobody_to_ask), Some(true));
+        assert_eq!(all_held(Generator::Callers, &nobody_to_ask), Some(true));
     }
 
     #[test]
@@ -354,16 +380,16 @@ mod tests {
             let spaced = Quantiles { p999: Some(p999), ..good().spacing_ms };
             let mut step = Step { spacing_ms: spaced, ..good() };
             step.harness.spacing_in_doubt = true;
-            all_held(&judge(&step))
+            all_held(Generator::Callers, &judge(&step))
         };
         assert_eq!((spacing(26.0), spacing(24.0)), (None, Some(true)));
     }
 
     #[test]
     fn a_late_harness_condemns_nobody() {
-        let mut step = Step { loss: Loss { percent: 5.0, ..Loss::default() }, ..good() };
+        let mut step = Step { loss: Loss { percent: 5.0, frames: 1_000, ..Loss::default() }, ..good() };
         step.harness.limited = true;
         let verdicts = judge(&step);
-        assert_eq!((all_held(&verdicts), worst(&verdicts)), (None, None));
+        assert_eq!((all_held(Generator::Callers, &verdicts), worst(&verdicts)), (None, None));
     }
 }

@@ -23,6 +23,7 @@ mod ramp;
 mod rig;
 mod scratch;
 mod set_ups;
+mod sipp;
 mod speech;
 mod step;
 mod table;
@@ -43,7 +44,7 @@ use document::{Document, Machine};
 use outcome::Step;
 use picture::Picture;
 use ramp::Ramp;
-use rig::{Cores, Rig, Running};
+use rig::{Cores, Rig, Running, Site};
 use set_ups::SetUpCosts;
 use step::Plan;
 
@@ -79,6 +80,10 @@ pub(super) struct Loadtest {
     /// Calls dialled in a second
     #[arg(long, value_name = "N", default_value_t = 20.0, value_parser = parse_rate)]
     per_second: f64,
+    /// SIPp calls, with a scenario that comes with Clearline or one of your own, instead of our callers; what it does not
+    /// tell is not judged
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, requires = "calls", conflicts_with = "rounds")]
+    sipp: Option<Option<PathBuf>>,
     /// Record the calls
     #[arg(long)]
     record: bool,
@@ -124,9 +129,14 @@ as many sessions of that one key as there are calls; add --config FILE to `user`
   clearline loadtest --calls 50 --pid $! --engine 127.0.0.1:5060 \\
     --metrics 127.0.0.1:8080 --model-side 127.0.0.1:9091
 
-SIPp as an independent generator, against the same engine and stand-in, and then their end:
-  sipp -sn uac -s 100 -i 127.0.0.1 -r 5 -l 50 -m 200 -d 10000 127.0.0.1:5060
+And then their end:
   kill $(jobs -p)
+
+SIPp as an independent generator, against the same engine and stand-in or against ones of our own (it says which calls \
+failed; loss is what the engine heard of it and the model did not get, or what the engine could not send in time; spacing and \
+delays only our own callers can tell):
+  clearline loadtest --sipp --calls 50 --seconds 30
+  clearline loadtest --sipp=my-caller.xml --calls 50 --engine 127.0.0.1:5060 --metrics 127.0.0.1:8080
 
 What a step measures: frames lost in either direction, the time between two packets to a caller, the delay added each way \
 without the jitter buffer's target and the pre-buffer of a turn (both are shown beside it), set-up and first audio \
@@ -236,6 +246,9 @@ impl Loadtest {
     async fn one_step(&self, number: usize, calls: usize, placed: &Cores) -> Result<Step, Failure> {
         let Self { seconds, rounds, per_second, record, .. } = *self;
         let plan = Plan { number, calls, seconds, rounds, per_second, record };
+        if let Some(scenario) = &self.sipp {
+            return self.sipp_step(plan, scenario.as_ref(), placed).await;
+        }
         plan.tell(if self.engine.is_some() {
             "starting the callers"
         } else {
@@ -246,10 +259,36 @@ impl Loadtest {
             Ok(step) => step,
             Err(failure) => Step::cut_short(calls, record, rig.autopsy().await.ok_or(failure)?),
         };
-        if !self.json {
-            say(table::describe(&step));
-        }
+        self.show(&step);
         Ok(step)
+    }
+
+    async fn sipp_step(
+        &self,
+        plan: Plan,
+        scenario: Option<&PathBuf>,
+        placed: &Cores,
+    ) -> Result<Step, Failure> {
+        let mut site = match self.running() {
+            Some(running) => Site::join(&running),
+            None => {
+                plan.tell("starting engine and stand-in");
+                Site::build(plan.calls + SPARE_CALLS, plan.record, placed).await?
+            }
+        };
+        site.look(None)?;
+        let step = match sipp::run(&mut site, plan, &self.number, scenario).await {
+            Ok(step) => step,
+            Err(failure) => Step::cut_short(plan.calls, plan.record, site.autopsy(()).await.ok_or(failure)?),
+        };
+        self.show(&step);
+        Ok(step)
+    }
+
+    fn show(&self, step: &Step) {
+        if !self.json {
+            say(table::describe(step));
+        }
     }
 
     async fn rig(&self, calls: usize, placed: &Cores) -> Result<Rig, Failure> {

@@ -8,13 +8,14 @@ use crate::sandbox::callers::{Lost, Report};
 use crate::sandbox::histogram::Histogram;
 use crate::sandbox::model::{PREBUFFER_MS, SessionTiming};
 
-use super::costs::{Engine, Harness, Idle};
+use super::costs::{Engine, Harness, Idle, sessions_alive};
 use super::delays::Delays;
 use super::fetch::Figures;
 use super::levels::{self, Verdict};
 use super::quantiles::Quantiles;
 use super::ramp::Answer;
 use super::set_ups::Burst;
+use super::sipp::said_within;
 use super::speech::Speech;
 use super::usage::Usage;
 
@@ -22,6 +23,7 @@ use super::usage::Usage;
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Step {
     pub(super) calls: usize,
+    pub(super) generator: Generator,
     /// Calls that were up at the end.
     pub(super) calls_held: usize,
     /// How often it was measured, each time with new calls.
@@ -54,6 +56,17 @@ pub(super) struct Step {
     /// Whether every level that was judged held; `None` if one of those that are needed was not.
     pub(super) held: Option<bool>,
     pub(super) not_judged: Option<String>,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Generator {
+    /// Our own.
+    #[default]
+    Callers,
+    /// It does not tell when packets came, nor what each of its calls said.
+    Sipp,
 }
 
 /// Frames of 20 ms.
@@ -117,6 +130,7 @@ impl Look {
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) calls: usize,
+    pub(super) generator: Generator,
     pub(super) recording: bool,
     pub(super) refused: Vec<Lost>,
     pub(super) idle: Option<Idle>,
@@ -132,6 +146,17 @@ pub(super) struct Window {
     pub(super) stretch: Duration,
     pub(super) begin: Look,
     pub(super) end: Look,
+}
+
+impl Window {
+    /// Where the callers tell neither what they sent nor what they heard: what the engine heard of them should have
+    /// reached the model, and what it could not send in time nobody can have heard.
+    pub(super) fn with_what_the_engine_counted(mut self) -> Self {
+        let grown = |name: &str| self.end.figures.since(&self.begin.figures, name) as u64;
+        self.report.packets_sent = heard_by_engine(&self.begin, &self.end).unwrap_or(0);
+        self.report.frames_skipped = grown("clearline_media_frames_skipped_total");
+        self
+    }
 }
 
 impl Gathered {
@@ -181,9 +206,11 @@ impl Gathered {
     }
 
     fn speech(&self) -> Option<Speech> {
-        let of_window = |window: &Window| match &window.end.sessions {
-            Some(sessions) => Some(Speech::compare(&window.report, sessions)),
-            None => Speech::of_callers_alone(&window.report),
+        let of_window = |window: &Window| match (self.generator, &window.end.sessions) {
+            (Generator::Callers, Some(sessions)) => Some(Speech::compare(&window.report, sessions)),
+            (Generator::Callers, None) => Speech::of_callers_alone(&window.report),
+            (Generator::Sipp, _) => said_within(window.stretch)
+                .then(|| Speech::of_monologues(sessions_alive(&window.begin, &window.end))),
         };
         Speech::of_all(self.windows.iter().filter_map(of_window))
     }
@@ -204,6 +231,7 @@ impl Step {
         let lost = gathered.windows.iter().flat_map(|window| window.report.lost.iter().cloned());
         let step = Self {
             calls: gathered.calls,
+            generator: gathered.generator,
             calls_held: gathered.calls_held(),
             rounds: gathered.windows.len(),
             seconds: gathered.stretch().as_secs_f64(),
@@ -257,7 +285,7 @@ impl Step {
 
     fn judged(mut self) -> Self {
         self.verdicts = levels::judge(&self);
-        self.held = levels::all_held(&self.verdicts);
+        self.held = levels::all_held(self.generator, &self.verdicts);
         self.not_judged = levels::why_not_judged(&self);
         self
     }
@@ -411,6 +439,19 @@ pub(super) mod tests {
             (Some(90), Some(false)),
             "the engine alone is asked"
         );
+    }
+
+    /// SIPp does not say what it sent: what the engine heard of it the model must have got.
+    #[test]
+    fn what_the_engine_heard_of_another_generator_and_the_model_never_got_is_lost() {
+        let heard = |packets: u64| Figures::parse(&format!("clearline_rtp_heard_packets_total {packets}\n"));
+        let mut window = gathered().windows.remove(0);
+        window.report = Report { calls: 10, ..Report::default() };
+        (window.begin.figures, window.end.figures) = (heard(0), heard(5_000));
+        let window = window.with_what_the_engine_counted();
+        let step = Step::of(&Gathered { generator: Generator::Sipp, ..during(window) });
+        assert_eq!((step.loss.frames, step.loss.uplink_missing, step.held), (5_000, Some(30), Some(false)));
+        assert_eq!(step.verdicts.iter().find(|verdict| verdict.level == "spacing_p999").unwrap().held, None);
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Rig {
     }
 
     pub(super) fn look(&self) -> Result<Look, Failure> {
-        self.site.look(self.callers.pid())
+        self.site.look(Some(self.callers.pid()))
     }
 
     /// See [`Site::autopsy`].
@@ -108,10 +108,10 @@ impl Site {
     }
 
     /// `generator` is the process that calls.
-    pub(super) fn look(&self, generator: u32) -> Result<Look, Failure> {
+    pub(super) fn look(&self, generator: Option<u32>) -> Result<Look, Failure> {
         Ok(Look {
             engine: self.engine.usage()?,
-            callers: Some(Usage::of(generator)?),
+            callers: generator.map(Usage::of).transpose()?,
             model: self.model.as_ref().and_then(|model| model.pid).map(Usage::of).transpose()?,
             figures: self.engine.metrics.map(Figures::of).transpose()?.unwrap_or_default(),
             sessions: self.model.as_ref().map(|model| fetch::timing(model.side)).transpose()?,
@@ -140,7 +140,7 @@ impl Site {
 
     /// After a step that failed: who died of those that it measured, and how. Ends the others, those who called first.
     /// `None`: nobody did, the failure is another one.
-    pub(super) async fn autopsy(self, callers: Helper) -> Option<String> {
+    pub(super) async fn autopsy(self, callers: impl Sized) -> Option<String> {
         let Self { mut engine, mut model, folder } = self;
         let death = match engine.death().await {
             Some(death) => Some(death),

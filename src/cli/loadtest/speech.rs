@@ -92,6 +92,18 @@ impl Speech {
         (speech.turns > 0).then(|| speech.with_percent())
     }
 
+    /// Of callers who all say the same over and over, for longer than it takes to say it twice: whether each model heard
+    /// it at all.
+    pub(super) fn of_monologues<'a>(sessions: impl Iterator<Item = &'a SessionTiming>) -> Self {
+        let mut speech = Self::default();
+        for session in sessions {
+            let heard = session.notes.iter().any(|note| matches!(note.what, Happened::Heard(_)));
+            speech.bursts += 1;
+            speech.bursts_unheard += usize::from(!heard);
+        }
+        speech.with_percent()
+    }
+
     fn add_bursts(&mut self, report: &Report, of_caller: &HashMap<u16, Vec<&SessionTiming>>) {
         for burst in report.bursts.iter().filter(|burst| can_be_heard(report, burst.at_us)) {
             let sessions = of_caller.get(&burst.signature.caller).map(Vec::as_slice).unwrap_or_default();
@@ -245,6 +257,13 @@ mod tests {
             speech.unheard_percent
         };
         assert_eq!((percent(1), percent(3)), (Some(0.0), Some(50.0)));
+    }
+
+    #[test]
+    fn a_model_that_never_hears_a_monologue_is_missed() {
+        let sessions = [session(&[(1_060, heard(0))]), session(&[(900, Happened::TurnBegun)])];
+        let speech = Speech::of_monologues(sessions.iter());
+        assert_eq!((speech.bursts, speech.bursts_unheard, speech.unheard_percent), (2, 1, Some(50.0)));
     }
 
     /// One burst of a hundred may be torn by chance: in all rounds together, not in each of them.

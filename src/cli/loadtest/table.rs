@@ -8,7 +8,7 @@ use crate::sandbox::callers::Lost;
 use super::costs::{Engine, Harness};
 use super::document::counted;
 use super::levels::{self, Verdict};
-use super::outcome::{Beside, Loss, Step};
+use super::outcome::{Beside, Generator, Loss, Step};
 use super::quantiles::{Quantile, Quantiles};
 use super::speech::Speech;
 
@@ -31,7 +31,9 @@ pub(super) fn describe(step: &Step) -> String {
     table.row("speech that never arrived", step.speech.map_or("not measured".into(), unheard));
     table.engine(&step.engine);
     table.harness(&step.harness);
-    table.row("who speaks", who_speaks(&step.beside));
+    if step.generator == Generator::Callers {
+        table.row("who speaks", who_speaks(&step.beside));
+    }
     table.row("this step", outcome(step));
     table.0
 }
