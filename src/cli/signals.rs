@@ -36,6 +36,11 @@ impl Signals {
         }
     }
 
+    /// For commands that end with their terminal: whichever comes.
+    pub(super) async fn any(&mut self) {
+        self.next().await;
+    }
+
     /// For commands that have nothing to read again.
     pub(super) async fn stop(&mut self) {
         while self.next().await == StopOrReload::Reload {}

@@ -9,7 +9,7 @@ use crate::sandbox::histogram::Histogram;
 use crate::sandbox::model::SessionTiming;
 
 use super::levels::SPACING_MARGIN_MS;
-use super::outcome::{Gathered, Look};
+use super::outcome::{Gathered, Look, Window};
 use super::quantiles::Quantiles;
 use super::usage::Usage;
 
@@ -19,10 +19,8 @@ pub(super) struct Engine {
     /// Of one core.
     pub(super) cpu_percent: Option<f64>,
     pub(super) cpu_percent_per_call: Option<f64>,
-    /// Of a call that is set up and hung up at once.
+    /// Of a call that is set up and hung up at once; roughly, from one burst. `None` too where a call of it was refused.
     pub(super) cpu_ms_per_set_up: Option<f64>,
-    /// Of a call's way to its answer, without hanging up.
-    pub(super) cpu_ms_per_set_up_alone: Option<f64>,
     pub(super) idle_cpu_percent: Option<f64>,
     pub(super) idle_mib: Option<f64>,
     pub(super) loaded_mib: Option<f64>,
@@ -56,28 +54,6 @@ pub(super) struct Idle {
     pub(super) usage: Usage,
 }
 
-/// A burst of calls.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SetUps {
-    pub(super) calls: usize,
-    /// From the first dialled to the last answered, or, where they were hung up when they were answered, to the last gone.
-    pub(super) cpu: Duration,
-    pub(super) took: Duration,
-    /// What the engine used of a core just before, when nobody called.
-    pub(super) rest_share: f64,
-    /// `None`: they were hung up when they were answered.
-    pub(super) held: Option<Held>,
-}
-
-/// Calls that were answered and stayed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Held {
-    /// How long they were up before the last was answered, in all.
-    pub(super) up: Duration,
-    /// What the engine used of a core for all of them together from then on, what it uses at rest included.
-    pub(super) share: f64,
-}
-
 /// A generator later than this sends jitter; a stand-in later than this answers late.
 const CALLERS_LATE_P99_MAX: Duration = Duration::from_millis(10);
 const MODEL_LATE_P99_MAX: Duration = Duration::from_millis(20);
@@ -86,23 +62,23 @@ const SPACING_MARGIN: Duration = Duration::from_millis(SPACING_MARGIN_MS);
 
 impl Engine {
     pub(super) fn of(gathered: &Gathered) -> Self {
-        let Gathered { begin, end, stretch, report, idle, set_ups, held_set_ups, .. } = gathered;
-        let media_steps_late = end.figures.since(&begin.figures, "clearline_media_steps_late_total") as u64;
-        let (Some(first), Some(last)) = (begin.engine, end.engine) else {
+        let Gathered { idle, set_ups, .. } = gathered;
+        let media_steps_late = gathered.grown("clearline_media_steps_late_total") as u64;
+        let (Some(cpu), Some(last)) = (gathered.cpu_percent(|look| look.engine), gathered.last_engine())
+        else {
             return Self { media_steps_late, ..Self::default() };
         };
-        let cpu = share(first, last, *stretch) * 100.0;
+        let calls = gathered.calls_held();
         let loaded = mib(last.resident_bytes);
         let idle_mib = idle.map(|idle| mib(idle.usage.resident_bytes));
         Self {
             cpu_percent: Some(cpu),
-            cpu_percent_per_call: per_call(cpu, report.calls),
-            cpu_ms_per_set_up: set_ups.and_then(|set_ups| set_ups.cpu_ms_each()),
-            cpu_ms_per_set_up_alone: held_set_ups.and_then(|set_ups| set_ups.cpu_ms_each()),
+            cpu_percent_per_call: per_call(cpu, calls),
+            cpu_ms_per_set_up: set_ups.and_then(|burst| burst.cpu_ms_each()),
             idle_cpu_percent: idle.map(|idle| idle.cpu_share * 100.0),
             idle_mib,
             loaded_mib: Some(loaded),
-            mib_per_call: idle_mib.and_then(|idle| per_call(loaded - idle, report.calls)),
+            mib_per_call: idle_mib.and_then(|idle| per_call(loaded - idle, calls)),
             descriptors: Some(last.descriptors),
             threads: Some(last.threads),
             media_steps_late,
@@ -110,35 +86,25 @@ impl Engine {
     }
 }
 
-impl SetUps {
-    /// Without what the engine uses when nobody calls, and for the calls that were up already.
-    fn cpu_ms_each(&self) -> Option<f64> {
-        let at_rest = self.rest_share * self.took.as_secs_f64();
-        let of_held = self.held.map_or(0.0, |held| {
-            let share_each = per_call(held.share - self.rest_share, self.calls).unwrap_or(0.0);
-            share_each * held.up.as_secs_f64()
-        });
-        per_call((self.cpu.as_secs_f64() - at_rest - of_held).max(0.0) * 1_000.0, self.calls)
-    }
-}
-
 impl Harness {
     pub(super) fn of(gathered: &Gathered) -> Self {
-        let Gathered { begin, end, stretch, report, .. } = gathered;
-        let cost = |first: Option<Usage>, last: Option<Usage>| {
-            per_call(share(first?, last?, *stretch) * 100.0, report.calls)
-        };
-        let mut model_lateness = Histogram::default();
-        sessions_alive(begin, end).for_each(|session| model_lateness.merge(&session.lateness));
+        let cost =
+            |of: fn(&Look) -> Option<Usage>| per_call(gathered.cpu_percent(of)?, gathered.calls_held());
+        let last =
+            |of: fn(&Look) -> Option<Usage>| gathered.windows.last().and_then(|window| of(&window.end));
+        let (mut lateness, mut model_lateness) = (Histogram::default(), Histogram::default());
+        for Window { report, begin, end, .. } in &gathered.windows {
+            lateness.merge(&report.lateness);
+            sessions_alive(begin, end).for_each(|session| model_lateness.merge(&session.lateness));
+        }
         Self {
-            callers_cpu_percent_per_call: cost(begin.callers, end.callers),
-            model_cpu_percent_per_call: cost(begin.model, end.model),
-            callers_mib: end.callers.map(|usage| mib(usage.resident_bytes)),
-            model_mib: end.model.map(|usage| mib(usage.resident_bytes)),
-            limited: is_late(&report.lateness, CALLERS_LATE_P99_MAX)
-                || is_late(&model_lateness, MODEL_LATE_P99_MAX),
-            spacing_in_doubt: report.lateness.quantile(0.999).is_some_and(|late| late > SPACING_MARGIN),
-            callers_late_ms: Quantiles::of(&report.lateness),
+            callers_cpu_percent_per_call: cost(|look| look.callers),
+            model_cpu_percent_per_call: cost(|look| look.model),
+            callers_mib: last(|look| look.callers).map(|usage| mib(usage.resident_bytes)),
+            model_mib: last(|look| look.model).map(|usage| mib(usage.resident_bytes)),
+            limited: is_late(&lateness, CALLERS_LATE_P99_MAX) || is_late(&model_lateness, MODEL_LATE_P99_MAX),
+            spacing_in_doubt: lateness.quantile(0.999).is_some_and(|late| late > SPACING_MARGIN),
+            callers_late_ms: Quantiles::of(&lateness),
             model_late_ms: Quantiles::of(&model_lateness),
         }
     }
@@ -150,7 +116,7 @@ fn is_late(lateness: &Histogram, max: Duration) -> bool {
 }
 
 /// A stand-in that runs already remembers the sessions of earlier steps, and how late it was then.
-fn sessions_alive<'a>(begin: &'a Look, end: &'a Look) -> impl Iterator<Item = &'a SessionTiming> {
+pub(super) fn sessions_alive<'a>(begin: &'a Look, end: &'a Look) -> impl Iterator<Item = &'a SessionTiming> {
     let heard_before: HashMap<&str, u64> =
         begin.sessions().iter().map(|session| (session.session.as_str(), session.heard_ms)).collect();
     end.sessions().iter().filter(move |session| {
@@ -174,7 +140,7 @@ fn mib(bytes: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::loadtest::outcome::tests::{gathered, usage};
+    use crate::cli::loadtest::outcome::tests::{during, gathered, usage};
     use crate::sandbox::callers::Report;
 
     #[test]
@@ -185,20 +151,11 @@ mod tests {
         assert!(near(engine.mib_per_call, 0.4) && near(engine.cpu_ms_per_set_up, 2.0));
     }
 
-    /// 60 ms for 20 calls, of which 20 ms at rest and 20 ms for calls that were up: each 0.1 % of a core, for 20 s in all.
-    #[test]
-    fn a_set_up_alone_is_without_the_calls_that_were_up_meanwhile() {
-        let held = Held { up: Duration::from_secs(20), share: 0.03 };
-        let set_ups = SetUps { held: Some(held), ..gathered().set_ups.unwrap() };
-        let engine = Engine::of(&Gathered { held_set_ups: Some(set_ups), ..gathered() });
-        let alone = engine.cpu_ms_per_set_up_alone.unwrap();
-        assert!((alone - 1.0).abs() < 1e-9, "{alone}");
-    }
-
     #[test]
     fn the_harness_tells_what_it_used_itself() {
         let mut gathered = gathered();
-        (gathered.begin.callers, gathered.end.callers) = (usage(100, 8), usage(300, 9));
+        let window = &mut gathered.windows[0];
+        (window.begin.callers, window.end.callers) = (usage(100, 8), usage(300, 9));
         let harness = Harness::of(&gathered);
         assert_eq!((harness.callers_cpu_percent_per_call, harness.callers_mib), (Some(0.2), Some(9.0)));
         assert_eq!((harness.model_cpu_percent_per_call, harness.model_mib), (None, None));
@@ -210,7 +167,7 @@ mod tests {
             let mut report = Report::default();
             (0..1_000).for_each(|_| report.lateness.note(Duration::ZERO));
             (0..2).for_each(|_| report.lateness.note(Duration::from_millis(late_ms)));
-            let harness = Harness::of(&Gathered { report, ..gathered() });
+            let harness = Harness::of(&during(Window { report, ..gathered().windows.remove(0) }));
             (harness.limited, harness.spacing_in_doubt)
         };
         assert_eq!((doubts(9), doubts(3)), ((false, true), (false, false)));
@@ -228,7 +185,8 @@ mod tests {
         let limited = |now_late_ms| {
             let begin = look(vec![spoke("old", 500, 90)]);
             let end = look(vec![spoke("old", 500, 90), spoke("new", 900, now_late_ms)]);
-            Harness::of(&Gathered { report: Report::default(), begin, end, ..gathered() }).limited
+            let stretch = Duration::from_secs(1);
+            Harness::of(&during(Window { report: Report::default(), stretch, begin, end })).limited
         };
         assert!(limited(90) && !limited(1));
     }

@@ -58,6 +58,18 @@ impl Delays {
         delays
     }
 
+    pub(super) fn merge(&mut self, other: &Self) {
+        let Self { uplink, downlink, barge_in, first_audio, first_audio_engine, .. } = self;
+        uplink.merge(&other.uplink);
+        downlink.merge(&other.downlink);
+        barge_in.merge(&other.barge_in);
+        first_audio.merge(&other.first_audio);
+        first_audio_engine.merge(&other.first_audio_engine);
+        self.set_up.merge(&other.set_up);
+        self.set_up_engine.merge(&other.set_up_engine);
+        self.crosstalk += other.crosstalk;
+    }
+
     /// Bursts that a model heard, whoever's they were.
     pub(super) fn bursts_heard(&self) -> usize {
         usize::try_from(self.uplink.count()).unwrap_or(usize::MAX).saturating_add(self.crosstalk)

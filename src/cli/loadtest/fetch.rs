@@ -41,6 +41,12 @@ impl Figures {
         let at = |figures: &Self| figures.0.get(name).copied().unwrap_or(0.0);
         at(self) - at(then)
     }
+
+    /// Counters never fall but by a new beginning: another engine tells of itself now.
+    pub(super) fn begun_anew_since(&self, then: &Self) -> bool {
+        let is_counter = |name: &str| name.split('{').next().is_some_and(|name| name.ends_with("_total"));
+        then.0.keys().any(|name| is_counter(name) && self.since(then, name) < 0.0)
+    }
 }
 
 /// When what happened in the stand-in's sessions.
@@ -82,5 +88,14 @@ mod tests {
         assert_eq!(now.since(&then, "b{outcome=\"completed\"}"), 0.0);
         assert_eq!(now.since(&then, "unknown"), 0.0);
         assert!(now.know("a") && !now.know("unknown"));
+    }
+
+    #[test]
+    fn a_counter_that_fell_tells_of_a_new_beginning_and_a_gauge_tells_nothing() {
+        let then = Figures::parse("calls 3\nheard_total 700\nended_total{outcome=\"completed\"} 2\n");
+        let begun_anew = |text: &str| Figures::parse(text).begun_anew_since(&then);
+        assert!(!begun_anew("calls 0\nheard_total 700\nended_total{outcome=\"completed\"} 5\n"));
+        assert!(begun_anew("calls 3\nheard_total 20\nended_total{outcome=\"completed\"} 5\n"));
+        assert!(begun_anew("calls 3\nheard_total 900\n"), "it has forgotten");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::outcome::{FRAME_MS, Step};
+use super::outcome::{FRAME_MS, Generator, Step};
 use super::quantiles::{Quantile, Quantiles};
 
 /// One promise.
@@ -31,10 +31,23 @@ const SPACING: &str = "spacing_p999";
 /// As of frames. Of 728 bursts and turns of an engine that loses nothing, on a machine that was building meanwhile, every
 /// one arrived.
 const SPEECH_LIMIT_PERCENT: f64 = 0.1;
+/// The callers of a step that is judged send a packet each 20 ms and are at most 10 ms late: one frame of depth covers
+/// them, and a second one is slack. A buffer that aims at more has grown by itself, and what is subtracted from the delay
+/// to the model would hide that.
+const JITTER_TARGET_LIMIT_MS: f64 = 40.0;
 /// Unless all of these are judged, nobody can say that a step held.
 pub(super) const NEEDED: [&str; 3] = ["calls_failed", "loss", SPACING];
+/// SIPp does not tell when packets came.
+const NEEDED_OF_SIPP: [&str; 3] = ["calls_failed", "loss", "speech"];
 
-pub(super) const LEVELS: [Level; 11] = [
+fn needed(generator: Generator) -> [&'static str; 3] {
+    match generator {
+        Generator::Callers => NEEDED,
+        Generator::Sipp => NEEDED_OF_SIPP,
+    }
+}
+
+pub(super) const LEVELS: [Level; 12] = [
     Level {
         name: PROCESS_DIED,
         what: "engine or stand-in that died in mid-step",
@@ -61,7 +74,7 @@ pub(super) const LEVELS: [Level; 11] = [
         what: "20 ms frames of either direction that we lost",
         unit: "%",
         limit: 0.1,
-        figure: Counted(|step| Some(step.loss.percent)),
+        figure: Counted(|step| (step.loss.frames > 0).then_some(step.loss.percent)),
     },
     Level {
         name: "speech",
@@ -83,6 +96,13 @@ pub(super) const LEVELS: [Level; 11] = [
         unit: "ms",
         limit: 30.0,
         figure: Of(|step| &step.uplink_delay_ms, Quantile::P95),
+    },
+    Level {
+        name: "jitter_target",
+        what: "what the jitter buffers aim at, which is not in that delay, mean",
+        unit: "ms",
+        limit: JITTER_TARGET_LIMIT_MS,
+        figure: Counted(|step| step.beside.jitter_target_ms),
     },
     Level {
         name: "downlink_delay_p95",
@@ -165,7 +185,9 @@ pub(super) fn judge(step: &Step) -> Vec<Verdict> {
     let verdict = |level: &Level| {
         let is_known = step.died.is_none() || level.name == PROCESS_DIED;
         let value = level.figure.value(step).filter(|_| is_known);
-        let held = value.filter(|_| !step.harness.limited).map(|value| value <= level.limit);
+        // However late the harness was: who is dead is dead.
+        let can_judge = !step.harness.limited || step.died.is_some();
+        let held = value.filter(|_| can_judge).map(|value| value <= level.limit);
         // Late callers make no engine look better: what held, held.
         let in_doubt = level.name == SPACING && step.harness.spacing_in_doubt;
         let held = held.filter(|held| *held || !in_doubt);
@@ -176,11 +198,11 @@ pub(super) fn judge(step: &Step) -> Vec<Verdict> {
 }
 
 /// False if a level broke; `None` if none did and one of those that are needed was not judged.
-pub(super) fn all_held(verdicts: &[Verdict]) -> Option<bool> {
+pub(super) fn all_held(generator: Generator, verdicts: &[Verdict]) -> Option<bool> {
     if verdicts.iter().any(|verdict| verdict.held == Some(false)) {
         return Some(false);
     }
-    needed_and_not_judged(verdicts).is_empty().then_some(true)
+    needed_and_not_judged(generator, verdicts).is_empty().then_some(true)
 }
 
 /// Why it is not known whether a step held; `None` if it is.
@@ -191,17 +213,31 @@ pub(super) fn why_not_judged(step: &Step) -> Option<String> {
     if step.harness.limited {
         return Some("callers or stand-in were late themselves".into());
     }
-    let levels = needed_and_not_judged(&step.verdicts).join(", ");
-    Some(if step.harness.spacing_in_doubt {
-        format!("callers were too late themselves to judge {levels}")
-    } else {
-        format!("too few samples for {levels}; longer steps and more calls have more")
-    })
+    let (in_doubt, without): (Vec<_>, Vec<_>) =
+        needed_and_not_judged(step.generator, &step.verdicts).into_iter().partition(|name| {
+            step.verdicts.iter().any(|verdict| verdict.level == *name && verdict.value.is_some())
+        });
+    let doubts = (!in_doubt.is_empty())
+        .then(|| format!("callers were too late now and then to judge {}", in_doubt.join(", ")));
+    let few = (!without.is_empty()).then(|| {
+        format!("too few samples for {}; longer steps and more calls have more", without.join(", "))
+    });
+    Some([doubts, few].into_iter().flatten().collect::<Vec<_>>().join("; "))
 }
 
-fn needed_and_not_judged(verdicts: &[Verdict]) -> Vec<&'static str> {
+/// Whether more calls would be as little worth: the harness was late, and not short of samples.
+pub(super) fn was_too_late(step: &Step) -> bool {
+    let in_doubt = |verdict: &Verdict| verdict.held.is_none() && verdict.value.is_some();
+    step.harness.limited
+        || step
+            .verdicts
+            .iter()
+            .any(|verdict| needed(step.generator).contains(&verdict.level) && in_doubt(verdict))
+}
+
+fn needed_and_not_judged(generator: Generator, verdicts: &[Verdict]) -> Vec<&'static str> {
     let judged = |name: &str| verdicts.iter().any(|verdict| verdict.level == name && verdict.held.is_some());
-    NEEDED.into_iter().filter(|name| !judged(name)).collect()
+    needed(generator).into_iter().filter(|name| !judged(name)).collect()
 }
 
 /// The broken level that is furthest past its limit.
@@ -217,7 +253,7 @@ pub(super) fn what(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::loadtest::outcome::Loss;
+    use crate::cli::loadtest::outcome::{Beside, Loss};
     use crate::cli::loadtest::speech::Speech;
 
     fn good() -> Step {
@@ -231,7 +267,9 @@ mod tests {
             set_up_ms: fast,
             barge_in_ms: fast,
             crosstalk: Some(0),
+            loss: Loss { frames: 1_000, ..Loss::default() },
             speech: Some(Speech { unheard_percent: Some(0.0), ..Speech::default() }),
+            beside: Beside { jitter_target_ms: Some(20.5), ..Beside::default() },
             ..Step::default()
         }
     }
@@ -239,19 +277,26 @@ mod tests {
     #[test]
     fn a_step_within_all_limits_holds_every_level() {
         assert!(judge(&good()).iter().all(|verdict| verdict.held == Some(true)));
-        assert_eq!(all_held(&judge(&good())), Some(true));
+        assert_eq!(all_held(Generator::Callers, &judge(&good())), Some(true));
     }
 
     #[test]
     fn one_foreign_burst_breaks_a_step() {
         let verdicts = judge(&Step { crosstalk: Some(1), ..good() });
-        assert_eq!((all_held(&verdicts), worst(&verdicts).unwrap().level), (Some(false), "crosstalk"));
+        assert_eq!(
+            (all_held(Generator::Callers, &verdicts), worst(&verdicts).unwrap().level),
+            (Some(false), "crosstalk")
+        );
     }
 
     #[test]
     fn the_level_furthest_past_its_limit_broke_first() {
         let spaced = Quantiles { p999: Some(26.0), ..good().spacing_ms };
-        let step = Step { loss: Loss { percent: 5.0, ..Loss::default() }, spacing_ms: spaced, ..good() };
+        let step = Step {
+            loss: Loss { percent: 5.0, frames: 1_000, ..Loss::default() },
+            spacing_ms: spaced,
+            ..good()
+        };
         let verdicts = judge(&step);
         assert_eq!(verdicts.iter().filter(|verdict| verdict.held == Some(false)).count(), 2);
         assert_eq!(worst(&verdicts).unwrap().level, "loss");
@@ -262,7 +307,7 @@ mod tests {
         let verdicts = judge(&Step { uplink_delay_ms: Quantiles::default(), ..good() });
         let held = |name| verdicts.iter().find(|verdict| verdict.level == name).unwrap().held;
         assert_eq!((held("uplink_delay_p95"), held("downlink_delay_p95")), (None, Some(true)));
-        assert_eq!(all_held(&verdicts), Some(true));
+        assert_eq!(all_held(Generator::Callers, &verdicts), Some(true));
         let samples =
             verdicts.iter().find_map(|verdict| verdict.samples.filter(|samples| samples.taken == 0));
         assert_eq!(samples, Some(Samples { taken: 0, needed: 20 }));
@@ -273,18 +318,60 @@ mod tests {
         let spaced = Quantiles { p999: None, ..good().spacing_ms };
         let mut step = Step { spacing_ms: spaced, ..good() };
         step.verdicts = judge(&step);
-        assert_eq!(all_held(&step.verdicts), None);
+        assert_eq!(all_held(Generator::Callers, &step.verdicts), None);
         let why = why_not_judged(&step).unwrap();
         assert!(why.starts_with("too few samples for spacing_p999"), "{why}");
+    }
+
+    #[test]
+    fn too_few_packets_are_not_called_late_callers() {
+        let mut step = Step { spacing_ms: Quantiles { p999: None, ..good().spacing_ms }, ..good() };
+        step.harness.spacing_in_doubt = true;
+        step.verdicts = judge(&step);
+        assert!(why_not_judged(&step).unwrap().starts_with("too few samples for spacing_p999"));
+        assert!(!was_too_late(&step));
+        let late = Step { spacing_ms: Quantiles { p999: Some(26.0), ..good().spacing_ms }, ..step };
+        let late = Step { verdicts: judge(&late), ..late };
+        assert_eq!(
+            why_not_judged(&late).unwrap(),
+            "callers were too late now and then to judge spacing_p999"
+        );
+        assert!(was_too_late(&late));
+    }
+
+    /// Its target is taken off the delay to the model, which therefore stays the same however it grows.
+    #[test]
+    fn a_jitter_buffer_that_grows_breaks_a_step_whose_delays_hold() {
+        let aiming_at = |ms: f64| {
+            let beside = Beside { jitter_target_ms: Some(ms), ..Beside::default() };
+            let verdicts = judge(&Step { beside, ..good() });
+            (all_held(Generator::Callers, &verdicts), worst(&verdicts).map(|verdict| verdict.level))
+        };
+        assert_eq!(aiming_at(40.0), (Some(true), None));
+        assert_eq!(aiming_at(60.0), (Some(false), Some("jitter_target")));
+    }
+
+    #[test]
+    fn who_died_while_the_harness_was_late_is_dead_all_the_same() {
+        let mut step = Step { died: Some("the engine was killed".into()), ..good() };
+        step.harness.limited = true;
+        let verdicts = judge(&step);
+        assert_eq!(
+            (all_held(Generator::Callers, &verdicts), worst(&verdicts).unwrap().level),
+            (Some(false), "process_died")
+        );
     }
 
     #[test]
     fn speech_that_nobody_hears_breaks_a_step_that_loses_no_packet() {
         let unheard = Speech { unheard_percent: Some(100.0), ..Speech::default() };
         let verdicts = judge(&Step { speech: Some(unheard), ..good() });
-        assert_eq!((all_held(&verdicts), worst(&verdicts).unwrap().level), (Some(false), "speech"));
+        assert_eq!(
+            (all_held(Generator::Callers, &verdicts), worst(&verdicts).unwrap().level),
+            (Some(false), "speech")
+        );
         let nobody_to_ask = judge(&Step { speech: None, ..good() });
-        assert_eq!(all_held(&nobody_to_ask), Some(true));
+        assert_eq!(all_held(Generator::Callers, &nobody_to_ask), Some(true));
     }
 
     #[test]
@@ -293,16 +380,16 @@ mod tests {
             let spaced = Quantiles { p999: Some(p999), ..good().spacing_ms };
             let mut step = Step { spacing_ms: spaced, ..good() };
             step.harness.spacing_in_doubt = true;
-            all_held(&judge(&step))
+            all_held(Generator::Callers, &judge(&step))
         };
         assert_eq!((spacing(26.0), spacing(24.0)), (None, Some(true)));
     }
 
     #[test]
     fn a_late_harness_condemns_nobody() {
-        let mut step = Step { loss: Loss { percent: 5.0, ..Loss::default() }, ..good() };
+        let mut step = Step { loss: Loss { percent: 5.0, frames: 1_000, ..Loss::default() }, ..good() };
         step.harness.limited = true;
         let verdicts = judge(&step);
-        assert_eq!((all_held(&verdicts), worst(&verdicts)), (None, None));
+        assert_eq!((all_held(Generator::Callers, &verdicts), worst(&verdicts)), (None, None));
     }
 }

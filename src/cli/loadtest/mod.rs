@@ -22,9 +22,12 @@ mod quantiles;
 mod ramp;
 mod rig;
 mod scratch;
+mod set_ups;
+mod sipp;
 mod speech;
 mod step;
 mod table;
+mod touching;
 mod usage;
 
 use std::net::SocketAddr;
@@ -41,7 +44,8 @@ use document::{Document, Machine};
 use outcome::Step;
 use picture::Picture;
 use ramp::Ramp;
-use rig::{Cores, Rig, Running};
+use rig::{Cores, Rig, Running, Site};
+use set_ups::SetUpCosts;
 use step::Plan;
 
 /// Ramps AI calls until a service level breaks, with callers, a stand-in of the model and an engine in processes of
@@ -55,6 +59,14 @@ pub(super) struct Loadtest {
     /// How long each step is measured
     #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
+    /// Measures each step so many times, each time with new calls: what a call draws for itself, such as the moment of
+    /// its clock, one call shows once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = some_calls())]
+    rounds: usize,
+    /// Instead of all else: the engine's CPU for N set-ups (in bursts of 50, so rounded up to those), each hung up at
+    /// once, and without the hanging up
+    #[arg(long, value_name = "N", conflicts_with_all = ["calls", "from", "step", "rounds", "svg"], value_parser = some_calls())]
+    set_ups: Option<usize>,
     /// Where the ramp begins; it doubles until a step breaks and then closes in
     /// [default: 10]
     #[arg(long, value_name = "N", conflicts_with = "calls", value_parser = some_calls())]
@@ -68,6 +80,10 @@ pub(super) struct Loadtest {
     /// Calls dialled in a second
     #[arg(long, value_name = "N", default_value_t = 20.0, value_parser = parse_rate)]
     per_second: f64,
+    /// SIPp calls, with a scenario that comes with Clearline or one of your own, instead of our callers; what it does not
+    /// tell is not judged
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, requires = "calls", conflicts_with = "rounds")]
+    sipp: Option<Option<PathBuf>>,
     /// Record the calls
     #[arg(long)]
     record: bool,
@@ -97,6 +113,8 @@ pub(super) struct Loadtest {
 const EXAMPLES: &str = "Examples:
   clearline loadtest                                    a ramp; draws loadtest.svg
   clearline loadtest --calls 50 --seconds 30 --json     one step, as a document
+  clearline loadtest --calls 1 --rounds 30 --seconds 8  one call, often enough to tell p95 of its delays
+  clearline loadtest --set-ups 500                      what a set-up costs, with its spread
 
 An engine of your own, pointed at a stand-in of the model. Calls need an owner with a key, a source that is allowed, and \
 as many sessions of that one key as there are calls; add --config FILE to `user` and `serve` for settings of your own:
@@ -111,22 +129,29 @@ as many sessions of that one key as there are calls; add --config FILE to `user`
   clearline loadtest --calls 50 --pid $! --engine 127.0.0.1:5060 \\
     --metrics 127.0.0.1:8080 --model-side 127.0.0.1:9091
 
-SIPp as an independent generator, against the same engine and stand-in, and then their end:
-  sipp -sn uac -s 100 -i 127.0.0.1 -r 5 -l 50 -m 200 -d 10000 127.0.0.1:5060
+And then their end:
   kill $(jobs -p)
+
+SIPp as an independent generator, against the same engine and stand-in or against ones of our own (it says which calls \
+failed; loss is what the engine heard of it and the model did not get, or what the engine could not send in time; spacing and \
+delays only our own callers can tell):
+  clearline loadtest --sipp --calls 50 --seconds 30
+  clearline loadtest --sipp=my-caller.xml --calls 50 --engine 127.0.0.1:5060 --metrics 127.0.0.1:8080
 
 What a step measures: frames lost in either direction, the time between two packets to a caller, the delay added each way \
 without the jitter buffer's target and the pre-buffer of a turn (both are shown beside it), set-up and first audio \
-without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. What a set-up costs is \
-measured at the end, by calls that are hung up when they are answered, and (engine of our own) alone: calls are dialled where \
-nobody greets and stay, and what they cost in the seconds after is taken off for the time they were up. Lost is \
+without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. The target of the jitter \
+buffer has a limit of its own. What a set-up costs is measured roughly at the end, by a burst of calls that are hung up when \
+they are answered, and exactly by --set-ups: there each round has such a burst and another whose calls are all hung up at \
+once, and tells set-up and hanging up apart; a round in which a call is refused does not count. Lost is \
 every frame that was due while a call was up, silence of the engine included, and what callers sent and the engine (by \
 its own counter) or the model never heard; speech that never arrived is a level of its \
 own; where the stand-in cannot be asked, a call whose model is not heard for 12 s, longer than it ever pauses. A level with too few samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
 more. Neither is a step in which callers or stand-in were late themselves. A step holds if no level broke and calls_failed, \
 loss and spacing_p999 were judged; where one of these was not, its \"held\" is null in the document, beside true and \
-false. How it goes is told on standard error. A test that is interrupted writes the steps it has finished. \
-An engine or stand-in that dies breaks its step (process_died) and ends the test: it is told who, how, and where the log is. A \
+false. A step in which callers or stand-in were late is repeated once by a ramp. What broke first (broke_first) is, of the \
+levels that broke in the step of fewest calls, the one furthest past its limit. How it goes is told on standard error. A test that is interrupted writes the steps it has finished. \
+An engine or stand-in that dies, or is started anew meanwhile, breaks its step (process_died) and ends the test: it is told who, how, and where the log is. A \
 call whose audio has ended a second before the measurement does is lost, though nobody hung up.
 
 Exit codes: 0 a step held, 1 none did or it did not work, 2 wrong arguments, 130 interrupted.";
@@ -156,14 +181,21 @@ impl Loadtest {
 
     async fn perform(self) -> CommandResult {
         let mut signals = Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
-        let picture = self.picture()?;
         scratch::remove_left_behind();
+        if let Some(calls) = self.set_ups {
+            return tokio::select! {
+                biased;
+                () = signals.any() => Err(Failure::interrupted()),
+                result = self.tell_set_ups(calls) => result,
+            };
+        }
+        let picture = self.picture()?;
         let ours = Cores::of_this_machine();
-        let placed = if self.engine.is_some() { Cores::default() } else { Cores::shared_out(&ours) };
+        let placed = self.placed();
         let mut steps = Vec::new();
         let end = tokio::select! {
             biased;
-            () = signals.stop() => Err(Failure::interrupted()),
+            () = signals.any() => Err(Failure::interrupted()),
             result = self.measure(&placed, &mut steps) => result,
         };
         if steps.is_empty() {
@@ -195,10 +227,7 @@ impl Loadtest {
 
     /// Leaves in `steps` what is finished, however it ends.
     async fn measure(&self, placed: &Cores, steps: &mut Vec<Step>) -> Result<(), Failure> {
-        if let Some(engine) = self.engine {
-            probe::expect_sip_answer(engine).await?;
-            self.pid.map_or(Ok(()), usage::expect_engine)?;
-        }
+        self.expect_engine().await?;
         if let Some(calls) = self.calls {
             steps.push(self.one_step(1, calls, placed).await?);
             return end_if_died(steps);
@@ -215,28 +244,91 @@ impl Loadtest {
 
     /// Each step has processes of its own: none inherits another's memory, ports or troubles.
     async fn one_step(&self, number: usize, calls: usize, placed: &Cores) -> Result<Step, Failure> {
-        let Self { seconds, per_second, record, .. } = *self;
-        let plan = Plan { number, calls, seconds, per_second, record };
-        let mut rig = match self.running() {
-            Some(running) => {
-                plan.tell("starting the callers");
-                Rig::join(&running, calls + SPARE_CALLS).await?
-            }
-            None => {
-                plan.tell("starting engine, stand-in and callers");
-                Rig::build(calls + SPARE_CALLS, record, placed).await?
-            }
-        };
-        // Whom we cannot ask is named before anybody dials; only who was there can die.
-        rig.look()?;
+        let Self { seconds, rounds, per_second, record, .. } = *self;
+        let plan = Plan { number, calls, seconds, rounds, per_second, record };
+        if let Some(scenario) = &self.sipp {
+            return self.sipp_step(plan, scenario.as_ref(), placed).await;
+        }
+        plan.tell(if self.engine.is_some() {
+            "starting the callers"
+        } else {
+            "starting engine, stand-in and callers"
+        });
+        let mut rig = self.rig(calls, placed).await?;
         let step = match step::run(&mut rig, plan).await {
             Ok(step) => step,
             Err(failure) => Step::cut_short(calls, record, rig.autopsy().await.ok_or(failure)?),
         };
-        if !self.json {
-            say(table::describe(&step));
-        }
+        self.show(&step);
         Ok(step)
+    }
+
+    async fn sipp_step(
+        &self,
+        plan: Plan,
+        scenario: Option<&PathBuf>,
+        placed: &Cores,
+    ) -> Result<Step, Failure> {
+        let mut site = match self.running() {
+            Some(running) => Site::join(&running),
+            None => {
+                plan.tell("starting engine and stand-in");
+                Site::build(plan.calls + SPARE_CALLS, plan.record, placed).await?
+            }
+        };
+        site.look(None)?;
+        let step = match sipp::run(&mut site, plan, &self.number, scenario).await {
+            Ok(step) => step,
+            Err(failure) => Step::cut_short(plan.calls, plan.record, site.autopsy(()).await.ok_or(failure)?),
+        };
+        self.show(&step);
+        Ok(step)
+    }
+
+    fn show(&self, step: &Step) {
+        if !self.json {
+            say(table::describe(step));
+        }
+    }
+
+    async fn rig(&self, calls: usize, placed: &Cores) -> Result<Rig, Failure> {
+        let rig = match self.running() {
+            Some(running) => Rig::join(&running, calls + SPARE_CALLS).await?,
+            None => Rig::build(calls + SPARE_CALLS, self.record, placed).await?,
+        };
+        // Whom we cannot ask is named before anybody dials; only who was there can die.
+        rig.look()?;
+        Ok(rig)
+    }
+
+    async fn tell_set_ups(&self, calls: usize) -> CommandResult {
+        self.expect_engine().await?;
+        tell("starting what is needed");
+        let mut rig = self.rig(touching::BURST, &self.placed()).await?;
+        let rounds = touching::measure(&mut rig, calls, self.per_second).await?;
+        let unseen =
+            || Failure::wrong_arguments("--set-ups: only with --pid can it be seen what that engine uses");
+        let costs = SetUpCosts::of(&rounds.ok_or_else(unseen)?);
+        let costs = costs.ok_or_else(|| Failure::new("the engine refused calls in every round"))?;
+        if self.json {
+            say_json(&costs)?;
+        } else {
+            costs.summary().into_iter().for_each(say);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Nothing is pinned where the engine is its operator's.
+    fn placed(&self) -> Cores {
+        if self.engine.is_some() { Cores::default() } else { Cores::shared_out(&Cores::of_this_machine()) }
+    }
+
+    async fn expect_engine(&self) -> Result<(), Failure> {
+        if let Some(engine) = self.engine {
+            probe::expect_sip_answer(engine).await?;
+            self.pid.map_or(Ok(()), usage::expect_engine)?;
+        }
+        Ok(())
     }
 
     fn running(&self) -> Option<Running> {

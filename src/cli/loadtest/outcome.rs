@@ -5,14 +5,17 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::sandbox::callers::{Lost, Report};
+use crate::sandbox::histogram::Histogram;
 use crate::sandbox::model::{PREBUFFER_MS, SessionTiming};
 
-use super::costs::{Engine, Harness, Idle, SetUps};
+use super::costs::{Engine, Harness, Idle, sessions_alive};
 use super::delays::Delays;
 use super::fetch::Figures;
 use super::levels::{self, Verdict};
 use super::quantiles::Quantiles;
 use super::ramp::Answer;
+use super::set_ups::Burst;
+use super::sipp::said_within;
 use super::speech::Speech;
 use super::usage::Usage;
 
@@ -20,8 +23,12 @@ use super::usage::Usage;
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Step {
     pub(super) calls: usize,
+    pub(super) generator: Generator,
     /// Calls that were up at the end.
     pub(super) calls_held: usize,
+    /// How often it was measured, each time with new calls.
+    pub(super) rounds: usize,
+    /// Measured, in all rounds.
     pub(super) seconds: f64,
     pub(super) recording: bool,
     pub(super) refused: Vec<Lost>,
@@ -49,6 +56,17 @@ pub(super) struct Step {
     /// Whether every level that was judged held; `None` if one of those that are needed was not.
     pub(super) held: Option<bool>,
     pub(super) not_judged: Option<String>,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Generator {
+    /// Our own.
+    #[default]
+    Callers,
+    /// It does not tell when packets came, nor what each of its calls said.
+    Sipp,
 }
 
 /// Frames of 20 ms.
@@ -112,33 +130,116 @@ impl Look {
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) calls: usize,
+    pub(super) generator: Generator,
     pub(super) recording: bool,
     pub(super) refused: Vec<Lost>,
+    pub(super) idle: Option<Idle>,
+    /// One for each round, with calls of its own.
+    pub(super) windows: Vec<Window>,
+    pub(super) set_ups: Option<Burst>,
+}
+
+/// A stretch of time that was measured.
+#[derive(Debug, Default)]
+pub(super) struct Window {
     pub(super) report: Report,
     pub(super) stretch: Duration,
     pub(super) begin: Look,
     pub(super) end: Look,
-    pub(super) idle: Option<Idle>,
-    pub(super) set_ups: Option<SetUps>,
-    pub(super) held_set_ups: Option<SetUps>,
+}
+
+impl Window {
+    /// Where the callers tell neither what they sent nor what they heard: what the engine heard of them should have
+    /// reached the model, and what it could not send in time nobody can have heard.
+    pub(super) fn with_what_the_engine_counted(mut self) -> Self {
+        let grown = |name: &str| self.end.figures.since(&self.begin.figures, name) as u64;
+        self.report.packets_sent = heard_by_engine(&self.begin, &self.end).unwrap_or(0);
+        self.report.frames_skipped = grown("clearline_media_frames_skipped_total");
+        self
+    }
+}
+
+impl Gathered {
+    /// In every window.
+    pub(super) fn calls_held(&self) -> usize {
+        self.windows.iter().map(|window| window.report.calls).min().unwrap_or(0)
+    }
+
+    /// Of one core. `None`: it was not seen.
+    pub(super) fn cpu_percent(&self, of: fn(&Look) -> Option<Usage>) -> Option<f64> {
+        let used = |window: &Window| Some(of(&window.end)?.cpu.saturating_sub(of(&window.begin)?.cpu));
+        let used: Duration = self.windows.iter().map(used).sum::<Option<_>>()?;
+        let stretch = self.stretch();
+        (!stretch.is_zero()).then(|| used.as_secs_f64() / stretch.as_secs_f64() * 100.0)
+    }
+
+    /// How much a counter of the engine's has grown in all windows.
+    pub(super) fn grown(&self, name: &str) -> f64 {
+        self.windows.iter().map(|window| window.end.figures.since(&window.begin.figures, name)).sum()
+    }
+
+    /// What the engine was at the end.
+    pub(super) fn last_engine(&self) -> Option<Usage> {
+        self.windows.last()?.end.engine
+    }
+
+    fn stretch(&self) -> Duration {
+        self.windows.iter().map(|window| window.stretch).sum()
+    }
+
+    fn sum(&self, of: fn(&Report) -> u64) -> u64 {
+        self.windows.iter().map(|window| of(&window.report)).sum()
+    }
+
+    /// The mean over one look a second at each call's jitter buffer.
+    fn jitter_buffer(&self, what: &str) -> Option<f64> {
+        let looks = self.grown("clearline_jitter_buffer_looks_total");
+        (looks > 0.0).then(|| self.grown(&format!("clearline_jitter_buffer_{what}_ms_total")) / looks)
+    }
+
+    fn delays(&self) -> Delays {
+        let mut delays = Delays::default();
+        for Window { report, end, .. } in &self.windows {
+            delays.merge(&Delays::measure(report, end.sessions()));
+        }
+        delays
+    }
+
+    fn speech(&self) -> Option<Speech> {
+        let of_window = |window: &Window| match (self.generator, &window.end.sessions) {
+            (Generator::Callers, Some(sessions)) => Some(Speech::compare(&window.report, sessions)),
+            (Generator::Callers, None) => Speech::of_callers_alone(&window.report),
+            (Generator::Sipp, _) => said_within(window.stretch)
+                .then(|| Speech::of_monologues(sessions_alive(&window.begin, &window.end))),
+        };
+        Speech::of_all(self.windows.iter().filter_map(of_window))
+    }
+
+    fn spacing(&self) -> Histogram {
+        let mut spacing = Histogram::default();
+        self.windows.iter().for_each(|window| spacing.merge(&window.report.spacing));
+        spacing
+    }
 }
 
 pub(super) const FRAME_MS: u64 = 20;
 
 impl Step {
     pub(super) fn of(gathered: &Gathered) -> Self {
-        let Gathered { report, begin, end, .. } = gathered;
-        let delays = Delays::measure(report, end.sessions());
-        let jitter_target_ms = jitter_buffer(begin, end, "target");
+        let delays = gathered.delays();
+        let jitter_target_ms = gathered.jitter_buffer("target");
+        let lost = gathered.windows.iter().flat_map(|window| window.report.lost.iter().cloned());
         let step = Self {
             calls: gathered.calls,
-            calls_held: report.calls,
-            seconds: gathered.stretch.as_secs_f64(),
+            generator: gathered.generator,
+            calls_held: gathered.calls_held(),
+            rounds: gathered.windows.len(),
+            seconds: gathered.stretch().as_secs_f64(),
             recording: gathered.recording,
             refused: gathered.refused.clone(),
-            lost: report.lost.clone(),
-            loss: Loss::of(report, begin, end),
-            spacing_ms: Quantiles::of(&report.spacing),
+            lost: lost.collect(),
+            loss: Loss::of(gathered),
+            spacing_ms: Quantiles::of(&gathered.spacing()),
             uplink_delay_ms: Quantiles::of(&delays.uplink).without(jitter_target_ms.unwrap_or(0.0)),
             downlink_delay_ms: Quantiles::of(&delays.downlink),
             first_audio_ms: Quantiles::of(&delays.first_audio_engine),
@@ -146,25 +247,35 @@ impl Step {
             barge_in_ms: Quantiles::of(&delays.barge_in),
             bursts_heard: delays.bursts_heard(),
             crosstalk: (delays.bursts_heard() > 0).then_some(delays.crosstalk),
-            speech: match &end.sessions {
-                Some(sessions) => Some(Speech::compare(report, sessions)),
-                None => Speech::of_callers_alone(report),
-            },
+            speech: gathered.speech(),
             beside: Beside {
                 jitter_target_ms,
-                jitter_depth_ms: jitter_buffer(begin, end, "depth"),
+                jitter_depth_ms: gathered.jitter_buffer("depth"),
                 prebuffer_ms: PREBUFFER_MS,
                 uplink_whole_ms: Quantiles::of(&delays.uplink),
                 first_audio_whole_ms: Quantiles::of(&delays.first_audio),
                 set_up_whole_ms: Quantiles::of(&delays.set_up),
-                callers_speak_percent: percent(report.voiced_sent, report.packets_sent),
-                model_speaks_percent: percent(report.voiced_heard, report.packets_heard),
+                callers_speak_percent: percent(
+                    gathered.sum(|report| report.voiced_sent),
+                    gathered.sum(|report| report.packets_sent),
+                ),
+                model_speaks_percent: percent(
+                    gathered.sum(|report| report.voiced_heard),
+                    gathered.sum(|report| report.packets_heard),
+                ),
             },
             engine: Engine::of(gathered),
             harness: Harness::of(gathered),
             ..Self::default()
         };
         step.judged()
+    }
+
+    /// Whose calls were lost because somebody died; which calls that were stays a part of the result.
+    pub(super) fn with_death(mut self, died: String) -> Self {
+        self.died = Some(died);
+        self.calls_held = 0;
+        self.judged()
     }
 
     /// That engine or stand-in died is a result, and the only one.
@@ -174,7 +285,7 @@ impl Step {
 
     fn judged(mut self) -> Self {
         self.verdicts = levels::judge(&self);
-        self.held = levels::all_held(&self.verdicts);
+        self.held = levels::all_held(self.generator, &self.verdicts);
         self.not_judged = levels::why_not_judged(&self);
         self
     }
@@ -183,26 +294,29 @@ impl Step {
         match self.held {
             Some(true) => Answer::Held,
             Some(false) => Answer::Broke,
-            None if self.harness.limited || self.harness.spacing_in_doubt => Answer::TooLateToTell,
+            None if levels::was_too_late(self) => Answer::TooLateToTell,
             None => Answer::TooLittleToTell,
         }
     }
 }
 
 impl Loss {
-    fn of(report: &Report, begin: &Look, end: &Look) -> Self {
-        let counted = |name: &str| end.figures.since(&begin.figures, name) as u64;
-        let uplink_missing = uplink_missing(report, begin, end);
-        let downlink_lost = report.packets_missing + report.frames_skipped + report.frames_absent;
-        let uplink = uplink_missing.map_or(0, |_| report.packets_sent);
-        let frames = report.packets_heard + downlink_lost + uplink;
+    fn of(gathered: &Gathered) -> Self {
+        let counted = |name: &str| gathered.grown(name) as u64;
+        let uplink_missing = gathered.windows.iter().map(uplink_missing).sum::<Option<u64>>();
+        let downlink_missing = gathered.sum(|report| report.packets_missing);
+        let downlink_skipped = gathered.sum(|report| report.frames_skipped);
+        let downlink_absent = gathered.sum(|report| report.frames_absent);
+        let downlink_lost = downlink_missing + downlink_skipped + downlink_absent;
+        let uplink = uplink_missing.map_or(0, |_| gathered.sum(|report| report.packets_sent));
+        let frames = gathered.sum(|report| report.packets_heard) + downlink_lost + uplink;
         let missing = downlink_lost + uplink_missing.unwrap_or(0);
         Self {
             percent: percent(missing, frames),
             frames,
-            downlink_missing: report.packets_missing,
-            downlink_skipped: report.frames_skipped,
-            downlink_absent: report.frames_absent,
+            downlink_missing,
+            downlink_skipped,
+            downlink_absent,
             uplink_missing,
             engine_steps_dropped: counted("clearline_media_steps_dropped_total"),
             engine_uplink_dropped: counted("clearline_uplink_dropped_frames_total"),
@@ -213,7 +327,8 @@ impl Loss {
 }
 
 /// The model gets a frame each 20 ms, whether there was a packet for it or not: what never came the engine alone knows.
-fn uplink_missing(report: &Report, begin: &Look, end: &Look) -> Option<u64> {
+fn uplink_missing(window: &Window) -> Option<u64> {
+    let Window { report, begin, end, .. } = window;
     let arrived = [heard_by_engine(begin, end), heard_by_model(begin, end)].into_iter().flatten().min()?;
     Some(report.packets_sent.saturating_sub(arrived).saturating_sub(report.calls as u64))
 }
@@ -227,13 +342,6 @@ fn heard_by_model(begin: &Look, end: &Look) -> Option<u64> {
     end.sessions.as_ref()?;
     let frames = |look: &Look| look.sessions().iter().map(|session| session.heard_ms).sum::<u64>() / FRAME_MS;
     Some(frames(end).saturating_sub(frames(begin)))
-}
-
-/// The mean over one look a second at each call's.
-fn jitter_buffer(begin: &Look, end: &Look, what: &str) -> Option<f64> {
-    let grown = |name: &str| end.figures.since(&begin.figures, name);
-    let looks = grown("clearline_jitter_buffer_looks_total");
-    (looks > 0.0).then(|| grown(&format!("clearline_jitter_buffer_{what}_ms_total")) / looks)
 }
 
 fn percent(part: u64, whole: u64) -> f64 {
@@ -260,22 +368,44 @@ pub(super) mod tests {
             voiced_sent: 1_000,
             ..Report::default()
         };
-        Gathered {
-            calls: 10,
+        let window = Window {
             report,
             stretch: Duration::from_secs(10),
             begin: Look { engine: usage(1_000, 30), sessions: session(1_000), ..Look::default() },
             end: Look { engine: usage(1_400, 32), sessions: session(101_000 - 20 * 40), ..Look::default() },
+        };
+        Gathered {
+            calls: 10,
+            windows: vec![window],
             idle: Some(Idle { cpu_share: 0.01, usage: usage(900, 28).unwrap() }),
-            set_ups: Some(SetUps {
-                calls: 20,
+            set_ups: Some(Burst {
+                answered: 20,
+                refused: 0,
                 cpu: Duration::from_millis(60),
                 took: Duration::from_secs(2),
                 rest_share: 0.01,
-                held: None,
             }),
             ..Gathered::default()
         }
+    }
+
+    pub(in super::super) fn during(window: Window) -> Gathered {
+        Gathered { windows: vec![window], ..gathered() }
+    }
+
+    fn unseen(report: Report) -> Gathered {
+        during(Window { report, stretch: Duration::from_secs(10), ..Window::default() })
+    }
+
+    #[test]
+    fn rounds_are_counted_together_and_the_worst_says_how_many_calls_held() {
+        let mut twice = gathered();
+        twice.windows.extend(gathered().windows);
+        twice.windows[1].report.calls = 9;
+        let (step, once) = (Step::of(&twice), Step::of(&gathered()));
+        assert_eq!((step.rounds, step.calls_held, step.seconds), (2, 9, 20.0));
+        assert_eq!((step.loss.frames, step.loss.downlink_missing), (once.loss.frames * 2, 16));
+        assert_eq!(step.engine.cpu_percent, once.engine.cpu_percent);
     }
 
     #[test]
@@ -295,12 +425,14 @@ pub(super) mod tests {
     fn packets_that_the_engine_never_heard_are_lost_though_the_model_got_every_frame() {
         let heard = |packets: u64| Figures::parse(&format!("clearline_rtp_heard_packets_total {packets}\n"));
         let mut concealed = gathered();
-        let every_frame = concealed.report.packets_sent * FRAME_MS;
-        concealed.end.sessions.as_mut().unwrap()[0].heard_ms = 1_000 + every_frame;
+        let every_frame = concealed.windows[0].report.packets_sent * FRAME_MS;
+        concealed.windows[0].end.sessions.as_mut().unwrap()[0].heard_ms = 1_000 + every_frame;
         assert_eq!(Step::of(&concealed).loss.uplink_missing, Some(0));
-        (concealed.begin.figures, concealed.end.figures) = (heard(700), heard(700 + 4_900));
+        let window = &mut concealed.windows[0];
+        (window.begin.figures, window.end.figures) = (heard(700), heard(700 + 4_900));
         assert_eq!(Step::of(&concealed).loss.uplink_missing, Some(90));
-        (concealed.begin.sessions, concealed.end.sessions) = (None, None);
+        let window = &mut concealed.windows[0];
+        (window.begin.sessions, window.end.sessions) = (None, None);
         let step = Step::of(&concealed);
         assert_eq!(
             (step.loss.uplink_missing, step.held),
@@ -309,10 +441,22 @@ pub(super) mod tests {
         );
     }
 
+    /// SIPp does not say what it sent: what the engine heard of it the model must have got.
+    #[test]
+    fn what_the_engine_heard_of_another_generator_and_the_model_never_got_is_lost() {
+        let heard = |packets: u64| Figures::parse(&format!("clearline_rtp_heard_packets_total {packets}\n"));
+        let mut window = gathered().windows.remove(0);
+        window.report = Report { calls: 10, ..Report::default() };
+        (window.begin.figures, window.end.figures) = (heard(0), heard(5_000));
+        let window = window.with_what_the_engine_counted();
+        let step = Step::of(&Gathered { generator: Generator::Sipp, ..during(window) });
+        assert_eq!((step.loss.frames, step.loss.uplink_missing, step.held), (5_000, Some(30), Some(false)));
+        assert_eq!(step.verdicts.iter().find(|verdict| verdict.level == "spacing_p999").unwrap().held, None);
+    }
+
     #[test]
     fn an_engine_nobody_can_see_has_no_cost() {
-        let unseen = Gathered { begin: Look::default(), end: Look::default(), ..gathered() };
-        let step = Step::of(&unseen);
+        let step = Step::of(&unseen(gathered().windows.remove(0).report));
         assert_eq!((step.engine.cpu_percent, step.loss.uplink_missing, step.speech), (None, None, None));
         assert!((step.loss.percent - 0.2).abs() < 1e-9, "only what was measured: {}", step.loss.percent);
     }
@@ -320,15 +464,14 @@ pub(super) mod tests {
     #[test]
     fn an_engine_that_sends_nothing_loses_everything() {
         let report = Report { calls: 10, frames_absent: 4_980, ..Report::default() };
-        let mute = Gathered { report, begin: Look::default(), end: Look::default(), ..gathered() };
-        let step = Step::of(&mute);
+        let step = Step::of(&unseen(report));
         assert_eq!((step.loss.percent, step.held), (100.0, Some(false)));
     }
 
     #[test]
     fn a_stand_in_that_nobody_spoke_to_heard_nothing() {
         let begin = Look { sessions: Some(Vec::new()), ..Look::default() };
-        let step = Step::of(&Gathered { end: begin.clone(), begin, ..gathered() });
+        let step = Step::of(&during(Window { end: begin.clone(), begin, ..gathered().windows.remove(0) }));
         assert_eq!(step.loss.uplink_missing, Some(4_990));
     }
 
@@ -345,7 +488,7 @@ pub(super) mod tests {
     fn a_late_generator_is_told_from_a_late_engine() {
         let mut late = gathered();
         for _ in 0..100 {
-            late.report.lateness.note(Duration::from_millis(30));
+            late.windows[0].report.lateness.note(Duration::from_millis(30));
         }
         let step = Step::of(&late);
         assert!(step.harness.limited && step.held.is_none());

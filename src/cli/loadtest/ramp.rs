@@ -12,6 +12,8 @@ pub(super) struct Ramp {
     floor: Option<usize>,
     /// The fewest that broke, or could not be judged: more calls than a late harness can make tell nothing more.
     ceiling: Option<usize>,
+    /// So many could not be judged once, and are tried again before that is believed: a machine stalls now and then.
+    again: Option<usize>,
 }
 
 /// What a step says of its number of calls.
@@ -30,11 +32,21 @@ const CLOSE_ENOUGH: usize = 20;
 
 impl Ramp {
     pub(super) fn new(first: usize, step: Option<usize>, calls_max: usize) -> Self {
-        Self { first: first.clamp(1, calls_max.max(1)), step, calls_max, floor: None, ceiling: None }
+        Self {
+            first: first.clamp(1, calls_max.max(1)),
+            step,
+            calls_max,
+            floor: None,
+            ceiling: None,
+            again: None,
+        }
     }
 
     /// `None` when the answer is known well enough.
     pub(super) fn next(&self) -> Option<usize> {
+        if self.again.is_some() {
+            return self.again;
+        }
         match (self.floor, self.ceiling) {
             (None, None) => Some(self.first),
             (Some(floor), None) => {
@@ -50,7 +62,9 @@ impl Ramp {
     }
 
     pub(super) fn note(&mut self, calls: usize, answer: Answer) {
+        let is_second = self.again.take() == Some(calls);
         match answer {
+            Answer::TooLateToTell if !is_second => self.again = Some(calls),
             Answer::Held | Answer::TooLittleToTell => self.floor = self.floor.max(Some(calls)),
             Answer::Broke | Answer::TooLateToTell => {
                 self.ceiling = Some(self.ceiling.map_or(calls, |ceiling| ceiling.min(calls)));
@@ -92,7 +106,19 @@ mod tests {
         let mut ramp = Ramp::new(10, None, 1_000);
         ramp.note(10, Answer::Held);
         ramp.note(20, Answer::TooLateToTell);
+        ramp.note(20, Answer::TooLateToTell);
         assert_eq!((ramp.floor, ramp.next()), (Some(10), Some(15)));
+    }
+
+    #[test]
+    fn one_step_that_could_not_be_judged_is_repeated_and_then_forgotten() {
+        let mut ramp = Ramp::new(10, None, 1_000);
+        ramp.note(10, Answer::TooLateToTell);
+        assert_eq!(ramp.next(), Some(10));
+        ramp.note(10, Answer::Held);
+        assert_eq!(ramp.next(), Some(20));
+        ramp.note(20, Answer::TooLateToTell);
+        assert_eq!(ramp.next(), Some(20));
     }
 
     #[test]

@@ -7,13 +7,15 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity};
+use tokio::time::sleep;
 
 use crate::sandbox::callers::News;
 
 use super::super::common::Failure;
 use super::super::sandbox::{EngineListening, ModelListening};
+use super::costs::{Idle, share};
 use super::fetch::{self, Figures};
-use super::outcome::Look;
+use super::outcome::{Gathered, Look, Window};
 use super::probe;
 use super::processes::Helper;
 use super::scratch::Scratch;
@@ -22,6 +24,11 @@ use super::usage::Usage;
 /// Dropping it ends every process of it: callers first, so that they can hang up.
 pub(super) struct Rig {
     pub(super) callers: Helper,
+    pub(super) site: Site,
+}
+
+/// What is called: engine and stand-in, whoever calls.
+pub(super) struct Site {
     pub(super) engine: Target,
     model: Option<StandIn>,
     // Last: the others write into it until they end.
@@ -31,8 +38,6 @@ pub(super) struct Rig {
 /// The engine that is measured.
 pub(super) struct Target {
     pub(super) sip: SocketAddr,
-    /// Where nobody greets; an engine of its operator's has none that we know.
-    pub(super) quiet_number: Option<String>,
     metrics: Option<SocketAddr>,
     pid: Option<u32>,
     process: Option<Helper>,
@@ -57,48 +62,86 @@ pub(super) struct Running {
 
 /// Starting is a matter of milliseconds where a machine is well.
 const START_PATIENCE: Duration = Duration::from_secs(20);
+/// The engine, when nobody calls.
+const IDLE_STRETCH: Duration = Duration::from_secs(1);
 const ENGINE_LOG: &str = "engine.log";
 const ANY_PORT: &str = "127.0.0.1:0";
 
 impl Rig {
     /// An engine and a stand-in of our own.
     pub(super) async fn build(calls_max: usize, record: bool, cores: &Cores) -> Result<Self, Failure> {
-        let folder =
-            Scratch::new().map_err(|error| Failure::cannot("make a folder for the engine", error))?;
-        let (model, url) = StandIn::start(calls_max, cores).await?;
-        let engine = Target::start(&url, calls_max, record, &folder.path, cores).await?;
-        let callers = start_callers(engine.sip, None, calls_max, cores).await?;
-        Ok(Self { callers, engine, model: Some(model), folder: Some(folder) })
+        let site = Site::build(calls_max, record, cores).await?;
+        let callers = start_callers(site.engine.sip, None, calls_max, cores).await?;
+        Ok(Self { callers, site })
     }
 
     /// Callers alone, for an engine that runs.
     pub(super) async fn join(running: &Running, calls_max: usize) -> Result<Self, Failure> {
         let callers = start_callers(running.sip, Some(&running.number), calls_max, &Cores::default()).await?;
-        let engine = Target {
-            sip: running.sip,
-            quiet_number: None,
-            metrics: running.metrics,
-            pid: running.pid,
-            process: None,
-        };
-        let model = running.model_side.map(|side| StandIn { side, pid: None, process: None });
-        Ok(Self { callers, engine, model, folder: None })
+        Ok(Self { callers, site: Site::join(running) })
     }
 
     pub(super) fn look(&self) -> Result<Look, Failure> {
+        self.site.look(Some(self.callers.pid()))
+    }
+
+    /// See [`Site::autopsy`].
+    pub(super) async fn autopsy(self) -> Option<String> {
+        let Self { callers, site } = self;
+        site.autopsy(callers).await
+    }
+}
+
+impl Site {
+    pub(super) async fn build(calls_max: usize, record: bool, cores: &Cores) -> Result<Self, Failure> {
+        let folder =
+            Scratch::new().map_err(|error| Failure::cannot("make a folder for the engine", error))?;
+        let (model, url) = StandIn::start(calls_max, cores).await?;
+        let engine = Target::start(&url, calls_max, record, &folder.path, cores).await?;
+        Ok(Self { engine, model: Some(model), folder: Some(folder) })
+    }
+
+    pub(super) fn join(running: &Running) -> Self {
+        let engine = Target { sip: running.sip, metrics: running.metrics, pid: running.pid, process: None };
+        let model = running.model_side.map(|side| StandIn { side, pid: None, process: None });
+        Self { engine, model, folder: None }
+    }
+
+    /// `generator` is the process that calls.
+    pub(super) fn look(&self, generator: Option<u32>) -> Result<Look, Failure> {
         Ok(Look {
             engine: self.engine.usage()?,
-            callers: Some(Usage::of(self.callers.pid())?),
+            callers: generator.map(Usage::of).transpose()?,
             model: self.model.as_ref().and_then(|model| model.pid).map(Usage::of).transpose()?,
             figures: self.engine.metrics.map(Figures::of).transpose()?.unwrap_or_default(),
             sessions: self.model.as_ref().map(|model| fetch::timing(model.side)).transpose()?,
         })
     }
 
-    /// After a step that failed: who died of those that it measured, and how. Ends the others. `None`: nobody did, the
-    /// failure is another one.
-    pub(super) async fn autopsy(self) -> Option<String> {
-        let Self { callers, mut engine, mut model, folder } = self;
+    /// What the engine uses when nobody calls, or nobody yet. `None`: nobody can see.
+    pub(super) async fn watch_idle(&self) -> Result<Option<Idle>, Failure> {
+        let Some(first) = self.engine.usage()? else { return Ok(None) };
+        sleep(IDLE_STRETCH).await;
+        let last = self.engine.usage()?;
+        Ok(last.map(|usage| Idle { cpu_share: share(first, usage, IDLE_STRETCH), usage }))
+    }
+
+    /// Calls that end by themselves may have lost their engine: it is asked, and its counters tell whether it is still
+    /// the same.
+    pub(super) async fn why_calls_were_lost(&mut self, gathered: &Gathered) -> Option<String> {
+        let begun_anew = |window: &Window| window.end.figures.begun_anew_since(&window.begin.figures);
+        if gathered.windows.iter().any(begun_anew) {
+            let sip = self.engine.sip;
+            return Some(format!("the engine at {sip} was started anew during the measurement"));
+        }
+        let lost = gathered.windows.iter().any(|window| !window.report.lost.is_empty());
+        if lost { self.engine.death().await } else { None }
+    }
+
+    /// After a step that failed: who died of those that it measured, and how. Ends the others, those who called first.
+    /// `None`: nobody did, the failure is another one.
+    pub(super) async fn autopsy(self, callers: impl Sized) -> Option<String> {
+        let Self { mut engine, mut model, folder } = self;
         let death = match engine.death().await {
             Some(death) => Some(death),
             None => model.as_mut().and_then(StandIn::death),
@@ -119,8 +162,13 @@ impl Target {
         if let Some(process) = &mut self.process {
             return process.end().map(|end| format!("the engine {end}"));
         }
-        let answer = probe::expect_sip_answer(self.sip).await;
-        answer.err().map(|_| format!("the engine at {} died: it does not answer any more", self.sip))
+        let died = format!("the engine at {} died", self.sip);
+        if probe::expect_sip_answer(self.sip).await.is_err() {
+            return Some(format!("{died}: it does not answer any more"));
+        }
+        // Somebody answers at its address, and it is another.
+        let pid = self.pid.filter(|pid| Usage::of(*pid).is_err())?;
+        Some(format!("{died}: its process {pid} has ended, and what answers there now was started anew"))
     }
 
     pub(super) async fn start(
@@ -144,7 +192,6 @@ impl Target {
         })?;
         Ok(Self {
             sip: listening.sip,
-            quiet_number: Some(listening.quiet_number),
             metrics: Some(listening.http),
             pid: Some(process.pid()),
             process: Some(process),

@@ -51,12 +51,29 @@ impl Speech {
                 sessions.iter().for_each(|session| speech.add_turns(report, session, &spans));
             }
         }
-        let by_chance = (speech.bursts / BURSTS_A_TORN_ONE).max(1);
-        let torn = speech.bursts_torn.saturating_sub(by_chance);
-        let said = speech.bursts + speech.turns;
-        let unheard = speech.bursts_unheard + speech.turns_unheard + torn;
-        speech.unheard_percent = (said > 0).then(|| unheard as f64 / said as f64 * 100.0);
-        speech
+        speech.with_percent()
+    }
+
+    /// Of all rounds together; `None` of none.
+    pub(super) fn of_all(rounds: impl Iterator<Item = Self>) -> Option<Self> {
+        let add = |sum: Self, other: Self| Self {
+            bursts: sum.bursts + other.bursts,
+            bursts_unheard: sum.bursts_unheard + other.bursts_unheard,
+            bursts_torn: sum.bursts_torn + other.bursts_torn,
+            turns: sum.turns + other.turns,
+            turns_unheard: sum.turns_unheard + other.turns_unheard,
+            unheard_percent: None,
+        };
+        rounds.reduce(add).map(Self::with_percent)
+    }
+
+    fn with_percent(self) -> Self {
+        let by_chance = (self.bursts / BURSTS_A_TORN_ONE).max(1);
+        let torn = self.bursts_torn.saturating_sub(by_chance);
+        let said = self.bursts + self.turns;
+        let unheard = self.bursts_unheard + self.turns_unheard + torn;
+        let unheard_percent = (said > 0).then(|| unheard as f64 / said as f64 * 100.0);
+        Self { unheard_percent, ..self }
     }
 
     /// Where nobody can be asked what was said: of each call whether its model fell silent for longer than it ever is, from
@@ -72,8 +89,19 @@ impl Speech {
             speech.turns += usize::from(is_mute || !spans.is_empty());
             speech.turns_unheard += usize::from(is_mute);
         }
-        let unheard_percent = Some(speech.turns_unheard as f64 / speech.turns as f64 * 100.0);
-        (speech.turns > 0).then_some(Self { unheard_percent, ..speech })
+        (speech.turns > 0).then(|| speech.with_percent())
+    }
+
+    /// Of callers who all say the same over and over, for longer than it takes to say it twice: whether each model heard
+    /// it at all.
+    pub(super) fn of_monologues<'a>(sessions: impl Iterator<Item = &'a SessionTiming>) -> Self {
+        let mut speech = Self::default();
+        for session in sessions {
+            let heard = session.notes.iter().any(|note| matches!(note.what, Happened::Heard(_)));
+            speech.bursts += 1;
+            speech.bursts_unheard += usize::from(!heard);
+        }
+        speech.with_percent()
     }
 
     fn add_bursts(&mut self, report: &Report, of_caller: &HashMap<u16, Vec<&SessionTiming>>) {
@@ -229,6 +257,22 @@ mod tests {
             speech.unheard_percent
         };
         assert_eq!((percent(1), percent(3)), (Some(0.0), Some(50.0)));
+    }
+
+    #[test]
+    fn a_model_that_never_hears_a_monologue_is_missed() {
+        let sessions = [session(&[(1_060, heard(0))]), session(&[(900, Happened::TurnBegun)])];
+        let speech = Speech::of_monologues(sessions.iter());
+        assert_eq!((speech.bursts, speech.bursts_unheard, speech.unheard_percent), (2, 1, Some(50.0)));
+    }
+
+    /// One burst of a hundred may be torn by chance: in all rounds together, not in each of them.
+    #[test]
+    fn rounds_are_judged_together() {
+        let torn_in_each = Speech { bursts: 10, bursts_torn: 1, ..Speech::default() };
+        let all = Speech::of_all([torn_in_each; 4].into_iter()).unwrap();
+        assert_eq!((all.bursts, all.bursts_torn, all.unheard_percent), (40, 4, Some(7.5)));
+        assert_eq!(Speech::of_all(std::iter::empty()), None);
     }
 
     #[test]

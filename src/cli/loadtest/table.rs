@@ -6,8 +6,9 @@ use std::fmt::Write;
 use crate::sandbox::callers::Lost;
 
 use super::costs::{Engine, Harness};
+use super::document::counted;
 use super::levels::{self, Verdict};
-use super::outcome::{Beside, Loss, Step};
+use super::outcome::{Beside, Generator, Loss, Step};
 use super::quantiles::{Quantile, Quantiles};
 use super::speech::Speech;
 
@@ -16,8 +17,7 @@ struct Table(String);
 
 pub(super) fn describe(step: &Step) -> String {
     let mut table = Table::default();
-    table
-        .row("calls held / asked", format!("{} / {} for {:.0} s", step.calls_held, step.calls, step.seconds));
+    table.row("calls held / asked", format!("{} / {} for {}", step.calls_held, step.calls, how_long(step)));
     if let Some(died) = &step.died {
         table.row("what died", died.clone());
     }
@@ -31,7 +31,9 @@ pub(super) fn describe(step: &Step) -> String {
     table.row("speech that never arrived", step.speech.map_or("not measured".into(), unheard));
     table.engine(&step.engine);
     table.harness(&step.harness);
-    table.row("who speaks", who_speaks(&step.beside));
+    if step.generator == Generator::Callers {
+        table.row("who speaks", who_speaks(&step.beside));
+    }
     table.row("this step", outcome(step));
     table.0
 }
@@ -75,7 +77,6 @@ impl Table {
         self.row("engine: CPU in all", optional(engine.cpu_percent, "% of a core"));
         self.row("engine: CPU before the first call", optional(engine.idle_cpu_percent, "% of a core"));
         self.row("engine: CPU per call set up and hung up", optional(engine.cpu_ms_per_set_up, "ms"));
-        self.row("engine: CPU per set-up alone", optional(engine.cpu_ms_per_set_up_alone, "ms"));
         self.row("engine: memory per call", optional(engine.mib_per_call, "MiB"));
         self.row("engine: memory in all", optional(engine.loaded_mib, "MiB"));
     }
@@ -93,6 +94,13 @@ impl Table {
         self.row("harness: stand-in's memory in all", optional(harness.model_mib, "MiB"));
         self.row("harness: callers' own lateness", quantiles(&harness.callers_late_ms));
         self.row("harness: stand-in's own lateness", quantiles(&harness.model_late_ms));
+    }
+}
+
+fn how_long(step: &Step) -> String {
+    match step.rounds {
+        0 | 1 => format!("{:.0} s", step.seconds),
+        rounds => format!("{:.0} s in {rounds} rounds", step.seconds),
     }
 }
 
@@ -143,7 +151,7 @@ fn quantiles(of: &Quantiles) -> String {
         let value = of.get(quantile).map_or_else(missing, |value| format!("{value:.1} ms"));
         format!("{} {value}", quantile.name())
     };
-    format!("{}  of {} samples", Quantile::ALL.map(one).join("  "), of.count)
+    format!("{}  of {}", Quantile::ALL.map(one).join("  "), counted(of.count, "sample"))
 }
 
 #[cfg(test)]
@@ -168,10 +176,10 @@ mod tests {
         let samples = Some(Samples { taken: 3, needed: 100 });
         let few = Verdict { level: "loss", limit: 25.0, unit: "ms", value: None, samples, held: None };
         assert_eq!(shown(&few), "– (limit 25 ms) not judged: 3 of the 100 samples needed");
-        let some = Quantiles { p50: Some(9.96), count: 3, ..Quantiles::default() };
+        let some = Quantiles { p50: Some(9.96), count: 1, ..Quantiles::default() };
         assert_eq!(
             quantiles(&some),
-            "p50 10.0 ms  p95 – (needs 20)  p99 – (needs 100)  p99.9 – (needs 1000)  of 3 samples"
+            "p50 10.0 ms  p95 – (needs 20)  p99 – (needs 100)  p99.9 – (needs 1000)  of 1 sample"
         );
     }
 

@@ -16,10 +16,20 @@ pub(super) fn expect_engine(pid: u32) -> Result<(), Failure> {
     // Of others' processes only the name can be read.
     let program = fs::read_link(folder.join("exe")).ok();
     let program = program.as_ref().and_then(|path| path.file_name()?.to_str()).unwrap_or_default();
-    if name.starts_with(PROGRAM) || program.starts_with(PROGRAM) {
-        return Ok(());
+    if !name.starts_with(PROGRAM) && !program.starts_with(PROGRAM) {
+        return Err(refused(format!("that is {}, no {PROGRAM}", name.trim_end())));
     }
-    Err(refused(format!("that is {}, no {PROGRAM}", name.trim_end())))
+    let command = fs::read(folder.join("cmdline")).unwrap_or_default();
+    match stand_in_of(&String::from_utf8_lossy(&command)) {
+        Some(service) => Err(refused(format!("that is `{PROGRAM} sandbox {service}`, no engine"))),
+        None => Ok(()),
+    }
+}
+
+/// What a `clearline sandbox` is that is no engine, by its command line, whose words end with a zero each.
+fn stand_in_of(command: &str) -> Option<&str> {
+    let mut words = command.split('\0').skip_while(|word| *word != "sandbox").skip(1);
+    words.next().filter(|service| *service != "engine")
 }
 
 /// One look at a process.
@@ -108,6 +118,14 @@ mod tests {
         // The kernel gives a new program its name a little after its file.
         assert!(refused.ends_with(", no clearline"), "{refused}");
         assert!(expect_engine(0).is_err());
+    }
+
+    #[test]
+    fn a_stand_in_is_told_from_an_engine_by_its_command_line() {
+        let stand_in = |words: &[&str]| stand_in_of(&words.join("\0")).map(str::to_owned);
+        assert_eq!(stand_in(&["clearline", "sandbox", "model", "--load", ""]).as_deref(), Some("model"));
+        assert_eq!(stand_in(&["clearline", "sandbox", "engine", "--dir", "/tmp", ""]), None);
+        assert_eq!(stand_in(&["clearline", "serve", "--set", "voice.url=ws://127.0.0.1:9090", ""]), None);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{NumberRoute, Settings};
-use crate::domain::{UserId, VoiceAgent, VoiceAgentId};
+use crate::config::Settings;
+use crate::domain::UserId;
 use crate::engine;
 use crate::keys::KeyPool;
 
@@ -39,14 +39,10 @@ pub(super) struct Engine {
 pub(in super::super) struct Listening {
     pub(in super::super) sip: SocketAddr,
     pub(in super::super) http: SocketAddr,
-    /// Whoever dials it must speak first.
-    pub(in super::super) quiet_number: String,
 }
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const OWNER: &str = "loadtest";
-const QUIET: &str = "quiet";
-const QUIET_NUMBER: &str = "101";
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 impl Engine {
@@ -69,11 +65,6 @@ impl Engine {
         settings.http.listen = SocketAddr::new(LOOPBACK, 0);
         settings.calls.max_calls = self.max_calls;
         settings.calls.default_owner_id = Some(UserId::new(OWNER));
-        let quiet =
-            VoiceAgent { id: VoiceAgentId::new(QUIET), greeting: String::new(), ..VoiceAgent::default() };
-        let route = NumberRoute { owner: OWNER.into(), voice_agent: quiet.id.clone() };
-        settings.numbers.insert(QUIET_NUMBER.into(), route);
-        settings.voice_agents = vec![VoiceAgent::default(), quiet];
         settings.keys.sessions_per_project = 0;
         settings.google_keys =
             KeyPool::from_variables([("GOOGLE_API_KEY", "loadtest-key-of-everybody-0001")])
@@ -86,8 +77,7 @@ async fn serve(settings: Settings) -> CommandResult {
     let pool = settings.google_keys.clone();
     let engine = engine::Engine::start(settings).await.map_err(|error| Failure::new(error.to_string()))?;
     add_admin(engine.staff(), &pool, OWNER).await?;
-    let quiet_number = QUIET_NUMBER.into();
-    attached::tell(&Listening { sip: engine.sip_address(), http: engine.http_address(), quiet_number });
+    attached::tell(&Listening { sip: engine.sip_address(), http: engine.http_address() });
     // However the input ends, it has ended.
     attached::end_of_input().await.ok();
     engine.stop(STOP_LIMIT).await;

@@ -80,8 +80,8 @@ impl Model {
 
     async fn serve(self) -> CommandResult {
         let mut signals = Signals::listen().map_err(|error| Failure::cannot("listen to signals", error))?;
-        let cannot_listen = |error| Failure::cannot(format!("listen on {}", self.listen), error);
-        let server = ModelServer::start(self.settings()).await.map_err(cannot_listen)?;
+        let server = ModelServer::start(self.settings()).await;
+        let server = server.map_err(|error| Failure::cannot("listen", error))?;
         if self.attached {
             attached::tell(&Listening { model: server.address, side: server.side_address });
             // However the input ends, it has ended.

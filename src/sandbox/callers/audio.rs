@@ -1,7 +1,10 @@
 //! What callers send, made once: a payload of silence, a loud one, a soft one.
 
 use crate::media::codec::{Codec, FRAME_SAMPLES, LEG_RATE_HZ};
-use crate::sandbox::signature::Loudness;
+use crate::sandbox::signature::{Loudness, Signature};
+use std::time::Duration;
+
+const FRAME_MS: usize = 20;
 
 pub(super) type Payload = [u8; FRAME_SAMPLES];
 
@@ -32,6 +35,19 @@ impl Payloads {
     }
 }
 
+/// How long [`monologue`] is.
+pub const MONOLOGUE: Duration = Duration::from_secs(6);
+
+/// What a caller of another program's says over and over, as µ-law octets: one burst that a model of ours recognises, and
+/// then silence for long enough to be answered. All who play it are one caller to that model.
+pub fn monologue() -> Vec<u8> {
+    let payloads = Payloads::new(Codec::Pcmu);
+    let signature = Signature::new(0, 0);
+    let frames = MONOLOGUE.as_millis() as usize / FRAME_MS;
+    let loudness = |frame| (frame < Signature::FRAMES).then(|| signature.loudness(frame));
+    (0..frames).flat_map(|frame| *payloads.get(loudness(frame))).collect()
+}
+
 /// Whether there is more in a µ-law payload than silence and a filter's last ringing. Nothing is decoded: in µ-law a
 /// code's low bits fall as the sample grows, and the lowest segment (to −48 dB of full scale) is one range of them.
 pub(super) fn is_voiced(payload: &[u8]) -> bool {
@@ -43,6 +59,14 @@ pub(super) fn is_voiced(payload: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_monologue_is_a_burst_and_then_silence() {
+        let said = monologue();
+        assert_eq!(said.len(), 6 * 8_000);
+        let (burst, rest) = said.split_at(Signature::FRAMES * FRAME_SAMPLES);
+        assert!(burst.chunks(FRAME_SAMPLES).all(is_voiced) && !is_voiced(rest));
+    }
 
     #[test]
     fn tones_are_voiced_and_silence_is_not() {

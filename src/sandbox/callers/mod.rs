@@ -19,5 +19,6 @@ mod steps;
 mod switchboard;
 mod talk;
 
+pub use audio::{MONOLOGUE, monologue};
 pub use orders::{Burst, Lost, News, Order, Report, SetUp, VoiceSpan};
 pub use run::{Callers, CallersSettings};

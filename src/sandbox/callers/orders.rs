@@ -10,12 +10,7 @@ use crate::sandbox::signature::Signature;
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Order {
     /// So many more calls, evenly spaced. Answered by [`News::Dialled`] when each is answered or refused.
-    Dial {
-        calls: usize,
-        per_second: f64,
-        /// Another than they usually dial.
-        number: Option<String>,
-    },
+    Dial { calls: usize, per_second: f64 },
     /// So many calls that are hung up as soon as they are answered. Answered by [`News::Dialled`] at the end of the last.
     Touch { calls: usize, per_second: f64 },
     /// What is measured begins here …

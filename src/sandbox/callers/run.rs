@@ -48,7 +48,6 @@ pub struct Callers {
 
 /// Calls that are being placed, one after the other.
 struct Dialling {
-    number: String,
     left: usize,
     pause: Duration,
     next_at: Instant,
@@ -104,13 +103,11 @@ impl Callers {
 
     fn obey(&mut self, order: Order, tell: &mut impl FnMut(News)) {
         match order {
-            Order::Dial { calls, per_second, number } => {
-                let number = number.unwrap_or_else(|| self.settings.number.clone());
-                self.dialling = Some(Dialling::new(number, calls, per_second, false));
+            Order::Dial { calls, per_second } => {
+                self.dialling = Some(Dialling::new(calls, per_second, false));
             }
             Order::Touch { calls, per_second } => {
-                let number = self.settings.number.clone();
-                self.dialling = Some(Dialling::new(number, calls, per_second, true));
+                self.dialling = Some(Dialling::new(calls, per_second, true));
             }
             Order::Begin => self.begin(),
             Order::End => tell(News::Measured(Box::new(self.end()))),
@@ -182,7 +179,7 @@ impl Callers {
         self.numbers_given = number.wrapping_add(1);
         match Caller::new(number, self.settings.ip, &mut self.entropy, now) {
             Ok(mut caller) => {
-                let call = self.switchboard.dial(&dialling.number, caller.offer(), now);
+                let call = self.switchboard.dial(&self.settings.number, caller.offer(), now);
                 self.callers.insert(call.clone(), caller);
                 let phase = (0..PHASES).min_by_key(|&phase| self.phases[phase].len()).unwrap_or(0);
                 self.phases[phase].push(call);
@@ -285,9 +282,8 @@ fn reason_of(cause: EndCause) -> String {
 }
 
 impl Dialling {
-    fn new(number: String, calls: usize, per_second: f64, touches: bool) -> Self {
+    fn new(calls: usize, per_second: f64, touches: bool) -> Self {
         Self {
-            number,
             left: calls,
             pause: Duration::try_from_secs_f64(1.0 / per_second).unwrap_or_default(),
             next_at: clock::now(),

@@ -35,9 +35,9 @@ const NOT_AN_UPGRADE: Denial =
 impl ModelServer {
     /// Listens, and serves on the current tokio runtime.
     pub async fn start(settings: ModelSettings) -> io::Result<Self> {
-        let listener = TcpListener::bind(settings.listen).await?;
+        let listener = listen(settings.listen).await?;
         let side_listener = match settings.side_listen {
-            Some(address) => Some(TcpListener::bind(address).await?),
+            Some(address) => Some(listen(address).await?),
             None => None,
         };
         let address = listener.local_addr()?;
@@ -112,6 +112,12 @@ impl Drop for ModelServer {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
     }
+}
+
+/// The error says which of the addresses it was.
+async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+    TcpListener::bind(address).await.map_err(named)
 }
 
 async fn greet(mut stream: TcpStream, state: Arc<State>) -> io::Result<()> {

@@ -1,0 +1,200 @@
+//! SIPp as the generator of a step: a program that is not ours dials, speaks and hangs up. It tells which calls failed,
+//! and not when packets came; what it cannot tell is not judged.
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::clock;
+use crate::sandbox::callers::{Lost, MONOLOGUE, Report, monologue};
+
+use super::super::common::Failure;
+use super::document::counted;
+use super::outcome::{Gathered, Generator, Step, Window};
+use super::rig::Site;
+use super::scratch::Scratch;
+use super::step::{Plan, SETTLING};
+
+const SCENARIO: &str = include_str!("sipp-caller.xml");
+const SCENARIO_FILE: &str = "caller.xml";
+/// As the scenario names it.
+const SPEECH_FILE: &str = "speech.ulaw";
+const STATISTICS_FILE: &str = "statistics.csv";
+const LOG_FILE: &str = "sipp.log";
+/// SIPp's calls stay so much longer than they are measured.
+const STAYING: Duration = Duration::from_secs(3);
+/// To hang up, repetitions of a lost BYE included.
+const END_PATIENCE: Duration = Duration::from_secs(40);
+const LOOKS_APART: Duration = Duration::from_millis(100);
+
+/// SIPp and its files; dropping it ends it.
+struct Sipp {
+    child: Child,
+    folder: Scratch,
+}
+
+pub(super) async fn run(
+    site: &mut Site,
+    plan: Plan,
+    number: &str,
+    scenario: Option<&PathBuf>,
+) -> Result<Step, Failure> {
+    let idle = site.watch_idle().await?;
+    let dialling = Duration::from_secs_f64(plan.calls as f64 / plan.per_second);
+    let measured = Duration::from_secs(plan.seconds);
+    plan.tell(format_args!("SIPp dials {}", counted(plan.calls, "call")));
+    let staying = dialling + SETTLING + measured + STAYING;
+    let mut sipp = Sipp::start(site.engine.sip, number, plan, staying, scenario)?;
+    sleep(dialling + SETTLING).await;
+    sipp.expect_running()?;
+
+    plan.tell(format_args!("measuring {} s", plan.seconds));
+    let begin = site.look(Some(sipp.child.id()))?;
+    let began = clock::now();
+    sleep(measured).await;
+    let end = site.look(Some(sipp.child.id()))?;
+    let stretch = clock::now() - began;
+    let calls = sipp.statistic("CurrentCall")?;
+    plan.tell("waiting until SIPp has hung up");
+    sipp.finish(staying + END_PATIENCE).await?;
+
+    let failed = sipp.statistic("FailedCall(C)")?;
+    let lost = Lost { caller: 0, reason: "SIPp counts it as failed".into() };
+    let report = Report { calls, lost: vec![lost; failed], ..Report::default() };
+    let window = Window { report, stretch, begin, end }.with_what_the_engine_counted();
+    let mut gathered = Gathered { calls: plan.calls, recording: plan.record, idle, ..Gathered::default() };
+    gathered.generator = Generator::Sipp;
+    gathered.windows.push(window);
+    let step = Step::of(&gathered);
+    Ok(match site.why_calls_were_lost(&gathered).await {
+        Some(why) => step.with_death(why),
+        None => step,
+    })
+}
+
+impl Sipp {
+    fn start(
+        engine: SocketAddr,
+        number: &str,
+        plan: Plan,
+        staying: Duration,
+        scenario: Option<&PathBuf>,
+    ) -> Result<Self, Failure> {
+        let cannot = |error| Failure::cannot("write SIPp's files", error);
+        let folder = Scratch::new().map_err(cannot)?;
+        let scenario = match scenario {
+            Some(path) => fs::read_to_string(path)
+                .map_err(|error| Failure::cannot(format!("read the scenario {}", path.display()), error))?,
+            None => SCENARIO.to_owned(),
+        };
+        fs::write(folder.path.join(SCENARIO_FILE), scenario).map_err(cannot)?;
+        fs::write(folder.path.join(SPEECH_FILE), monologue()).map_err(cannot)?;
+        let log = File::create(folder.path.join(LOG_FILE)).map_err(cannot)?;
+        let own = own_address_towards(engine).map_err(|error| Failure::cannot("find our address", error))?;
+        let calls = plan.calls.to_string();
+        let mut command = Command::new("sipp");
+        command
+            .current_dir(&folder.path)
+            .args(["-sf", SCENARIO_FILE, "-s", number, "-i", &own, "-mi", &own])
+            .args(["-m", &calls, "-l", &calls, "-r", &plan.per_second.to_string()])
+            .args(["-d", &staying.as_millis().to_string(), "-nostdin"])
+            .args(["-trace_stat", "-stf", STATISTICS_FILE, "-fd", "1"])
+            .arg(engine.to_string())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().map_err(cannot)?)
+            .stderr(log);
+        let missing = |error| {
+            Failure::new(format!(
+                "cannot start sipp: {error}; is it installed? (Debian has it in sip-tester)"
+            ))
+        };
+        Ok(Self { child: command.spawn().map_err(missing)?, folder })
+    }
+
+    fn expect_running(&mut self) -> Result<(), Failure> {
+        match self.child.try_wait() {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) | Err(_) => Err(self.ended_too_early()),
+        }
+    }
+
+    fn ended_too_early(&self) -> Failure {
+        let said = fs::read_to_string(self.folder.path.join(LOG_FILE)).unwrap_or_default();
+        let last: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+        let last = last[last.len().saturating_sub(5)..].join("\n");
+        Failure::new(format!("SIPp ended before its calls were measured; it said:\n{last}"))
+    }
+
+    /// Exit code 1 only says that calls failed, which its statistics do too.
+    async fn finish(&mut self, patience: Duration) -> Result<(), Failure> {
+        let deadline = clock::now() + patience;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if clock::now() >= deadline {
+                return Err(Failure::new(format!("SIPp did not hang up within {} s", patience.as_secs())));
+            }
+            sleep(LOOKS_APART).await;
+        }
+        Ok(())
+    }
+
+    fn statistic(&self, name: &str) -> Result<usize, Failure> {
+        let path = self.folder.path.join(STATISTICS_FILE);
+        let table =
+            fs::read_to_string(path).map_err(|error| Failure::cannot("read SIPp's statistics", error))?;
+        last_value(&table, name)
+            .ok_or_else(|| Failure::new(format!("SIPp's statistics have no {name} that is a number")))
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        // An error says that it has ended.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The address of this machine that the engine is reached from.
+fn own_address_towards(engine: SocketAddr) -> std::io::Result<String> {
+    let any = if engine.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(engine)?;
+    Ok(socket.local_addr()?.ip().to_string())
+}
+
+/// Of the last whole row of a table whose first row names the columns.
+fn last_value(table: &str, name: &str) -> Option<usize> {
+    let mut rows = table.lines();
+    let column = rows.next()?.split(';').position(|column| column == name)?;
+    rows.filter_map(|row| row.split(';').nth(column)?.parse().ok()).next_back()
+}
+
+/// A model that hears a monologue hears its beginning once in so long a time.
+pub(super) fn said_within(stretch: Duration) -> bool {
+    // One that began before the measurement is not heard in it.
+    stretch >= MONOLOGUE * 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_row_counts_and_one_that_is_still_being_written_does_not() {
+        let table = "Time;CurrentCall;FailedCall(C);\n1;7;0;\n2;6;1;\n3;";
+        assert_eq!(
+            (last_value(table, "CurrentCall"), last_value(table, "FailedCall(C)")),
+            (Some(6), Some(1))
+        );
+        assert_eq!((last_value(table, "Other"), last_value("", "CurrentCall")), (None, None));
+    }
+
+    #[test]
+    fn the_engine_is_called_from_an_address_that_it_can_answer() {
+        assert_eq!(own_address_towards("127.0.0.1:5060".parse().unwrap()).unwrap(), "127.0.0.1");
+    }
+}
