@@ -14,7 +14,7 @@ use clearline::sandbox::network::{Impairment, Relay};
 use futures_util::future::join_all;
 use tempfile::TempDir;
 
-use crate::caller::{Caller, Heard};
+use crate::caller::{Caller, Ears, Heard};
 use crate::far_end::Seen;
 use crate::users::add_user;
 
@@ -22,11 +22,11 @@ pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const STOP_LIMIT: Duration = Duration::from_millis(1);
 /// So many dial at the same moment.
 const WAVE: usize = 25;
-/// The model's turns, longer than a short proof.
-const TURN_MS: u64 = 8_000;
-/// Callers speak so long and then pause, so that the model, once it has ended its turn, gets another.
-const SPEECH_PACKETS: usize = 300;
-const PAUSE_PACKETS: usize = 50;
+/// Callers speak so long and then pause, so that the model, which has ended its turn before, gets another …
+pub(crate) const SPEECH_MS: usize = 6_000;
+pub(crate) const PAUSE_MS: usize = 1_000;
+/// … of this length.
+pub(crate) const TURN_MS: u64 = 5_500;
 /// How often what was heard is judged, in packets of the first caller: it is media time that counts.
 const PACKETS_BETWEEN_JUDGEMENTS: usize = 25;
 /// Calls that have not heard enough after so many times the wanted length never will.
@@ -79,18 +79,10 @@ impl Hall {
     /// Lets all talk until each end of each call has heard its own for so long, or never will.
     pub(crate) async fn listen(&mut self, seconds: u64) {
         let patience = (seconds.max(5) as usize) * 50 * PATIENCE;
-        let mut next_speech = 0;
-        while self.callers[0].packets() < patience {
-            if self.callers[0].packets() >= next_speech {
-                self.callers.iter().for_each(|caller| caller.speak(SPEECH_PACKETS * 20));
-                next_speech = self.callers[0].packets() + SPEECH_PACKETS + PAUSE_PACKETS;
-            }
+        self.callers.iter().for_each(|caller| caller.speak(SPEECH_MS, PAUSE_MS));
+        while self.callers[0].ears.packets_judged() < patience {
             self.media_passes().await;
-            for caller in &mut self.callers {
-                caller.listen(&self.model);
-                // Judging hundreds in a row would hold up everybody's audio.
-                tokio::task::yield_now().await;
-            }
+            self.judge(Ears::judge).await;
             let wanted = seconds * WINDOWS_A_SECOND;
             let is_enough = |heard: Heard| heard.by_far_end.own.min(heard.by_model.own) >= wanted;
             if self.callers.iter().all(|caller| is_enough(caller.heard())) {
@@ -104,9 +96,22 @@ impl Hall {
         self.callers[0].far_end.seen.until("the first caller hears more", enough).await;
     }
 
+    async fn judge(&mut self, judge: fn(&mut Ears)) {
+        let mut ears = Vec::new();
+        for caller in &mut self.callers {
+            caller.gather(&self.model);
+            ears.push(std::mem::replace(&mut caller.ears, Ears::new(caller.index)));
+        }
+        let judging = tokio::task::spawn_blocking(move || {
+            ears.iter_mut().for_each(judge);
+            ears
+        });
+        let ears = judging.await.expect("the judges come to an end");
+        self.callers.iter_mut().zip(ears).for_each(|(caller, ears)| caller.ears = ears);
+    }
+
     pub(crate) async fn close(mut self) -> Vec<Caller> {
-        let model = &self.model;
-        self.callers.iter_mut().for_each(|caller| caller.conclude(model));
+        self.judge(Ears::judge_all).await;
         self.engine.stop(STOP_LIMIT).await;
         self.model.stop().await;
         self.callers

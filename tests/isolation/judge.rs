@@ -3,6 +3,7 @@
 //! windows, however they lie, so that one frame which went astray is found; what conceals a loss is spliced from the
 //! end's own voice and is explained by no pair.
 
+use std::collections::BTreeSet;
 use std::f64::consts::TAU;
 use std::sync::LazyLock;
 
@@ -26,6 +27,8 @@ const SILENCE: f64 = 10.0;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) own: u64,
+    /// Silence before the own voice is heard first: who calls early waits until all have called.
+    pub(crate) waiting: u64,
     pub(crate) silent: u64,
     /// Beginnings, ends, concealed losses.
     pub(crate) unclear: u64,
@@ -42,11 +45,17 @@ pub(crate) struct Foreign {
 
 impl Tally {
     pub(crate) fn windows(&self) -> u64 {
+        self.waiting + self.talk()
+    }
+
+    /// From the first word on.
+    pub(crate) fn talk(&self) -> u64 {
         self.own + self.silent + self.unclear + self.foreign
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
         self.own += other.own;
+        self.waiting += other.waiting;
         self.silent += other.silent;
         self.unclear += other.unclear;
         self.foreign += other.foreign;
@@ -59,15 +68,21 @@ pub(crate) struct Judge {
     own: Marker,
     heard: Vec<i16>,
     tally: Tally,
+    strangers: BTreeSet<Marker>,
 }
 
 impl Judge {
     pub(crate) fn new(own: Marker) -> Self {
-        Self { own, heard: Vec::new(), tally: Tally::default() }
+        Self { own, heard: Vec::new(), tally: Tally::default(), strangers: BTreeSet::new() }
     }
 
     pub(crate) fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// Everybody else who was heard.
+    pub(crate) fn strangers(&self) -> &BTreeSet<Marker> {
+        &self.strangers
     }
 
     /// The next samples, at 8 kHz.
@@ -75,7 +90,7 @@ impl Judge {
         self.heard.extend(samples);
         let mut start = 0;
         while let Some(window) = self.heard.get(start..start + WINDOW) {
-            judge(self.own, window, &mut self.tally);
+            self.strangers.extend(judge(self.own, window, &mut self.tally));
             start += HOP;
         }
         self.heard.drain(..start);
@@ -87,17 +102,18 @@ impl Judge {
     }
 }
 
-fn judge(own: Marker, window: &[i16], tally: &mut Tally) {
+/// Gives back whose voice it was, if it was somebody else's.
+fn judge(own: Marker, window: &[i16], tally: &mut Tally) -> Option<Marker> {
     let samples: Vec<f64> = window.iter().map(|sample| f64::from(*sample)).collect();
     let energy = energy_of(&samples);
     if energy < SILENCE * SILENCE * WINDOW as f64 {
-        tally.silent += 1;
-        return;
+        *(if tally.own == 0 { &mut tally.waiting } else { &mut tally.silent }) += 1;
+        return None;
     }
     let residue = without(own, &samples);
     if energy_of(&residue) < (1.0 - OWN) * energy && !is_mixed(own, &residue, energy) {
         tally.own += 1;
-        return;
+        return None;
     }
     let somebody = somebody_else(own, &samples).or_else(|| {
         let left = Some(residue).filter(|residue| energy_of(residue) > MIXED * energy);
@@ -111,6 +127,7 @@ fn judge(own: Marker, window: &[i16], tally: &mut Tally) {
         }
         None => tally.unclear += 1,
     }
+    somebody
 }
 
 /// Whether a quiet second voice lies under one's own.

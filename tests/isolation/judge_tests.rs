@@ -6,7 +6,10 @@ use clearline::media::conceal::Concealer;
 
 use clearline::sandbox::model::Marker;
 
+use crate::bounds::Bounds;
+use crate::caller::{callers_voice, models_voice};
 use crate::judge::{Judge, RATE_HZ, Tally};
+use crate::proof::BAD_NETWORK;
 
 /// As the far end of a call hears it.
 fn voice(marker: Marker, first: usize, length: usize) -> Vec<i16> {
@@ -48,6 +51,22 @@ fn one_foreign_frame_is_found_wherever_it_lies() {
 }
 
 #[test]
+fn in_a_room_of_fifty_every_end_knows_every_other_voice_when_it_hears_a_frame_of_it() {
+    let mut entropy = Entropy::from_number(4);
+    let voices: Vec<Marker> = (0..50).flat_map(|index| [models_voice(index), callers_voice(index)]).collect();
+    for own in &voices {
+        for foreign in voices.iter().filter(|voice| *voice != own) {
+            let (before, first) = (entropy.below(160) as usize, entropy.below(500) as usize);
+            let mut judge = Judge::new(*own);
+            judge.hear(voice(*own, 0, 160 + before));
+            judge.hear(voice(*foreign, first, 160));
+            judge.hear(voice(*own, 320 + before, 160));
+            assert!(judge.strangers().contains(foreign), "{own:?} {foreign:?} {before} {first}");
+        }
+    }
+}
+
+#[test]
 fn one_frame_of_a_second_voice_under_the_own_is_found_too() {
     let mut entropy = Entropy::from_number(2);
     for offset in 0..160 {
@@ -84,7 +103,28 @@ fn a_concealed_loss_or_a_splice_of_ones_own_voice_is_nobody_elses() {
 }
 
 #[test]
+fn a_talk_that_is_noise_or_silence_for_too_long_is_complained_of_in_every_network() {
+    let own = Marker::number(11);
+    let mut entropy = Entropy::from_number(5);
+    let mut noise = |length| (0..length).map(|_| entropy.next_u16().cast_signed() / 8).collect::<Vec<_>>();
+    // As in a proof: six seconds of voice, one of silence.
+    let usual = [voice(own, 0, 48_000), vec![0; 8_000]].concat();
+    let noisy = [usual.clone(), noise(10_000)].concat();
+    let mute = [voice(own, 0, 16_000), vec![0; 16_000]].concat();
+    for network in [None, Some(BAD_NETWORK)] {
+        for bounds in Bounds::over(network) {
+            let complaint = |samples: &[i16]| bounds.complaint(&judged(own, samples.to_vec()));
+            assert_eq!(complaint(&usual), None);
+            assert!(complaint(&noisy).is_some_and(|text| text.contains("nobody's voice")));
+            assert!(complaint(&mute).is_some_and(|text| text.contains("silence")));
+        }
+    }
+}
+
+#[test]
 fn silence_is_nobodys() {
     let tally = judged(Marker::number(1), vec![0; 800]);
-    assert_eq!((tally.silent, tally.windows()), (35, 35));
+    assert_eq!((tally.waiting, tally.windows()), (35, 35), "before the first word");
+    let tally = judged(Marker::number(1), [voice(Marker::number(1), 0, 400), vec![0; 800]].concat());
+    assert_eq!((tally.waiting, tally.silent), (0, 35), "after it");
 }

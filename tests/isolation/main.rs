@@ -6,6 +6,7 @@
 //!
 //! Here are the calls in real time; `slowed.rs` plays more than the machine can.
 
+mod bounds;
 mod caller;
 #[path = "../loopback/far_end/mod.rs"]
 #[expect(dead_code, reason = "here a far end calls and talks; the loopback tests need all it can")]

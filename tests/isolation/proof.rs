@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clearline::sandbox::network::{Impairment, LaneReport};
 
+use crate::bounds::Bounds;
 use crate::caller::{Caller, callers_voice, models_voice};
 use crate::hall::{Hall, WINDOWS_A_SECOND};
 use crate::judge::Tally;
@@ -17,6 +18,8 @@ pub(crate) fn report(line: &str) {
 /// SPEC R6: 2 % loss and 30 ms jitter. Packets are 10 to 70 ms under way, so that many overtake others.
 pub(crate) const BAD_NETWORK: Impairment =
     Impairment { loss: 0.02, delay: Duration::from_millis(40), jitter: Duration::from_millis(30) };
+/// What the sockets of a starved machine may overflow by.
+const FEW_PACKETS: u64 = 5;
 const WINDOWS_A_FRAME: u64 = WINDOWS_A_SECOND / 50;
 
 pub(crate) struct Proof {
@@ -42,18 +45,28 @@ impl Proof {
     }
 
     fn judge(&self, callers: &[Caller]) {
+        let [of_far_ends, of_models] = Bounds::over(self.network);
         for caller in callers {
             let (heard, index) = (caller.heard(), caller.index);
-            for (who, tally, own) in [
-                ("far end", heard.by_far_end, models_voice(index)),
-                ("model", heard.by_model, callers_voice(index)),
+            let lost = caller.traffic().map_or(0, |[to_far_end, _]| to_far_end.lost + to_far_end.crowded_out);
+            let missing = caller.missing();
+            assert!(
+                missing <= lost + FEW_PACKETS,
+                "call {index} misses {missing} packets, the network lost {lost}"
+            );
+            let [by_far_end, by_model] = caller.strangers();
+            for (who, tally, strangers, own, bounds) in [
+                ("far end", heard.by_far_end, by_far_end, models_voice(index), &of_far_ends),
+                ("model", heard.by_model, by_model, callers_voice(index), &of_models),
             ] {
-                assert_eq!(tally.foreign, 0, "the {who} of call {index} heard somebody else: {tally:?}");
+                assert_eq!(tally.foreign, 0, "the {who} of call {index} heard {strangers:?}: {tally:?}");
                 let hears_own = tally.own >= self.seconds * WINDOWS_A_SECOND;
                 assert!(
                     hears_own,
                     "the {who} of call {index} did not hear enough of its own {own:?}: {tally:?}"
                 );
+                let complaint = bounds.complaint(&tally);
+                assert_eq!(complaint, None, "the {who} of call {index} hears {own:?}, and: {tally:?}");
             }
         }
     }
@@ -79,20 +92,26 @@ fn describe(network: Option<Impairment>) -> String {
 }
 
 fn print_direction(what: &str, tallies: impl Iterator<Item = Tally>) {
-    let (mut sum, mut least) = (Tally::default(), u64::MAX);
+    let (mut sum, mut least, mut most) = (Tally::default(), u64::MAX, [0.0f64; 2]);
     for tally in tallies {
         sum.add(&tally);
         least = least.min(tally.own);
+        let share = |part: u64| part as f64 / tally.talk().max(1) as f64 * 100.0;
+        most = [most[0].max(share(tally.silent)), most[1].max(share(tally.unclear))];
     }
     report(&format!(
-        "  {what}: {} frames judged, which is {:.1} s: own voice {:.1} s (least of all calls {:.1} s), silence {:.1} s, beginnings, \
-         ends and concealed losses {:.1} s, foreign {} samples",
+        "  {what}: {} frames judged, which is {:.1} s: own voice {:.1} s (least of all calls {:.1} s), silence {:.1} s before \
+         the first word and {:.1} s after it (at most {:.1} % of a talk), beginnings, ends and concealed losses {:.1} s (at \
+         most {:.1} % of a talk), foreign {} samples",
         sum.windows() / WINDOWS_A_FRAME,
         seconds(sum.windows()),
         seconds(sum.own),
         seconds(least),
+        seconds(sum.waiting),
         seconds(sum.silent),
+        most[0],
         seconds(sum.unclear),
+        most[1],
         sum.foreign * crate::judge::HOP as u64,
     ));
 }

@@ -5,6 +5,7 @@
 //! that. For a longer proof, or with other numbers:
 //! `CLEARLINE_ISOLATION_CALLS=500 CLEARLINE_ISOLATION_SECONDS=120 cargo test --release --test isolation_slowed -- --nocapture`
 
+mod bounds;
 mod caller;
 #[path = "../loopback/far_end/mod.rs"]
 #[expect(dead_code, reason = "here a far end calls and talks; the loopback tests need all it can")]

@@ -57,7 +57,7 @@ fn a_forger_on_another_host_reaches_neither_calls_model_and_gets_no_audio() {
         let stolen = ada.seen.look(|seen| seen.ssrc());
         for ssrc in [4_711, stolen] {
             let mut voice = Voice::new(ssrc);
-            voice.say(&[FORGERS_HZ], 1_000);
+            voice.say(&[FORGERS_HZ], 1_000, None);
             for _ in 0..50 {
                 let forged = voice.next_packet();
                 forger.send_to(&forged, ada.engine_media()).await.unwrap();

@@ -7,14 +7,18 @@ use clearline::call::registry::RegistryLimits;
 use clearline::domain::{Entropy, Secret};
 use clearline::keys::{Failure, KeyLimits, KeyPool};
 
+use serde::{Deserialize, Serialize};
+
 use crate::network::Weather;
 use crate::world::GATEWAY_SIP;
 
 /// Gateways with a media server of its own tell its address in their SDP.
 const MEDIA_SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 77));
-const OWNERS: usize = 4;
+pub(crate) const OWNERS: usize = 4;
 const DEFAULT_KEY: &str = "default-key";
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Climate {
     pub(crate) weather: Weather,
     /// All phones send under one SSRC.
@@ -22,26 +26,19 @@ pub(crate) struct Climate {
     /// All phones send from one address and port, as a gateway with one media socket does.
     pub(crate) shares_address: bool,
     pub(crate) media_host: IpAddr,
-    /// The phones' SDP may name private or wrong addresses.
-    pub(crate) lies: bool,
-    /// Late calls may get the ports of early ones.
-    pub(crate) ports: u16,
-    pub(crate) registry: RegistryLimits,
-    pub(crate) keys: KeyLimits,
-    pub(crate) owners: Vec<Owner>,
-    refused_keys: Vec<(Secret, Failure)>,
-    /// Nothing but time ends a call, and no key is refused: there is room for all.
-    pub(crate) is_crowded: bool,
-}
-
-/// Whose calls they are.
-#[derive(Debug, Clone)]
-pub(crate) struct Owner {
-    pub(crate) key: Option<Secret>,
+    /// So many at once, where there are fewer than calls: late ones may get the ports of early ones.
+    pub(crate) ports: Option<u16>,
+    calls_max: Option<usize>,
+    inbound_reserve: usize,
+    /// No limit where it is 0.
+    sessions_per_project: u32,
+    /// By their owners' numbers.
+    refused_keys: Vec<(usize, Failure)>,
 }
 
 impl Climate {
-    pub(crate) fn drawn(calls: usize, is_crowded: bool, entropy: &mut Entropy) -> Self {
+    /// And whether its phones' SDP may name private or wrong addresses.
+    pub(crate) fn drawn(calls: usize, is_crowded: bool, entropy: &mut Entropy) -> (Self, bool) {
         let one_in = |entropy: &mut Entropy, n| entropy.below(n) == 0;
         let shares_address = one_in(entropy, 4);
         let mut climate = Self {
@@ -49,59 +46,78 @@ impl Climate {
             shares_ssrc: one_in(entropy, 2),
             shares_address,
             media_host: if one_in(entropy, 2) { GATEWAY_SIP.ip() } else { MEDIA_SERVER },
-            lies: !shares_address && one_in(entropy, 2),
-            ports: calls as u16,
-            registry: RegistryLimits { calls_max: calls, inbound_reserve: 0, ..RegistryLimits::default() },
-            keys: KeyLimits { sessions_per_project: 0, ..KeyLimits::default() },
-            owners: (0..OWNERS).map(Owner::number).collect(),
-            refused_keys: Vec::new(),
-            is_crowded,
+            ..Self::default()
         };
+        let lies = !shares_address && one_in(entropy, 2);
         if !is_crowded {
             climate.be_stingy(calls, entropy);
         }
-        climate
+        (climate, lies)
     }
 
-    pub(crate) fn pool(&self) -> KeyPool {
-        let own = self.owners.iter().filter_map(|owner| owner.key.as_ref());
-        let names: Vec<String> = (2..2 + OWNERS).map(|number| format!("GOOGLE_API_KEY_{number}")).collect();
-        let variables = names.iter().map(String::as_str).zip(own.map(Secret::expose));
-        KeyPool::from_variables(variables.chain([("GOOGLE_API_KEY", DEFAULT_KEY)])).expect("plain names")
+    pub(crate) fn registry(&self, calls: usize) -> RegistryLimits {
+        let calls_max = self.calls_max.unwrap_or(calls);
+        RegistryLimits { calls_max, inbound_reserve: self.inbound_reserve, ..RegistryLimits::default() }
+    }
+
+    pub(crate) fn keys(&self) -> KeyLimits {
+        KeyLimits { sessions_per_project: self.sessions_per_project, ..KeyLimits::default() }
     }
 
     /// What the model says to a key.
     pub(crate) fn failure_of(&self, key: &Secret) -> Option<Failure> {
-        self.refused_keys.iter().find(|(refused, _)| refused == key).map(|(_, failure)| *failure)
+        let is_asked = |owner| key_of(owner).unwrap_or_else(|| Secret::new(DEFAULT_KEY)) == *key;
+        self.refused_keys.iter().find(|(owner, _)| is_asked(*owner)).map(|(_, failure)| *failure)
     }
 
     /// Too few of something for all calls at once, and keys that the model does not take.
     fn be_stingy(&mut self, calls: usize, entropy: &mut Entropy) {
         let some = |entropy: &mut Entropy| 1 + entropy.below(calls as u64) as usize;
         if entropy.below(6) == 0 {
-            self.ports = some(entropy) as u16;
+            self.ports = Some(some(entropy) as u16);
         }
         if entropy.below(6) == 0 {
-            self.registry.calls_max = some(entropy);
-            self.registry.inbound_reserve = entropy.below(3) as usize;
+            self.calls_max = Some(some(entropy));
+            self.inbound_reserve = entropy.below(3) as usize;
         }
         if entropy.below(6) == 0 {
-            self.keys.sessions_per_project = 1 + entropy.below(3) as u32;
+            self.sessions_per_project = 1 + entropy.below(3) as u32;
         }
-        let keys = self.owners.iter().filter_map(|owner| owner.key.clone()).chain([Secret::new(DEFAULT_KEY)]);
-        for key in keys.collect::<Vec<_>>() {
+        for owner in 0..OWNERS {
             if entropy.below(12) == 0 {
                 let failure = if entropy.below(2) == 0 { Failure::KeyBad } else { Failure::Quota };
-                self.refused_keys.push((key, failure));
+                self.refused_keys.push((owner, failure));
             }
         }
     }
 }
 
-impl Owner {
-    /// The last one has no key and lives on the default one.
-    fn number(number: usize) -> Self {
-        let has_key = number + 1 < OWNERS;
-        Self { key: has_key.then(|| Secret::new(format!("key-of-owner-{number}"))) }
+/// No weather, room for all, keys that are taken.
+impl Default for Climate {
+    fn default() -> Self {
+        Self {
+            weather: Weather::default(),
+            shares_ssrc: false,
+            shares_address: false,
+            media_host: GATEWAY_SIP.ip(),
+            ports: None,
+            calls_max: None,
+            inbound_reserve: 0,
+            sessions_per_project: 0,
+            refused_keys: Vec::new(),
+        }
     }
+}
+
+/// The last owner has no key and lives on the default one.
+pub(crate) fn key_of(owner: usize) -> Option<Secret> {
+    (owner + 1 < OWNERS).then(|| Secret::new(format!("key-of-owner-{owner}")))
+}
+
+pub(crate) fn pool() -> KeyPool {
+    let keys: Vec<(String, Secret)> = (0..OWNERS)
+        .filter_map(|owner| Some((format!("GOOGLE_API_KEY_{}", owner + 2), key_of(owner)?)))
+        .collect();
+    let variables = keys.iter().map(|(name, key)| (name.as_str(), key.expose()));
+    KeyPool::from_variables(variables.chain([("GOOGLE_API_KEY", DEFAULT_KEY)])).expect("plain names")
 }

@@ -80,11 +80,11 @@ impl Engine {
         entropy: &mut Entropy,
         now: Instant,
     ) -> Self {
-        let ports = FIRST_PORT..=FIRST_PORT + 2 * climate.ports - 1;
+        let ports = FIRST_PORT..=FIRST_PORT + 2 * climate.ports.unwrap_or(plans.len() as u16) - 1;
         Self {
             endpoint: endpoint(ENGINE_SIP, GATEWAY_SIP, "engine", entropy.fork(), now),
             routes: RouteTable::new(PortPool::new(ports), entropy.fork()),
-            office: Office::new(&climate, sabotage),
+            office: Office::new(&climate, plans.len(), sabotage),
             by_id: HashMap::new(),
             by_port: HashMap::new(),
             preparing: BTreeMap::new(),

@@ -46,6 +46,12 @@ impl Mouth {
         self.header.timestamp = entropy.next_u32();
     }
 
+    /// To a number that it has just used, at another time.
+    pub(crate) fn step_back(&mut self, steps: u16, entropy: &mut Entropy) {
+        self.header.sequence = self.header.sequence.wrapping_sub(steps);
+        self.header.timestamp = entropy.next_u32();
+    }
+
     /// Sabotage: from now on another caller's voice is heard.
     pub(crate) fn speak_as(&mut self, voice: Voice, plan: &Plan) {
         self.speech = voice.encoded(plan.codec);

@@ -1,12 +1,14 @@
 //! The way between the two sides: it loses, doubles, delays and reorders datagrams, the same way for the same seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use clearline::domain::Entropy;
+use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::tally::{Seen, Tally};
 
 pub(crate) struct Datagram {
     pub(crate) from: SocketAddr,
@@ -25,7 +27,8 @@ pub(crate) enum Author {
 }
 
 /// How bad the way is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Weather {
     pub(crate) loss_permille: u64,
     doubled_permille: u64,
@@ -34,6 +37,8 @@ pub(crate) struct Weather {
     jitter_ms: u64,
 }
 
+/// A frame's time: who did not wait for what is so late has missed it.
+const FRAME_MS: u64 = 20;
 /// How much longer a datagram may take that others overtake.
 const DETOUR_MS: u64 = 60;
 
@@ -43,7 +48,10 @@ pub(crate) struct Network {
     /// By arrival, then by order of sending.
     on_the_way: BTreeMap<(Instant, u64), Datagram>,
     sent: u64,
+    /// The newest that has arrived on each way, by the order of sending.
+    newest: HashMap<(SocketAddr, SocketAddr), u64>,
     pub(crate) digest: Digest,
+    pub(crate) tally: Tally,
 }
 
 impl Weather {
@@ -52,9 +60,7 @@ impl Weather {
         let calm = entropy.below(2) == 0;
         let delay_ms = 1 + entropy.below(60);
         if calm {
-            let still =
-                Self { loss_permille: 0, doubled_permille: 0, reordered_permille: 0, jitter_ms: 0, delay_ms };
-            return still;
+            return Self { delay_ms, ..Self::default() };
         }
         Self {
             loss_permille: entropy.below(30),
@@ -72,14 +78,25 @@ impl Weather {
 
 impl Network {
     pub(crate) fn new(weather: Weather, entropy: Entropy, now: Instant) -> Self {
-        Self { weather, entropy, on_the_way: BTreeMap::new(), sent: 0, digest: Digest::new(now) }
+        Self {
+            weather,
+            entropy,
+            on_the_way: BTreeMap::new(),
+            sent: 0,
+            newest: HashMap::new(),
+            digest: Digest::new(now),
+            tally: Tally::default(),
+        }
     }
 
     pub(crate) fn send(&mut self, datagram: Datagram, now: Instant) {
+        self.tally.count(Seen::Datagrams, 1);
         if self.strikes(self.weather.loss_permille) {
-            return;
+            let is_signal = datagram.author == Author::Signalling;
+            return self.tally.count(if is_signal { Seen::SignalsLost } else { Seen::PacketsLost }, 1);
         }
         if self.strikes(self.weather.doubled_permille) {
+            self.tally.count(Seen::Doubled, 1);
             let Datagram { from, to, author, .. } = datagram;
             self.post(Datagram { from, to, author, bytes: datagram.bytes.clone() }, now);
         }
@@ -89,9 +106,12 @@ impl Network {
     /// The next datagram that has arrived.
     pub(crate) fn arrived(&mut self, now: Instant) -> Option<Datagram> {
         let entry = self.on_the_way.first_entry().filter(|entry| entry.key().0 <= now)?;
-        let at = entry.key().0;
+        let (at, number) = *entry.key();
         let datagram = entry.remove();
         self.digest.note(at, &datagram);
+        let newest = self.newest.entry((datagram.from, datagram.to)).or_default();
+        self.tally.count(Seen::Overtaken, u64::from(number < *newest));
+        *newest = number.max(*newest);
         Some(datagram)
     }
 
@@ -106,7 +126,10 @@ impl Network {
     fn post(&mut self, datagram: Datagram, now: Instant) {
         let detour =
             if self.strikes(self.weather.reordered_permille) { self.entropy.below(DETOUR_MS) } else { 0 };
-        let ms = self.weather.delay_ms + self.entropy.below(self.weather.jitter_ms + 1) + detour;
+        let jitter = self.entropy.below(self.weather.jitter_ms + 1);
+        let ms = self.weather.delay_ms + jitter + detour;
+        self.tally.count(Seen::DelayedByAFrame, u64::from(ms >= FRAME_MS));
+        self.tally.count(Seen::Jittered, u64::from(jitter > 0));
         self.sent += 1;
         self.on_the_way.insert((now + Duration::from_millis(ms), self.sent), datagram);
     }

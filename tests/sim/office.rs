@@ -10,7 +10,7 @@ use clearline::keys::{
     TakenSlot,
 };
 
-use crate::climate::{Climate, Owner};
+use crate::climate::{self, Climate};
 use crate::sabotage::Sabotage;
 use crate::tally::{Seen, Tally};
 
@@ -18,7 +18,6 @@ pub(crate) struct Office {
     registry: Registry,
     ring: KeyRing,
     store: Store,
-    owners: Vec<Owner>,
     sabotage: Option<Sabotage>,
     pub(crate) tally: Tally,
 }
@@ -46,12 +45,11 @@ impl Store {
 }
 
 impl Office {
-    pub(crate) fn new(climate: &Climate, sabotage: Option<Sabotage>) -> Self {
+    pub(crate) fn new(climate: &Climate, calls: usize, sabotage: Option<Sabotage>) -> Self {
         Self {
-            registry: Registry::new(climate.registry),
-            ring: KeyRing::new(climate.pool(), climate.keys, Fingerprints::new("of the world")),
+            registry: Registry::new(climate.registry(calls)),
+            ring: KeyRing::new(climate::pool(), climate.keys(), Fingerprints::new("of the world")),
             store: Store::default(),
-            owners: climate.owners.clone(),
             sabotage,
             tally: Tally::default(),
         }
@@ -62,7 +60,7 @@ impl Office {
     }
 
     pub(crate) fn lease(&mut self, owner: usize, call: &CallId, now: Instant) -> Result<Granted, Refusal> {
-        let owner_key = self.owners[owner].key.clone();
+        let owner_key = climate::key_of(owner);
         self.ring.handle(Input::Ask { call: call.clone(), owner_key }, now);
         let granted = self.settle(now).expect("a store that answers leads to an answer")?;
         if granted.source != KeySource::Own {

@@ -190,6 +190,10 @@ impl Phone {
                 self.tally.count(Seen::SequenceJumps, 1);
                 self.mouth.begin_anew(self.mouth.header().ssrc, &mut self.entropy);
             }
+            Move::StepBack(steps) => {
+                self.tally.count(Seen::StepsBack, 1);
+                self.mouth.step_back(steps, &mut self.entropy);
+            }
             Move::RebindUnderAnotherSsrc => {
                 self.tally.count(Seen::MovesUnderAnotherSsrc, 1);
                 let begins = now + PAUSE_BEFORE_STRANGER;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use clearline::domain::Entropy;
 use clearline::media::codec::Codec;
+use serde::{Deserialize, Serialize};
 
-use crate::climate::Climate;
+use crate::climate::{Climate, OWNERS};
 use crate::trouble::{Crash, Deed, Trouble};
 
 /// How long a phone rings that is called.
@@ -21,7 +22,8 @@ const SPEAKS_AFTER_MS: [u64; 2] = [1_800, 4_500];
 const PREPARED_WITHIN_MS: u64 = 40;
 const LINGERS_MS: u64 = 4_000;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Plan {
     pub(crate) we_dial: bool,
     pub(crate) codec: Codec,
@@ -44,7 +46,8 @@ pub(crate) struct Plan {
     speaks_at: [Duration; 2],
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum End {
     /// From the call's start on: a CANCEL where the call is not answered yet.
     CallerHangsUp(Duration),
@@ -54,7 +57,8 @@ pub(crate) enum End {
 }
 
 /// What a phone's SDP says about the address it sends from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Claim {
     True,
     /// An address behind its NAT.
@@ -64,7 +68,8 @@ pub(crate) enum Claim {
 }
 
 impl Plan {
-    pub(crate) fn drawn(climate: &Climate, entropy: &mut Entropy) -> Self {
+    /// In a crowd all come at once; where phones lie, one's SDP may name a private or a wrong address.
+    pub(crate) fn drawn(climate: &Climate, (is_crowded, lies): (bool, bool), entropy: &mut Entropy) -> Self {
         let end_at = Duration::from_millis(ENDS_AFTER_MS.0 + entropy.below(ENDS_AFTER_MS.1));
         let end = match entropy.below(5) {
             0 => End::ModelEnds(1 + entropy.below(2) as u32),
@@ -72,11 +77,11 @@ impl Plan {
             _ => End::CallerHangsUp(end_at),
         };
         let claim = match entropy.below(3) {
-            0 if climate.lies => Claim::Private,
-            1 if climate.lies => Claim::Wrong,
+            0 if lies => Claim::Private,
+            1 if lies => Claim::Wrong,
             _ => Claim::True,
         };
-        let is_late = !climate.is_crowded && entropy.below(4) == 0;
+        let is_late = !is_crowded && entropy.below(4) == 0;
         let wave = if is_late { SECOND_WAVE_MS } else { 0 };
         Self {
             we_dial: entropy.below(2) == 0,
@@ -90,7 +95,7 @@ impl Plan {
             comfort_noise: entropy.below(5) == 0,
             lingers_for: Duration::from_millis(entropy.below(2) * entropy.below(LINGERS_MS)),
             prepared_after: Duration::from_millis(entropy.below(PREPARED_WITHIN_MS)),
-            owner: entropy.below(climate.owners.len() as u64) as usize,
+            owner: entropy.below(OWNERS as u64) as usize,
             trouble: Trouble::drawn(entropy),
             speaks_at: SPEAKS_AFTER_MS.map(|ms| Duration::from_millis(ms + entropy.below(1_200))),
         }
@@ -121,5 +126,26 @@ impl Plan {
 
     pub(crate) fn crashes(&self) -> &[Crash] {
         &self.trouble.crashes
+    }
+}
+
+/// A caller who tells the truth, asks two questions and hangs up.
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            we_dial: false,
+            codec: Codec::Pcmu,
+            starts_at: Duration::ZERO,
+            end: End::CallerHangsUp(Duration::from_millis(ENDS_AFTER_MS.1)),
+            claim: Claim::True,
+            early_media: false,
+            bare_answer: false,
+            comfort_noise: false,
+            lingers_for: Duration::ZERO,
+            prepared_after: Duration::ZERO,
+            owner: 0,
+            trouble: Trouble::default(),
+            speaks_at: SPEAKS_AFTER_MS.map(Duration::from_millis),
+        }
     }
 }

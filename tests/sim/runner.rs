@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clearline::clock;
 
+use crate::scenario::Scenario;
 use crate::tally::Tally;
 use crate::world::World;
 
@@ -12,21 +13,29 @@ use crate::world::World;
 pub(crate) const SEED_VARIABLE: &str = "CLEARLINE_SIM_SEED";
 /// Of that world, where it is not the seed that says how many calls there are.
 pub(crate) const CALLS_VARIABLE: &str = "CLEARLINE_SIM_CALLS";
+/// Where the world of that seed is to be kept.
+pub(crate) const KEEP_VARIABLE: &str = "CLEARLINE_SIM_KEEP_AS";
 /// `from..to`, as long as anybody likes.
 pub(crate) const SEEDS_VARIABLE: &str = "CLEARLINE_SIM_SEEDS";
 
-#[expect(clippy::print_stderr, reason = "a failing seed tells how to repeat it")]
 pub(crate) fn play(seed: u64, calls: Option<usize>) -> Tally {
-    match catch_unwind(AssertUnwindSafe(|| World::new(seed, calls, None).run())) {
-        Ok(tally) => tally,
-        Err(failure) => {
-            let calls = calls.map_or(String::new(), |calls| format!("{CALLS_VARIABLE}={calls} "));
-            eprintln!(
-                "repeat with: {calls}{SEED_VARIABLE}={seed} cargo test --test sim -- the_seed_asked_for"
-            );
-            resume_unwind(failure)
-        }
-    }
+    let calls_wanted = calls.map_or(String::new(), |calls| format!("{CALLS_VARIABLE}={calls} "));
+    let again = format!("{calls_wanted}{SEED_VARIABLE}={seed} cargo test --test sim -- the_seed_asked_for");
+    let advice = format!(
+        "repeat with: {again}\nkeep its world, which another generator would not draw again, with: \
+         {KEEP_VARIABLE}=tests/sim/worlds/WHAT_IT_SHOWED.json {again}"
+    );
+    play_scenario(&Scenario::drawn(seed, calls), &advice)
+}
+
+/// `advice` tells whoever meets a failure how to meet it again.
+#[expect(clippy::print_stderr, reason = "a failing world tells how to repeat it")]
+pub(crate) fn play_scenario(scenario: &Scenario, advice: &str) -> Tally {
+    let world = AssertUnwindSafe(|| World::new(scenario, None).run());
+    catch_unwind(world).unwrap_or_else(|failure| {
+        eprintln!("{advice}");
+        resume_unwind(failure)
+    })
 }
 
 pub(crate) fn play_all(seeds: impl IntoIterator<Item = u64>, calls: Option<usize>) -> Tally {

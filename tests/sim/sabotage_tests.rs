@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::sabotage::Sabotage;
+use crate::scenario::Scenario;
 use crate::world::World;
 
 /// In some of these worlds the fault has something to spoil.
@@ -10,7 +11,7 @@ const SEEDS: u64 = 60;
 
 fn finds(sabotage: Sabotage, complaint: &str) {
     let complaints = (0..SEEDS).filter_map(|seed| {
-        let world = AssertUnwindSafe(|| World::new(seed, None, Some(sabotage)).run());
+        let world = AssertUnwindSafe(|| World::new(&Scenario::drawn(seed, None), Some(sabotage)).run());
         let failure = catch_unwind(world).err()?;
         let text = failure.downcast_ref::<String>().cloned();
         Some(

@@ -9,6 +9,15 @@ use clearline::domain::Outcome;
 pub(crate) enum Seen {
     Worlds,
     Calls,
+    Datagrams,
+    PacketsLost,
+    SignalsLost,
+    Doubled,
+    /// One that was sent later on the same way came sooner.
+    Overtaken,
+    DelayedByAFrame,
+    /// Longer under way than the way is long.
+    Jittered,
     CallersWhoHeardTheModel,
     ModelsWhoHeardTheCaller,
     SessionCrashes,
@@ -25,6 +34,7 @@ pub(crate) enum Seen {
     Rebindings,
     SsrcChanges,
     SequenceJumps,
+    StepsBack,
     MovesUnderAnotherSsrc,
     SharedSsrcs,
     SharedAddresses,
@@ -45,8 +55,12 @@ pub(crate) enum Seen {
 }
 
 impl Seen {
+    /// What the network does to more than one datagram in a thousand, taken over all worlds.
+    pub(crate) const WEATHER: [Self; 5] =
+        [Self::PacketsLost, Self::Doubled, Self::Overtaken, Self::DelayedByAFrame, Self::Jittered];
     /// What every suite must have met.
-    pub(crate) const TROUBLES: [Self; 29] = [
+    pub(crate) const TROUBLES: [Self; 31] = [
+        Self::SignalsLost,
         Self::SessionCrashes,
         Self::CrashesOverMail,
         Self::CrashesInMidWork,
@@ -60,6 +74,7 @@ impl Seen {
         Self::Rebindings,
         Self::SsrcChanges,
         Self::SequenceJumps,
+        Self::StepsBack,
         Self::MovesUnderAnotherSsrc,
         Self::SharedSsrcs,
         Self::SharedAddresses,

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use clearline::domain::Entropy;
+use serde::{Deserialize, Serialize};
 
 /// All times but those of the model run from the call's start.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Trouble {
     pub(crate) crashes: Vec<Crash>,
     pub(crate) deeds: Vec<(Duration, Deed)>,
@@ -13,7 +15,8 @@ pub(crate) struct Trouble {
 }
 
 /// When the session dies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Crash {
     At(Duration),
     /// With so many signals taken before: this one dies with it.
@@ -22,26 +25,31 @@ pub(crate) enum Crash {
     AfterOutputs(u32),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Deed {
     Move(Move),
     Forge(Forgery),
 }
 
 /// What becomes of the far end's stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Move {
     /// Its NAT gives it another port.
     Rebind,
     ChangeSsrc,
     /// Another number and another time, under the same SSRC.
     JumpInSequence,
+    /// Another time under the same SSRC, and a number that was used so many packets ago.
+    StepBack(u16),
     /// Another port and another SSRC at once, after a pause.
     RebindUnderAnotherSsrc,
 }
 
 /// What is sent by those who have no part in the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Forgery {
     /// From a host that has nothing to do with the call, under an SSRC of its own.
     Stranger,
@@ -57,7 +65,8 @@ pub(crate) enum Forgery {
 }
 
 /// How the model fails the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum ModelTrouble {
     /// So many connections are refused with 503.
     Unavailable(u32),
@@ -83,6 +92,8 @@ const CRASH_WITHIN_MS: u64 = 7_000;
 const DEED_WITHIN_MS: u64 = 8_000;
 const SIGNALS: u64 = 4;
 const OUTPUTS: u64 = 40;
+/// Past the numbers that a receiver takes for packets that come late or twice.
+const STEPS: u64 = 100;
 
 impl Trouble {
     pub(crate) fn drawn(entropy: &mut Entropy) -> Self {
@@ -121,6 +132,7 @@ impl Deed {
         match entropy.below(10) {
             0 => Self::Move(Move::Rebind),
             1 => Self::Move(Move::ChangeSsrc),
+            2 if entropy.below(2) == 0 => Self::Move(Move::StepBack(entropy.below(STEPS) as u16)),
             2 => Self::Move(Move::JumpInSequence),
             3 => Self::Move(Move::RebindUnderAnotherSsrc),
             4 => Self::Forge(Forgery::Stranger),

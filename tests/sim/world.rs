@@ -1,4 +1,4 @@
-//! A whole world of one seed: its climate, the plans of its calls, both sides, and the clock that moves them.
+//! A whole world: its climate, the plans of its calls, both sides, and the clock that moves them.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -19,7 +19,8 @@ use crate::phone::Phone;
 use crate::phones::Phones;
 use crate::plan::{Claim, Plan};
 use crate::sabotage::Sabotage;
-use crate::signals::{CALLS_MAX, Voice};
+use crate::scenario::Scenario;
+use crate::signals::Voice;
 use crate::tally::Tally;
 use crate::trouble::{Deed, Forgery, Move};
 
@@ -28,9 +29,6 @@ pub(crate) const GATEWAY_SIP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::
 pub(crate) const FRAME_TICKS: u64 = 4;
 
 const TICK: Duration = Duration::from_millis(5);
-const SMALL_WORLD_MAX: u64 = 6;
-/// From here on a world has room and keys for all its calls, and they all come at once.
-const CROWD: usize = 20;
 /// After the last task nobody waits longer for a call to end by itself.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// Then what is still being said is said to its end.
@@ -57,14 +55,10 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// `calls` where somebody wants a certain number of them; else the seed says.
-    pub(crate) fn new(seed: u64, calls: Option<usize>, sabotage: Option<Sabotage>) -> Self {
-        let mut entropy = Entropy::from_number(seed);
-        let drawn = 1 + entropy.below(SMALL_WORLD_MAX) as usize;
-        let calls = calls.unwrap_or(drawn);
-        assert!(calls <= CALLS_MAX, "there are signals for {CALLS_MAX} calls");
-        let climate = Rc::new(Climate::drawn(calls, calls >= CROWD, &mut entropy));
-        let plans: Rc<[Plan]> = (0..calls).map(|_| Plan::drawn(&climate, &mut entropy)).collect();
+    pub(crate) fn new(scenario: &Scenario, sabotage: Option<Sabotage>) -> Self {
+        let mut entropy = Entropy::from_number(scenario.dice);
+        let climate = Rc::new(scenario.climate.clone());
+        let plans: Rc<[Plan]> = scenario.calls.clone().into();
         let now = clock::now();
         Self {
             now,
@@ -91,6 +85,7 @@ impl World {
         self.run_until(self.now + AFTERMATH);
         let mut tally = judge(&self.climate, &mut self.engine, &self.phones, self.now);
         tally.add(&self.forger.tally);
+        tally.add(&self.network.tally);
         tally.digest = self.network.digest.sum();
         tally
     }

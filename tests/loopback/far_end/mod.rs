@@ -212,12 +212,12 @@ impl FarEnd {
     }
 
     pub(crate) fn say(&self, tone_hz: f64, ms: usize) {
-        self.say_tones(&[tone_hz], ms);
+        self.say_tones(&[tone_hz], ms, None);
     }
 
-    /// All of them at once.
-    pub(crate) fn say_tones(&self, tones_hz: &[f64], ms: usize) {
-        self.seen.change(|seen| seen.voice.say(tones_hz, ms));
+    /// All of them at once, and again after each pause if there is to be one.
+    pub(crate) fn say_tones(&self, tones_hz: &[f64], ms: usize, pause_ms: Option<usize>) {
+        self.seen.change(|seen| seen.voice.say(tones_hz, ms, pause_ms));
     }
 
     pub(crate) fn press(&self, keys: &str) {

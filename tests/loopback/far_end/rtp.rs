@@ -68,6 +68,9 @@ pub(crate) struct Voice {
     timestamp: u32,
     tones_hz: Vec<f64>,
     tone_frames: usize,
+    /// As many frames as it says again, and as it is silent before.
+    again: Option<[usize; 2]>,
+    pause_frames: usize,
     /// Samples of the tones so far; it goes on from one word to the next.
     position: u64,
     keys: VecDeque<(u8, u16)>,
@@ -81,13 +84,18 @@ impl Voice {
             timestamp: 160,
             tones_hz: Vec::new(),
             tone_frames: 0,
+            again: None,
+            pause_frames: 0,
             position: 0,
             keys: VecDeque::new(),
         }
     }
 
-    pub(crate) fn say(&mut self, tones_hz: &[f64], ms: usize) {
+    /// Once, or again after each pause.
+    pub(crate) fn say(&mut self, tones_hz: &[f64], ms: usize, pause_ms: Option<usize>) {
         (self.tones_hz, self.tone_frames) = (tones_hz.to_vec(), ms / 20);
+        self.again = pause_ms.map(|pause_ms| [ms / 20, pause_ms / 20]);
+        self.pause_frames = 0;
     }
 
     pub(crate) fn press(&mut self, keys: &str) {
@@ -122,6 +130,12 @@ impl Voice {
 
     fn next_frame(&mut self) -> Vec<u8> {
         if self.tone_frames == 0 {
+            self.pause_frames += 1;
+            if let Some([frames, pause]) = self.again
+                && self.pause_frames == pause
+            {
+                (self.tone_frames, self.pause_frames) = (frames, 0);
+            }
             return vec![Codec::Pcmu.silence(); FRAME_SAMPLES];
         }
         self.tone_frames -= 1;
