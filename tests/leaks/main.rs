@@ -9,7 +9,7 @@
 //! The short form is a part of the suite. The long one, which `docs/PERFORMANCE.md` keeps the result of:
 //!
 //! ```sh
-//! CLEARLINE_LEAKS_CALLS=10000 cargo test --release --test leaks -- --nocapture
+//! CLEARLINE_LEAKS_CALLS=10000 cargo test --locked --test leaks -- --nocapture
 //! ```
 
 mod calls;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clearline::actors::events::{CallEvent, EngineEvent};
 use clearline::call::Finish;
-use clearline::domain::{CallId, Direction};
+use clearline::domain::{CallId, Direction, Outcome};
 use tokio::sync::broadcast;
 
 use crate::watched::Watched;
@@ -13,8 +13,8 @@ use crate::watched::Watched;
 #[derive(Default)]
 struct Told {
     calls: HashMap<CallId, Vec<CallEvent>>,
-    /// How the calls ended that came in, by the outcome's name.
-    came_in: BTreeMap<String, usize>,
+    /// How the calls ended that began, as `inbound completed`.
+    endings: BTreeMap<String, usize>,
 }
 
 #[derive(Clone, Default)]
@@ -46,25 +46,33 @@ impl News {
         self.0.look(|told| told.calls.len())
     }
 
-    /// Of the calls that came in since this was asked last.
-    pub(crate) fn outcomes_of_inbound(&self) -> BTreeMap<String, usize> {
-        self.0.change(|told| std::mem::take(&mut told.came_in))
+    /// Of all calls since this was asked last.
+    pub(crate) fn endings(&self) -> BTreeMap<String, usize> {
+        self.0.change(|told| std::mem::take(&mut told.endings))
     }
+}
+
+pub(crate) fn ending(direction: Direction, outcome: Outcome) -> String {
+    format!("{} {outcome}", direction.as_str())
 }
 
 /// Nobody here asks for the end of a call that came in, or that was refused before it began.
 fn note(told: &mut Told, call: CallId, event: CallEvent) {
-    let is_inbound =
-        |event: &CallEvent| matches!(event, CallEvent::Started { direction: Direction::Inbound, .. });
     let events = told.calls.entry(call.clone()).or_default();
     let finish = finish_of(&event);
     events.push(event);
-    let came_in = events.iter().any(is_inbound);
-    let Some(finish) = finish.filter(|_| came_in || events.len() == 1) else { return };
-    told.calls.remove(&call);
-    if came_in {
-        *told.came_in.entry(finish.outcome.to_string()).or_default() += 1;
+    let Some(finish) = finish else { return };
+    let direction = events.iter().find_map(direction_of);
+    if let Some(direction) = direction {
+        *told.endings.entry(ending(direction, finish.outcome)).or_default() += 1;
     }
+    if direction != Some(Direction::Outbound) {
+        told.calls.remove(&call);
+    }
+}
+
+fn direction_of(event: &CallEvent) -> Option<Direction> {
+    if let CallEvent::Started { direction, .. } = event { Some(*direction) } else { None }
 }
 
 fn finish_of(event: &CallEvent) -> Option<Finish> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clearline::actors::EngineSizes;
 use clearline::config::{Gateway, NumberRoute, Settings};
-use clearline::domain::{GatewayId, Outcome, VoiceAgent};
+use clearline::domain::{GatewayId, VoiceAgent};
 use clearline::engine::Engine;
 use clearline::keys::KeyPool;
 use clearline::sandbox::model::{Fault, FaultRule, Scope};
@@ -16,9 +16,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::calls::{CALLS_A_ROUND, Lane};
+use crate::calls::{CALLS_A_ROUND, ENDINGS_OF_A_ROUND, Lane};
 use crate::far_end::FarEnd;
-use crate::news::News;
+use crate::news::{News, ending};
 use crate::process::Process;
 use crate::users::add_user;
 
@@ -28,8 +28,11 @@ const LANES: usize = 12;
 pub(crate) const ADAS_NUMBER: &str = "100";
 /// The model refuses her set-up.
 pub(crate) const CARAS_NUMBER: &str = "300";
+/// The model never answers her set-up: who calls her hears it ring for as long as he likes.
+pub(crate) const DORAS_NUMBER: &str = "400";
 const ADAS_KEY: &str = "key-of-ada-aaaaaaaaaaaa-1111";
 const CARAS_KEY: &str = "key-of-cara-cccccccccccc-3333";
+const DORAS_KEY: &str = "key-of-dora-dddddddddddd-4444";
 const STOP_LIMIT: Duration = Duration::from_millis(1);
 
 pub(crate) struct World {
@@ -52,6 +55,7 @@ impl World {
             .unwrap_or_else(|error| panic!("{error}"));
         add_user(&engine, "ada", Some(ADAS_KEY)).await;
         add_user(&engine, "cara", Some(CARAS_KEY)).await;
+        add_user(&engine, "dora", Some(DORAS_KEY)).await;
         let news = News::default();
         let listener = actix::spawn(news.clone().gather(engine.events().listen()));
         Self { engine, news, lanes, listener, model, _folder: folder }
@@ -73,17 +77,14 @@ impl World {
         let rounds = calls.div_ceil(CALLS_A_ROUND * LANES);
         join_all(self.lanes.iter().map(|lane| lane.play(self, rounds))).await;
         assert_eq!(self.news.waiting(), 0, "every call that began has ended");
-        self.judge_inbound(rounds * LANES);
+        self.judge_endings(rounds * LANES);
         rounds * CALLS_A_ROUND * LANES
     }
 
-    /// Each way to end was gone so often; only who gives up while it rings may meet an answer instead.
-    fn judge_inbound(&self, each: usize) {
-        let outcomes = self.news.outcomes_of_inbound();
-        let count = |outcome: Outcome| outcomes.get(&outcome.to_string()).copied().unwrap_or(0);
-        let (given_up, completed) = (count(Outcome::Canceled), count(Outcome::Completed));
-        assert!(given_up > 0 && given_up + completed == 2 * each, "{outcomes:?}");
-        assert_eq!((count(Outcome::MediaFailed), count(Outcome::ModelFailed)), (each, each), "{outcomes:?}");
+    /// Each way to end was gone exactly so often.
+    fn judge_endings(&self, each: usize) {
+        let wanted = ENDINGS_OF_A_ROUND.map(|(direction, outcome)| (ending(direction, outcome), each));
+        assert_eq!(self.news.endings(), wanted.into());
     }
 
     pub(crate) async fn close(self) {
@@ -100,7 +101,11 @@ async fn stand_in() -> (Process, String) {
     let model = Process::start("the stand-in model", &mut command);
     let address = last_word(&model.wait_for("listening on"));
     let side = last_word(&model.wait_for("sessions shown at"));
-    refuse_cara(side.trim_start_matches("http://").trim_end_matches("/sessions")).await;
+    let side = side.trim_start_matches("http://").trim_end_matches("/sessions");
+    // For a reason that is not her key's, which would be marked and not be used again.
+    let refusal = Fault::SetupClose { code: 1007, reason: "Request contains an invalid argument.".into() };
+    let for_key = |key, fault| FaultRule { scope: Scope::for_key(key), fault, times: None };
+    befall(side, &[for_key(CARAS_KEY, refusal), for_key(DORAS_KEY, Fault::SetupSilent)]).await;
     (model, address)
 }
 
@@ -108,11 +113,8 @@ fn last_word(line: &str) -> String {
     line.split_whitespace().next_back().unwrap_or_default().to_owned()
 }
 
-/// For a reason that is not her key's, which would be marked and not be used again.
-async fn refuse_cara(side: &str) {
-    let fault = Fault::SetupClose { code: 1007, reason: "Request contains an invalid argument.".into() };
-    let rule = FaultRule { scope: Scope::for_key(CARAS_KEY), fault, times: None };
-    let body = serde_json::to_string(&rule).expect("a rule is JSON");
+async fn befall(side: &str, rules: &[FaultRule]) {
+    let body = serde_json::to_string(rules).expect("rules are JSON");
     let request = format!(
         "POST /faults HTTP/1.1\r\nHost: model\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
@@ -138,13 +140,13 @@ fn settings(folder: &TempDir, model: &str, lanes: &[Lane]) -> Settings {
     settings.store.path = folder.path().join("clearline.db");
     settings.recording.dir = folder.path().join("recordings");
     settings.http.listen = SocketAddr::new(LOOPBACK, 0);
-    for (number, owner) in [(ADAS_NUMBER, "ada"), (CARAS_NUMBER, "cara")] {
+    for (number, owner) in [(ADAS_NUMBER, "ada"), (CARAS_NUMBER, "cara"), (DORAS_NUMBER, "dora")] {
         let voice_agent = VoiceAgent::default().id;
         settings.numbers.insert(number.into(), NumberRoute { owner: owner.into(), voice_agent });
     }
-    settings.google_keys =
-        KeyPool::from_variables([("GOOGLE_API_KEY", ADAS_KEY), ("GOOGLE_API_KEY_2", CARAS_KEY)])
-            .expect("two keys");
+    let keys =
+        [("GOOGLE_API_KEY", ADAS_KEY), ("GOOGLE_API_KEY_2", CARAS_KEY), ("GOOGLE_API_KEY_3", DORAS_KEY)];
+    settings.google_keys = KeyPool::from_variables(keys).expect("three keys");
     settings
 }
 
