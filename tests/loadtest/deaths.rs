@@ -1,13 +1,16 @@
 //! Load tests in which an engine or a stand-in is killed in mid-step: that is a result, and no good one.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use serde_json::Value;
 
-use super::{Attached, clearline};
+use super::mute::{MuteEngine, Muteness};
+use super::{Attached, clearline, loadtest};
 
 /// What a load test came to while whose process died.
 struct Outcome {
@@ -89,9 +92,56 @@ fn calls_of_an_engine_of_one_s_own_that_is_killed_are_lost() {
     assert_eq!(code, Some(1), "{stderr}");
     let step = &document["steps"][0];
     assert_eq!(step["lost"].as_array().map(Vec::len), Some(2), "{document}");
-    assert_eq!(step["calls_held"], 0, "{document}");
-    // Broken; but a machine that was too busy to judge says so instead.
-    assert_ne!(step["held"], true, "{document}");
+    assert_eq!((&step["calls_held"], &step["held"]), (&0.into(), &false.into()), "{document}");
+    assert_eq!(document["broke_first"], "process_died", "{document}");
+    assert!(stderr.contains("does not answer any more"), "{stderr}");
+}
+
+/// Whatever answers at its address now.
+#[test]
+fn an_engine_that_is_another_process_at_the_end_is_the_result() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let answering = MuteEngine::start(Muteness::Punctual);
+    let address = answering.address.to_string();
+    let measured = Attached::engine("ws://127.0.0.1:9", &temporary);
+    let pid = measured.child.id().to_string();
+    let from_outside = ["--engine", &address, "--pid", &pid];
+    let Outcome { code, document, stderr } =
+        with_a_death(&from_outside, temporary.path(), |_| measured.child.id());
+    assert_eq!((code, &document["broke_first"]), (Some(1), &"process_died".into()), "{stderr}");
+    let died = document["steps"][0]["died"].as_str().expect("it is told who died");
+    assert!(died.contains(&format!("its process {pid} has ended")), "{died}");
+}
+
+#[test]
+fn an_engine_whose_counters_begin_anew_in_mid_step_is_the_result() {
+    let engine = MuteEngine::start(Muteness::Punctual);
+    let address = engine.address.to_string();
+    let counters = falling_counters();
+    let arguments =
+        ["--calls", "1", "--seconds", "1", "--json", "--engine", &address, "--metrics", &counters];
+    let (code, stdout, stderr) = loadtest(&arguments);
+    assert_eq!(code, Some(1), "{stderr}");
+    let document: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    let died = document["steps"][0]["died"].as_str().expect("it is told who died");
+    assert!(died.contains("was started anew during the measurement"), "{died}");
+    assert_eq!((&document["broke_first"], &document["calls_held"]), (&"process_died".into(), &Value::Null));
+}
+
+/// Where an engine seems to tell its figures, and has counted less each time it is asked.
+fn falling_counters() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound socket").to_string();
+    thread::spawn(move || {
+        for (stream, left) in listener.incoming().zip((0..1_000).rev()) {
+            let mut stream = stream.expect("a visitor");
+            let mut request = BufReader::new(stream.try_clone().expect("a socket")).lines();
+            request.find(|line| line.as_ref().is_ok_and(String::is_empty));
+            write!(stream, "HTTP/1.0 200 OK\r\n\r\nclearline_rtp_heard_packets_total {left}\n")
+                .expect("it listens");
+        }
+    });
+    address
 }
 
 /// Then not only its calls cannot be asked any more.

@@ -4,6 +4,7 @@
 mod deaths;
 mod lossy;
 mod mute;
+mod sipp;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -255,6 +256,45 @@ fn a_ramp_in_which_no_step_held_says_so_and_fails() {
 }
 
 #[test]
+fn each_round_has_calls_of_its_own_and_all_are_told_of_together() {
+    let (code, stdout, stderr) = loadtest(&["--calls", "1", "--rounds", "3", "--seconds", "1", "--json"]);
+    assert!(matches!(code, Some(0 | 1)), "{code:?}: {stderr}");
+    assert!(stderr.contains("step 1: round 3 of 3"), "{stderr}");
+    let document: Value = serde_json::from_str(&stdout).expect("--json prints one document");
+    let step = &document["steps"][0];
+    assert_eq!((&step["rounds"], &step["calls_held"]), (&3.into(), &1.into()), "{stdout}");
+    // Each round's call was set up and greeted.
+    assert_eq!(step["beside"]["set_up_whole_ms"]["count"], 3, "{stdout}");
+    assert!(step["seconds"].as_f64() >= Some(3.0), "{stdout}");
+}
+
+#[test]
+fn what_a_set_up_costs_is_told_with_its_spread() {
+    let (code, stdout, stderr) = loadtest(&["--set-ups", "60", "--per-second", "50", "--json"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let costs: Value = serde_json::from_str(&stdout).expect("--json prints one document");
+    assert_eq!((&costs["rounds"], &costs["set_ups"]), (&2.into(), &100.into()), "{stdout}");
+    for figure in ["set_up_and_hang_up_ms", "hang_up_ms", "set_up_alone_ms"] {
+        let of = |part: &str| costs[figure][part].as_f64().expect("a number");
+        assert!(of("least") <= of("median") && of("median") <= of("most"), "{figure}: {stdout}");
+    }
+    assert!(costs["set_up_and_hang_up_ms"]["least"].as_f64() > Some(0.0), "{stdout}");
+}
+
+#[test]
+fn set_ups_that_an_engine_refuses_cost_nobody_knows_what() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let engine = Attached::engine("ws://127.0.0.1:9", &folder);
+    let pid = engine.child.id().to_string();
+    let arguments = ["--set-ups", "1", "--per-second", "50", "--engine", engine.address("sip")];
+    let (code, stdout, stderr) = loadtest(&[&arguments[..], &["--pid", &pid]].concat());
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert!(stderr.contains("the engine refused calls in every round"), "{stderr}");
+    let (code, _, stderr) = loadtest(&arguments);
+    assert!(code == Some(2) && stderr.contains("--pid"), "{code:?}: {stderr}");
+}
+
+#[test]
 fn a_ramp_that_is_interrupted_writes_what_it_has_finished() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let chart = folder.path().join("ramp.svg");
@@ -265,7 +305,8 @@ fn a_ramp_that_is_interrupted_writes_what_it_has_finished() {
     // Whether the first step held decides how many calls the second has, not whether there is one.
     let second = progress.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("step 2: dialling")));
     assert!(second.is_some(), "a ramp has a second step");
-    let interrupt = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
+    // As when its terminal is closed.
+    let interrupt = Command::new("kill").args(["-s", "HUP", &child.id().to_string()]).status();
     assert!(interrupt.expect("kill can be run").success());
 
     let mut stdout = String::new();
@@ -348,8 +389,23 @@ fn a_process_that_is_no_engine_and_a_ramp_without_steps_are_refused() {
     other.kill().expect("our own child");
     other.wait().expect("our own child");
     assert!(code == Some(2) && stderr.contains("no clearline"), "{code:?}: {stderr}");
+    let stand_in = Attached::start(&["sandbox", "model", "--load", "--attached", "--listen", "127.0.0.1:0"]);
+    let pid = stand_in.child.id().to_string();
+    let (code, _, stderr) = loadtest(&["--calls", "1", "--engine", engine.address("sip"), "--pid", &pid]);
+    let is_named = stderr.contains("that is `clearline sandbox model`, no engine");
+    assert!(code == Some(2) && is_named, "{code:?}: {stderr}");
     let (code, _, stderr) = loadtest(&["--from", "20", "--max-calls", "5"]);
     assert!(code == Some(2) && stderr.contains("--from 20 is above --max-calls 5"), "{code:?}: {stderr}");
+}
+
+#[test]
+fn a_stand_in_names_the_address_that_it_cannot_have() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = holder.local_addr().expect("a bound socket").to_string();
+    let mut command = clearline(&["sandbox", "model", "--listen", "127.0.0.1:0", "--side", &taken]);
+    let output = command.output().expect("the binary runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && stderr.contains(&taken), "{stderr}");
 }
 
 #[test]

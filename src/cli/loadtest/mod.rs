@@ -4,7 +4,8 @@
 //! calls be up for a while and gathers what callers ([`crate::sandbox::callers`]) and stand-in noted, what the engine
 //! counted ([`fetch`]) and what each process used ([`usage`]). From there on everything is pure: [`delays`] joins both
 //! ends' notes, [`speech`] asks what never arrived, [`outcome`] and [`costs`] make figures of them, [`levels`] judges, [`ramp`] chooses the next step,
-//! [`table`], [`document`] and [`chart`] ([`panels`]) tell. [`probe`] and [`picture`] find out beforehand what would fail at the end.
+//! [`table`], [`document`] and [`chart`] ([`panels`]) tell. Another way in: [`sipp`] lets SIPp call in a step, [`touching`] measures set-ups
+//! alone and [`set_ups`] tells of them. [`probe`] and [`picture`] find out beforehand what would fail at the end.
 
 mod chart;
 mod costs;

@@ -49,8 +49,17 @@ pub(super) async fn run(
     plan.tell(format_args!("SIPp dials {}", counted(plan.calls, "call")));
     let staying = dialling + SETTLING + measured + STAYING;
     let mut sipp = Sipp::start(site.engine.sip, number, plan, staying, scenario)?;
+    let mut gathered = Gathered { calls: plan.calls, recording: plan.record, idle, ..Gathered::default() };
+    gathered.generator = Generator::Sipp;
     sleep(dialling + SETTLING).await;
-    sipp.expect_running()?;
+    if sipp.has_ended() {
+        gathered.refused = sipp.failed_calls().map_err(|_| sipp.ended_too_early())?;
+        return if gathered.refused.is_empty() {
+            Err(sipp.ended_too_early())
+        } else {
+            Ok(Step::of(&gathered))
+        };
+    }
 
     plan.tell(format_args!("measuring {} s", plan.seconds));
     let begin = site.look(Some(sipp.child.id()))?;
@@ -62,12 +71,8 @@ pub(super) async fn run(
     plan.tell("waiting until SIPp has hung up");
     sipp.finish(staying + END_PATIENCE).await?;
 
-    let failed = sipp.statistic("FailedCall(C)")?;
-    let lost = Lost { caller: 0, reason: "SIPp counts it as failed".into() };
-    let report = Report { calls, lost: vec![lost; failed], ..Report::default() };
+    let report = Report { calls, lost: sipp.failed_calls()?, ..Report::default() };
     let window = Window { report, stretch, begin, end }.with_what_the_engine_counted();
-    let mut gathered = Gathered { calls: plan.calls, recording: plan.record, idle, ..Gathered::default() };
-    gathered.generator = Generator::Sipp;
     gathered.windows.push(window);
     let step = Step::of(&gathered);
     Ok(match site.why_calls_were_lost(&gathered).await {
@@ -115,11 +120,13 @@ impl Sipp {
         Ok(Self { child: command.spawn().map_err(missing)?, folder })
     }
 
-    fn expect_running(&mut self) -> Result<(), Failure> {
-        match self.child.try_wait() {
-            Ok(None) => Ok(()),
-            Ok(Some(_)) | Err(_) => Err(self.ended_too_early()),
-        }
+    fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    fn failed_calls(&self) -> Result<Vec<Lost>, Failure> {
+        let failed = self.statistic("FailedCall(C)")?;
+        Ok(vec![Lost { caller: 0, reason: "SIPp counts it as failed".into() }; failed])
     }
 
     fn ended_too_early(&self) -> Failure {
@@ -132,7 +139,7 @@ impl Sipp {
     /// Exit code 1 only says that calls failed, which its statistics do too.
     async fn finish(&mut self, patience: Duration) -> Result<(), Failure> {
         let deadline = clock::now() + patience;
-        while matches!(self.child.try_wait(), Ok(None)) {
+        while !self.has_ended() {
             if clock::now() >= deadline {
                 return Err(Failure::new(format!("SIPp did not hang up within {} s", patience.as_secs())));
             }
