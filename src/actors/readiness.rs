@@ -27,7 +27,7 @@ impl Readiness {
     /// `None` when calls are taken.
     pub fn reason_against(&self) -> Option<&'static str> {
         let stage = *self.stage.read().unwrap_or_else(PoisonError::into_inner);
-        stage.or_else(|| (!self.store.answers()).then_some("the store does not answer"))
+        stage.or_else(|| self.store.trouble())
     }
 
     fn set(&self, reason: Option<&'static str>) {

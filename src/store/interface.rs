@@ -12,8 +12,13 @@ pub trait Backend: Send + Sync {
     fn submit(&self, command: Command);
 
     /// False while the documents are known to be out of reach.
-    fn answers(&self) -> bool {
+    fn can_be_read(&self) -> bool {
         true
+    }
+
+    /// What is known to keep it from its whole work, for the people who run the engine.
+    fn trouble(&self) -> Option<&'static str> {
+        (!self.can_be_read()).then_some("the store does not answer")
     }
 }
 
@@ -145,8 +150,13 @@ impl Store {
     }
 
     /// Whether the documents can be reached, as far as that is known.
-    pub fn answers(&self) -> bool {
-        self.backend.answers()
+    pub fn can_be_read(&self) -> bool {
+        self.backend.can_be_read()
+    }
+
+    /// What keeps it from its whole work; `None` while all is well, as far as that is known.
+    pub fn trouble(&self) -> Option<&'static str> {
+        self.backend.trouble()
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {

@@ -96,8 +96,8 @@ impl Numbers {
     }
 
     /// Whether it is of any use to ask, as far as that is known.
-    pub fn answers(&self) -> bool {
-        self.store.answers()
+    pub fn can_be_read(&self) -> bool {
+        self.store.can_be_read()
     }
 
     /// The number that was dialled.

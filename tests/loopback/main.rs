@@ -11,6 +11,8 @@ mod news;
 #[path = "../peers/process.rs"]
 #[expect(dead_code, reason = "tests/peers has more kinds of programs")]
 mod process;
+#[path = "../store/small_disk.rs"]
+mod small_disk;
 mod users;
 mod watched;
 mod world;
@@ -19,6 +21,7 @@ mod barge_in;
 mod basic_calls;
 mod crashes;
 mod engines;
+mod full_disk;
 mod hold;
 mod hostile;
 mod isolation;

@@ -10,7 +10,7 @@ use serde_json::Map;
 use crate::far_end::FarEnd;
 use crate::world::{ADAS_KEY, ADAS_NUMBER, BENS_KEY, World, order, play};
 
-const BERLIN: &str = "+4930123456";
+pub(crate) const BERLIN: &str = "+4930123456";
 
 fn persona(id: &str, tenant: &str) -> Persona {
     Persona {
@@ -26,7 +26,7 @@ fn persona(id: &str, tenant: &str) -> Persona {
     }
 }
 
-fn berlin(tenant: &str, owner: &str, persona: Option<&str>) -> VoiceAgentNumber {
+pub(crate) fn berlin(tenant: &str, owner: &str, persona: Option<&str>) -> VoiceAgentNumber {
     VoiceAgentNumber {
         id: NumberId::new("berlin"),
         number: PhoneNumber::new(BERLIN),
@@ -49,7 +49,7 @@ impl World {
         self
     }
 
-    async fn with_number(self, number: VoiceAgentNumber) -> Self {
+    pub(crate) async fn with_number(self, number: VoiceAgentNumber) -> Self {
         let numbers = Numbers::new(self.engine.store().clone());
         let subject = Subject::new(&NUMBERS, number.id.as_str(), "test");
         let change = Change::new(By::Engine, "number.add", Effect::Made, subject);

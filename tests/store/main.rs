@@ -21,6 +21,7 @@ mod named_server;
 #[path = "../peers/process.rs"]
 mod process;
 mod serving;
+mod small_disk;
 mod suite;
 
 use bench::run;

@@ -163,7 +163,7 @@ async fn if_it_answers<T, E: From<StoreError>>(
     settings: &CallSettings,
     look_up: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    if settings.stored_numbers.answers() {
+    if settings.stored_numbers.can_be_read() {
         look_up.await
     } else {
         Err(StoreError::Failed("it does not answer".to_owned()).into())

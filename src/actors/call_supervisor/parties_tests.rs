@@ -31,7 +31,7 @@ impl Backend for Away {
         drop(command);
     }
 
-    fn answers(&self) -> bool {
+    fn can_be_read(&self) -> bool {
         !self.known
     }
 }

@@ -70,8 +70,10 @@ impl Backend for Embedded {
         }
     }
 
-    fn answers(&self) -> bool {
-        self.takes_writes.load(Ordering::Relaxed)
+    fn trouble(&self) -> Option<&'static str> {
+        let takes_writes = self.takes_writes.load(Ordering::Relaxed);
+        (!takes_writes)
+            .then_some("the store's file takes no writes: is its disk full? The log has the reason")
     }
 }
 

@@ -119,7 +119,7 @@ impl Backend for Mongo {
         }
     }
 
-    fn answers(&self) -> bool {
+    fn can_be_read(&self) -> bool {
         *self.answers.borrow()
     }
 }

@@ -73,7 +73,7 @@ async fn write_again_until_it_is_done(store: &Store, id: &str) {
 }
 
 async fn until_it_answers(store: &Store) {
-    while !store.answers() {
+    while store.trouble().is_some() {
         tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
