@@ -143,6 +143,9 @@ fn a_user_of_an_unknown_role_is_named_and_hides_nobody() {
     }
     bench.done(&["user", "add", "ben"]);
     assert!(bench.refused(&["user", "disable", "eve"]).contains("users u1"));
+    let removed = bench.run(&["user", "remove", "eve"]);
+    assert!(removed.status.success(), "whoever it was can be shut out: {}", text(&removed.stderr));
+    assert_eq!(bench.count("users"), 2);
 }
 
 #[test]

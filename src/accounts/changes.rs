@@ -6,7 +6,7 @@ use super::{AccountError, Accounts};
 use crate::access::{check_name, password};
 use crate::clock;
 use crate::domain::{Role, Secret, TenantId, User, UserId};
-use crate::store::{By, Change, Credential, Effect, Entry, LEAVING, StoreError, Subject};
+use crate::store::{By, Change, Credential, Effect, Entry, LEAVING, StoreError, Subject, USERS};
 
 pub struct NewUser {
     pub name: String,
@@ -163,6 +163,17 @@ impl Accounts {
             Ok(self.api_tokens.revoke_all_of(entry, &user.id).await?)
         };
         self.audit.record(change, remove).await.map(drop)
+    }
+
+    /// A record that cannot be read says nothing of who this was; its sessions and tokens may still be there.
+    pub async fn remove_unreadable(&self, by: By, id: &UserId) -> Result<(), AccountError> {
+        let subject = Subject::new(&USERS, id.as_str(), "a user whose record could not be read");
+        let remove = async |entry: &_| {
+            self.users.remove(entry, id).await?;
+            self.logins.end_all_of(id).await?;
+            Ok::<_, AccountError>(self.api_tokens.revoke_all_of(entry, id).await?)
+        };
+        self.audit.record(Change::new(by, "user.remove", Effect::Removed, subject), remove).await.map(drop)
     }
 
     /// See [`Accounts::stay_with_admin`].

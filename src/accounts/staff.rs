@@ -1,7 +1,7 @@
 //! Adding, shutting out and letting in users together with the Google key each has (SPEC K2).
 
 use super::{AccountError, Accounts, Added, NewUser};
-use crate::domain::User;
+use crate::domain::{User, UserId};
 use crate::keys::KeyPool;
 use crate::store::{By, KeyAssignment, StoreError};
 
@@ -37,6 +37,11 @@ impl Staff {
     pub async fn remove(&self, by: By, user: &User) -> Result<(), AccountError> {
         self.accounts.remove(by.clone(), user).await?;
         Ok(self.on_behalf_of(by).give_back(&user.id).await?)
+    }
+
+    pub async fn remove_unreadable(&self, by: By, id: &UserId) -> Result<(), AccountError> {
+        self.accounts.remove_unreadable(by.clone(), id).await?;
+        Ok(self.on_behalf_of(by).give_back(id).await?)
     }
 
     async fn assign(&self, by: By, pool: &KeyPool, user: &User) -> Result<Option<User>, StoreError> {

@@ -107,6 +107,7 @@ impl Engine {
         arbiters.push(sip_arbiter);
         let api = ground.api(&settings, readiness.clone(), load_keys, tuning.clone());
         let http = Http::start(http_listener, api)?;
+        warn_of_plain_http(&settings);
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
         let lost_calls = ground.lost_calls(&settings);
@@ -133,6 +134,17 @@ impl Engine {
             _folder: folder,
             _io: io,
         })
+    }
+}
+
+fn warn_of_plain_http(settings: &Settings) {
+    let address = settings.http.listen;
+    if !address.ip().is_loopback() && settings.http.certificate.is_none() {
+        tracing::warn!(
+            %address,
+            "http.listen is reached from other machines without TLS: passwords and tokens travel readable, unless a proxy \
+             before it has TLS (else set http.certificate and http.private_key)"
+        );
     }
 }
 

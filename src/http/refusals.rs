@@ -35,15 +35,23 @@ impl From<StoreError> for Problem {
             StoreError::Unstorable { detail, .. } => {
                 Self::new(Code::Invalid, format_args!("this cannot be stored: {detail}"))
             }
-            StoreError::Busy => Self::new(Code::Unavailable, error).retry_after(STORE_PAUSE),
+            StoreError::Busy | StoreError::TooBroad { .. } => {
+                Self::new(Code::Unavailable, error).retry_after(STORE_PAUSE)
+            }
             StoreError::Closed | StoreError::Failed(_) => {
                 tracing::warn!(%error, "a request could not be answered for want of the store");
                 Self::new(Code::Unavailable, "the store does not answer; try again later")
                     .retry_after(STORE_PAUSE)
             }
-            StoreError::Unreadable { .. }
-            | StoreError::NotIndexed { .. }
-            | StoreError::NotComparable { .. } => Self::internal(error),
+            StoreError::Unreadable { .. } => {
+                tracing::error!(%error, "a request met a document that cannot be read");
+                Self::new(
+                    Code::Unavailable,
+                    "a document this needs cannot be read; whoever runs the engine finds it in the log, and mends or \
+                     removes it",
+                )
+            }
+            StoreError::NotIndexed { .. } | StoreError::NotComparable { .. } => Self::internal(error),
         }
     }
 }

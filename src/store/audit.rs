@@ -205,7 +205,7 @@ impl Audit {
         after: Option<String>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        let all = Query::all(limit).newest_first().after(after);
+        let all = Query::all(limit).newest_first().after(after).unhurried();
         let query = match about {
             Some(subject_id) => all.and("subject.id", subject_id),
             None => all,

@@ -26,35 +26,48 @@ pub struct Index {
     /// Documents with the same value lie in the order of this field first, also those without it: for questions about
     /// both. They are asked with `field` first.
     pub then: Option<&'static str>,
+    /// What else stands in the index, so that a question that asks for it too reads no document in vain.
+    pub beside: &'static [&'static str],
 }
 
 impl Collection {
     pub(super) fn has_index(&self, field: &str) -> bool {
-        self.indexes.iter().any(|index| index.field == field || index.then == Some(field))
+        self.indexes.iter().any(|index| index.holds(field))
     }
 
-    /// The index that a question is answered from: its first field decides, and of those that begin with it the one
-    /// that knows more of the question.
+    /// The index that a question is answered from: its first field decides. Of those that begin with it, one that knows
+    /// the whole question goes before one that leads to fewer documents and must read each of them.
     pub(super) fn index_for(&self, query: &Query) -> Option<&'static Index> {
         let (first, _) = query.conditions.first()?;
+        let is_whole = |index: &&Index| query.conditions.iter().all(|(field, _)| index.holds(field));
+        let is_pair = |index: &&Index| index.then.is_some_and(|then| query.pins(then));
         let begins = || self.indexes.iter().filter(|index| index.field == *first);
-        begins()
-            .find(|index| index.then.is_some_and(|then| query.pins(then)))
-            .or_else(|| begins().find(|index| index.then.is_none()))
+        let plain = || begins().filter(|index| index.then.is_none());
+        let whole =
+            begins().find(|index| is_pair(index) && is_whole(index)).or_else(|| plain().find(is_whole));
+        whole.or_else(|| begins().find(is_pair)).or_else(|| plain().next())
     }
 }
 
 impl Index {
     pub const fn plain(field: &'static str) -> Self {
-        Self { field, unique: false, then: None }
+        Self { field, unique: false, then: None, beside: &[] }
     }
 
     pub const fn pair(field: &'static str, then: &'static str) -> Self {
-        Self { field, unique: false, then: Some(then) }
+        Self { field, unique: false, then: Some(then), beside: &[] }
+    }
+
+    pub const fn with(self, beside: &'static [&'static str]) -> Self {
+        Self { beside, ..self }
+    }
+
+    fn holds(&self, field: &str) -> bool {
+        self.field == field || self.then == Some(field) || self.beside.contains(&field)
     }
 
     pub const fn unique(field: &'static str) -> Self {
-        Self { field, unique: true, then: None }
+        Self { field, unique: true, then: None, beside: &[] }
     }
 }
 
@@ -118,6 +131,8 @@ pub struct Query {
     /// Members of the body that are not asked for.
     pub leave_out: &'static [&'static str],
     pub limit: usize,
+    /// Nobody's call and no log-in waits for it: it never holds up those that do, and is given up where it takes long.
+    pub unhurried: bool,
 }
 
 impl Query {
@@ -129,6 +144,7 @@ impl Query {
             ids: (None, None),
             leave_out: &[],
             limit,
+            unhurried: false,
         }
     }
 
@@ -161,6 +177,11 @@ impl Query {
     /// Documents come without these members, and what is long in them need not be carried.
     pub fn leaving_out(self, members: &'static [&'static str]) -> Self {
         Self { leave_out: members, ..self }
+    }
+
+    /// For people who look through what has gathered.
+    pub fn unhurried(self) -> Self {
+        Self { unhurried: true, ..self }
     }
 
     pub fn newest_first(self) -> Self {

@@ -24,6 +24,12 @@ pub enum StoreError {
     Unstorable { collection: &'static str, id: String, detail: String },
     #[error("the store has too many requests waiting; try again in a moment")]
     Busy,
+    /// It would have held up everybody else's.
+    #[error(
+        "going through {collection} for this took too long and was given up; ask for less: a shorter time, or one \
+         condition fewer"
+    )]
+    TooBroad { collection: &'static str },
     #[error("the store is closed")]
     Closed,
     #[error("the store could not do it: {0}")]
@@ -34,7 +40,7 @@ impl StoreError {
     /// Whether the same request may succeed later; else something must be mended first.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Busy | Self::Closed | Self::Failed(_) | Self::Lost { .. } => true,
+            Self::Busy | Self::Closed | Self::Failed(_) | Self::Lost { .. } | Self::TooBroad { .. } => true,
             Self::Conflict { .. }
             | Self::NotFound { .. }
             | Self::Unreadable { .. }
@@ -61,7 +67,7 @@ pub enum OpenError {
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error(
         "the store {store} was brought to migration {found} by a newer Clearline (this one knows {known}); it was left \
-         as it is. Start the newer version, or let it go back first: clearline migrate --to {known}"
+         as it is. Start the newer version, or let that one go back first (its own clearline migrate --to {known})"
     )]
     Migrated { store: String, found: u32, known: u32 },
     #[error("{} is a database of another program; set store.path to a file of Clearline's own", path.display())]

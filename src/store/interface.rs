@@ -57,6 +57,13 @@ pub enum Write {
 }
 
 impl Read {
+    pub(super) fn is_unhurried(&self) -> bool {
+        match self {
+            Self::Get { .. } => false,
+            Self::Find { query, .. } => query.unhurried,
+        }
+    }
+
     pub(super) fn fail(self, error: StoreError) {
         match self {
             Self::Get { reply, .. } => answer(reply, Err(error)),

@@ -15,6 +15,8 @@ pub struct KeyReport {
     /// Users whose key is not in the pool any more: used while the model accepts it.
     pub outside_the_pool: Vec<String>,
     pub without_key: Vec<String>,
+    /// Users whose key was sealed with another encryption key than the settings have: their calls have the default key.
+    pub unopened: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,13 +65,13 @@ impl KeyReport {
                 until: trouble.and_then(|trouble| trouble.until),
             }
         });
-        let outside = |user: &User| {
-            user.google_api_key.is_some() && held.get(&user.id).is_none_or(|held| !known.contains(held))
-        };
+        let outside = |user: &User| held.get(&user.id).is_some_and(|held| !known.contains(held));
+        let unopened = |user: &User| user.google_api_key.is_some() && !held.contains_key(&user.id);
         Self {
             keys: keys.collect(),
             outside_the_pool: names(&outside),
             without_key: names(&|user| user.may_own_calls() && user.google_api_key.is_none()),
+            unopened: names(&unopened),
         }
     }
 }

@@ -47,7 +47,7 @@ impl Leads {
         after: Option<String>,
         limit: usize,
     ) -> Result<Listed<Lead>, StoreError> {
-        let all = Query::all(limit).newest_first().after(after);
+        let all = Query::all(limit).newest_first().after(after).unhurried();
         records::list_of(&self.store, scope, all).await
     }
 
@@ -58,7 +58,8 @@ impl Leads {
         after: Option<String>,
         limit: usize,
     ) -> Result<Listed<Lead>, StoreError> {
-        let query = Query::equals("session_id", session.as_str(), limit).newest_first().after(after);
+        let query =
+            Query::equals("session_id", session.as_str(), limit).newest_first().after(after).unhurried();
         records::list(&self.store, query).await
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Shown(pub(super) KeyReport);
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(KeyReport { keys, outside_the_pool, without_key }) = self;
+        let Self(KeyReport { keys, outside_the_pool, without_key, unopened }) = self;
         if keys.is_empty() {
             writeln!(f, "the pool has no keys; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …")?;
         }
@@ -28,7 +28,15 @@ impl fmt::Display for Shown {
                 "{name} has a key that is not in the pool; `clearline keys reassign {name:?}` gives another"
             )?;
         }
+        for name in unopened {
+            writeln!(
+                f,
+                "the key of {name} cannot be opened: it was sealed with another LIVEKIT_SECRET_ENCRYPTION_KEY; set that \
+                 one, or `clearline keys reassign {name:?}` gives a new key"
+            )?;
+        }
         match without_key.as_slice() {
+            [] if !unopened.is_empty() => write!(f, "every admin and agent has a key, but see above"),
             [] => write!(f, "every admin and agent has a key"),
             names => write!(f, "without a key: {}; `clearline keys assign` gives them one", names.join(", ")),
         }

@@ -4,8 +4,8 @@ use clap::Args;
 
 use crate::access::{Scope, folded};
 use crate::accounts::NewPassword;
-use crate::domain::User as Record;
-use crate::store::MAX_PAGE;
+use crate::domain::{User as Record, UserId};
+use crate::store::{MAX_PAGE, StoreError};
 
 use super::super::CommandResult;
 use super::super::common::{Failure, JsonAndSettings, store_failed};
@@ -106,6 +106,14 @@ impl Remove {
     pub(super) async fn run(self) -> CommandResult {
         let desk = self.whom.common.open().await?;
         let (accounts, sealing) = (&desk.staff.accounts, &desk.staff.assignment.sealing);
+        if let Err(StoreError::Unreadable { id, .. }) = accounts.users().find(&self.whom.user).await {
+            let id = UserId::new(id);
+            desk.staff.remove_unreadable(by_this_person(), &id).await.map_err(refused)?;
+            warn(format_args!(
+                "the record of {id} could not be read; it is gone, with its sessions and API tokens"
+            ));
+            return show(&[], self.whom.common.json);
+        }
         let user = find(accounts, &self.whom.user).await?;
         desk.staff.remove(by_this_person(), &user).await.map_err(refused)?;
         warn_of_what_it_leaves(&desk, &user).await?;

@@ -29,6 +29,8 @@ struct KeysView {
     outside_the_pool: Vec<String>,
     /// Users who should have a key and have none.
     without_key: Vec<String>,
+    /// Users whose key was sealed with another encryption key than this engine has: their calls have the default key.
+    unopened: Vec<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -187,6 +189,7 @@ async fn report_for(api: &Api, identity: &Identity) -> Result<KeysView, Problem>
         keys: keys.map(KeyView::from).collect(),
         outside_the_pool: report.outside_the_pool,
         without_key: report.without_key,
+        unopened: report.unopened,
     })
 }
 

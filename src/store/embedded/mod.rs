@@ -1,7 +1,7 @@
 //! The embedded back end: one SQLite file (WAL), for engines that need no database server.
 //!
-//! One thread writes and one reads, each with its own connection and a bounded queue; callers only ever wait for a
-//! oneshot. The writer takes what has gathered in its queue, up to `MAX_GROUP`, into one transaction, and answers
+//! One thread writes and two read, each with its own connection and a bounded queue; callers only ever wait for a
+//! oneshot. One of the readers is for lists that people look through, so that the longest of them holds up no call. The writer takes what has gathered in its queue, up to `MAX_GROUP`, into one transaction, and answers
 //! when that is committed, so that a busy engine pays for one commit per group and not per document. Groups that
 //! hold a durable collection are synced to the disk. A reader sees everything that was answered.
 //!
@@ -27,12 +27,15 @@ use crate::domain::Timestamp;
 
 /// Requests that may wait on each side before callers are told `Busy`.
 const MAX_WAITING: usize = 4_096;
+/// Lists that may wait; each may take [`read::PATIENCE`].
+const MAX_LISTS_WAITING: usize = 64;
 /// Writes that share one commit.
 const MAX_GROUP: usize = 256;
 
 struct Embedded {
     writes: mpsc::Sender<Write>,
     reads: mpsc::Sender<Read>,
+    lists: mpsc::Sender<Read>,
     /// False while the disk is full or broken.
     takes_writes: Arc<AtomicBool>,
 }
@@ -47,14 +50,16 @@ pub fn open(
     schema::check(path)?;
     file::protect(path)?;
     let writer = schema::open_for_writing(path, collections)?;
-    let reader = schema::open_for_reading(path)?;
+    let (reader, browser) = (schema::open_for_reading(path)?, schema::open_for_reading(path)?);
     let (writes, waiting_writes) = mpsc::channel(MAX_WAITING);
     let (reads, waiting_reads) = mpsc::channel(MAX_WAITING);
+    let (lists, waiting_lists) = mpsc::channel(MAX_LISTS_WAITING);
     let takes_writes = Arc::new(AtomicBool::new(true));
     let told = Arc::clone(&takes_writes);
     start(path, "store-write", move || write::run(writer, waiting_writes, now, told))?;
     start(path, "store-read", move || read::run(reader, waiting_reads))?;
-    Ok(Store::new(Embedded { writes, reads, takes_writes }))
+    start(path, "store-list", move || read::run(browser, waiting_lists))?;
+    Ok(Store::new(Embedded { writes, reads, lists, takes_writes }))
 }
 
 fn start(path: &Path, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
@@ -65,6 +70,7 @@ fn start(path: &Path, name: &str, work: impl FnOnce() + Send + 'static) -> Resul
 impl Backend for Embedded {
     fn submit(&self, command: Command) {
         match command {
+            Command::Read(read) if read.is_unhurried() => refuse(self.lists.try_send(read), Read::fail),
             Command::Read(read) => refuse(self.reads.try_send(read), Read::fail),
             Command::Write(write) => refuse(self.writes.try_send(write), Write::fail),
         }
@@ -85,15 +91,19 @@ fn refuse<T>(sent: Result<(), mpsc::error::TrySendError<T>>, fail: fn(T, StoreEr
     }
 }
 
-/// The generated column an indexed field is read through.
-fn column_of(field: &str) -> String {
-    format!("by_{}", field.replace('.', "__"))
+/// How an indexed field is named in SQL. A generated column would read nicer, but SQLite takes the value of one from the
+/// document even where an index has it.
+fn value_of(field: &str) -> String {
+    format!("json_extract(body, '$.{field}')")
 }
 
-/// Its name in the file.
+/// Its name in the file says all that stands in it.
 fn index_of(table: &str, index: &Index) -> String {
-    let then = index.then.map(|then| format!("_{}", column_of(then))).unwrap_or_default();
-    format!("{table}_{}{then}", column_of(index.field))
+    let plain = |field: &str| field.replace('.', "__");
+    let then = index.then.map(|then| format!("_then_{}", plain(then))).unwrap_or_default();
+    let beside = index.beside.iter().fold(String::new(), |all, field| format!("{all}_{}", plain(field)));
+    let beside = if beside.is_empty() { beside } else { format!("_with{beside}") };
+    format!("{table}_on_{}{then}{beside}", plain(index.field))
 }
 
 fn failed(error: &rusqlite::Error) -> StoreError {

@@ -1,21 +1,33 @@
-//! The reader: answers from its own connection, untouched by writes under way.
+//! The readers: each answers from its own connection, untouched by writes under way.
+
+use std::ffi::c_int;
+use std::time::Duration;
 
 use rusqlite::types::Value as Column;
-use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params_from_iter};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{column_of, failed, index_of};
+use super::{failed, index_of, value_of};
+use crate::clock;
 use crate::domain::Timestamp;
 use crate::store::document::Comparison;
 use crate::store::{Collection, Condition, Document, Order, Page, Query, Read, StoreError};
 
 pub(super) const COLUMNS: &str = "id, version, created_at, updated_at, body";
 
-pub(super) fn run(connection: Connection, mut waiting: mpsc::Receiver<Read>) {
+/// A list that takes longer is given up, because others wait.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+/// Steps of SQLite's machine from one look at the clock to the next.
+const STEPS_BETWEEN_LOOKS: c_int = 10_000;
+
+pub(super) fn run(mut connection: Connection, mut waiting: mpsc::Receiver<Read>) {
     while let Some(read) = waiting.blocking_recv() {
         match read {
             Read::Get { collection, id, reply } => drop(reply.send(get(&connection, collection, &id))),
+            Read::Find { collection, query, reply } if query.unhurried => {
+                drop(reply.send(find_within(PATIENCE, &mut connection, collection, &query)));
+            }
             Read::Find { collection, query, reply } => {
                 drop(reply.send(find(&connection, collection, &query)));
             }
@@ -34,14 +46,34 @@ pub(super) fn get(
     found.map_err(|error| failed(&error))?.transpose()
 }
 
+/// On a connection that is for lists alone: the limit stays with it until the next one.
+pub(super) fn find_within(
+    patience: Duration,
+    connection: &mut Connection,
+    collection: &'static Collection,
+    query: &Query,
+) -> Result<Page, StoreError> {
+    let limit = clock::now() + patience;
+    let is_over = move || clock::now() >= limit;
+    connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_over)).map_err(|error| failed(&error))?;
+    find(connection, collection, query)
+}
+
+fn given_up(collection: &'static Collection, error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::OperationInterrupted) => StoreError::TooBroad { collection: collection.name },
+        _ => failed(error),
+    }
+}
+
 fn find(connection: &Connection, collection: &'static Collection, query: &Query) -> Result<Page, StoreError> {
     let limit = query.page_size();
     let (sql, values) = select(collection, query, limit);
     let mut statement = connection.prepare_cached(&sql).map_err(|error| failed(&error))?;
     let rows = statement.query_map(params_from_iter(values), |row| Ok(document(collection, row)));
-    let rows = rows.map_err(|error| failed(&error))?;
+    let rows = rows.map_err(|error| given_up(collection, &error))?;
     let mut documents =
-        rows.map(|row| row.map_err(|error| failed(&error))?).collect::<Result<Vec<_>, _>>()?;
+        rows.map(|row| row.map_err(|error| given_up(collection, &error))?).collect::<Result<Vec<_>, _>>()?;
     let more = documents.len() > limit;
     documents.truncate(limit);
     let next = documents.last().filter(|_| more).map(|last| last.id.clone());
@@ -67,7 +99,7 @@ fn select(collection: &Collection, query: &Query, limit: usize) -> (String, Vec<
 fn filter(query: &Query) -> (String, Vec<Column>) {
     let (mut conditions, mut values) = (Vec::new(), Vec::new());
     for (field, wanted) in &query.conditions {
-        let by = column_of(field);
+        let by = value_of(field);
         conditions.push(match wanted {
             Condition::Is(value) => {
                 values.push(column(value));
@@ -99,7 +131,7 @@ fn columns_without(members: &[&str]) -> String {
     COLUMNS.replace("body", &format!("json_remove(body, {})", paths.join(", ")))
 }
 
-/// The form `json_extract` gives a value in its generated column.
+/// The form `json_extract` gives a value in its index.
 fn column(value: &Value) -> Column {
     match value {
         Value::Null => Column::Null,

@@ -1,4 +1,4 @@
-//! Tables and indexes: one table per collection, a generated column per indexed field.
+//! Tables and indexes: one table per collection, an index over each field that is asked for.
 
 use std::io;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use serde_json::Value;
 
-use super::{column_of, index_of};
+use super::{index_of, value_of};
 use crate::store::{Collection, Index, MIGRATIONS, OpenError, migrate};
 
 /// Raised only when a table changes its shape; new collections and indexes are simply added.
@@ -38,7 +38,7 @@ fn twins(connection: &Connection, collections: &[&'static Collection]) -> Option
 
 fn twins_of(connection: &Connection, collection: &Collection, index: &Index) -> Option<OpenError> {
     let (table, field) = (collection.name, index.field);
-    let value = format!("json_extract(body, '$.{field}')");
+    let value = value_of(field);
     let sql = format!(
         "SELECT min(id), max(id) FROM {table} WHERE {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1 LIMIT 1"
     );
@@ -138,6 +138,7 @@ fn build(connection: &mut Connection, collections: &[&'static Collection]) -> ru
         for index in collection.indexes {
             add_index(&transaction, collection.name, index)?;
         }
+        drop_former_indexes(&transaction, collection)?;
     }
     transaction.commit()?;
     empty_log(connection)
@@ -156,27 +157,25 @@ fn table(name: &str) -> String {
 }
 
 fn add_index(connection: &Connection, table: &str, index: &Index) -> rusqlite::Result<()> {
-    add_column(connection, table, index.field)?;
-    let mut columns = vec![column_of(index.field)];
-    if let Some(then) = index.then {
-        add_column(connection, table, then)?;
-        columns.push(column_of(then));
-    }
+    let mut columns = vec![value_of(index.field)];
+    columns.extend(index.then.map(value_of));
     let unique = if index.unique { "UNIQUE" } else { "" };
     if !index.unique {
         columns.push("id".to_owned());
     }
+    columns.extend(index.beside.iter().filter(|field| **field != index.field).map(|field| value_of(field)));
     let (name, columns) = (index_of(table, index), columns.join(", "));
     connection.execute_batch(&format!("CREATE {unique} INDEX IF NOT EXISTS {name} ON {table} ({columns})"))
 }
 
-fn add_column(connection: &Connection, table: &str, field: &str) -> rusqlite::Result<()> {
-    let column = column_of(field);
-    let known = "SELECT count(*) FROM pragma_table_xinfo(?1) WHERE name = ?2";
-    if connection.query_row(known, [table, &column], |row| row.get::<_, i64>(0))? > 0 {
-        return Ok(());
-    }
-    connection.execute_batch(&format!(
-        "ALTER TABLE {table} ADD COLUMN {column} ANY GENERATED ALWAYS AS (json_extract(body, '$.{field}')) VIRTUAL"
-    ))
+/// What nothing asks by any more is work at each write. Older versions make theirs again.
+fn drop_former_indexes(connection: &Connection, collection: &Collection) -> rusqlite::Result<()> {
+    let known: Vec<String> =
+        collection.indexes.iter().map(|index| index_of(collection.name, index)).collect();
+    let made = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?1 AND sql IS NOT NULL";
+    let mut statement = connection.prepare(made)?;
+    let names = statement.query_map([collection.name], |row| row.get::<_, String>(0))?;
+    let names = names.collect::<rusqlite::Result<Vec<_>>>()?;
+    let former = names.iter().filter(|name| !known.contains(name));
+    former.into_iter().try_for_each(|name| connection.execute_batch(&format!("DROP INDEX \"{name}\"")))
 }

@@ -1,6 +1,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::*;
 
@@ -187,4 +188,69 @@ async fn what_was_replaced_or_removed_is_gone_from_the_file() {
     let files = [path.clone(), path.with_extension("db-wal")].map(|path| fs::read(path).unwrap()).concat();
     let left = String::from_utf8_lossy(&files);
     assert!(left.contains("sealed") && !left.contains("plain-key"));
+}
+
+fn indexes(path: &Path) -> Vec<String> {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let made = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
+    let mut statement = connection.prepare(made).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn indexes_of_an_older_version_make_room_for_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clearline.db");
+    let older = "PRAGMA application_id = 0x436c726c; PRAGMA user_version = 1; \
+                 CREATE TABLE calls (id TEXT PRIMARY KEY, version INTEGER NOT NULL, created_at INTEGER NOT NULL, \
+                 updated_at INTEGER NOT NULL, body TEXT NOT NULL) STRICT; \
+                 ALTER TABLE calls ADD COLUMN by_owner_id ANY GENERATED ALWAYS AS (json_extract(body, '$.owner_id')) VIRTUAL; \
+                 CREATE INDEX calls_by_owner_id ON calls (by_owner_id, id);";
+    fs::write(&path, database(older)).unwrap();
+    drop(try_open(&path).unwrap());
+    let found = indexes(&path);
+    assert!(!found.contains(&"calls_by_owner_id".to_owned()), "{found:?}");
+    assert!(found.iter().any(|name| name.starts_with("calls_on_owner_id_with")), "{found:?}");
+    assert!(found.contains(&"calls_on_owner_id_then_outcome".to_owned()), "{found:?}");
+}
+
+/// Calls with a long transcript, of which hardly any is wanted.
+fn with_many_calls(path: &Path) -> rusqlite::Connection {
+    drop(try_open(path).unwrap());
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let calls = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) \
+                 INSERT INTO calls (id, version, created_at, updated_at, body) \
+                 SELECT printf('%05d', i), 1, 0, 0, json_object('from_number', '+4930', 'tenant_id', 'acme', \
+                 'direction', iif(i = 7, 'inbound', 'outbound'), 'said', hex(zeroblob(500))) FROM n";
+    connection.execute_batch(calls).unwrap();
+    connection
+}
+
+fn inbound_of_one_number() -> super::super::Query {
+    let by_number = super::super::Query::equals("from_number", "+4930", 50).and("tenant_id", "acme");
+    by_number.and("direction", "inbound").newest_first()
+}
+
+#[test]
+fn filters_that_nobody_foresaw_together_are_answered_from_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = with_many_calls(&folder.path().join("clearline.db"));
+    let query = inbound_of_one_number();
+    let looked_at = read::find_within(Duration::from_secs(60), &mut connection, &super::super::CALLS, &query);
+    assert_eq!(looked_at.unwrap().documents.len(), 1);
+    let index = super::super::CALLS.index_for(&query).unwrap();
+    assert!(index_of("calls", index).starts_with("calls_on_from_number_with"), "{index:?}");
+}
+
+#[test]
+fn a_list_that_takes_too_long_is_given_up_and_the_next_one_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut connection = with_many_calls(&folder.path().join("clearline.db"));
+    let query = inbound_of_one_number();
+    let calls = &super::super::CALLS;
+    let given_up = read::find_within(Duration::ZERO, &mut connection, calls, &query);
+    assert_eq!(given_up, Err(StoreError::TooBroad { collection: "calls" }));
+    assert!(given_up.unwrap_err().may_pass());
+    let answered = read::find_within(Duration::from_secs(60), &mut connection, calls, &query);
+    assert_eq!(answered.unwrap().documents.len(), 1);
 }

@@ -9,11 +9,11 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, Transactio
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{MAX_GROUP, column_of, failed, read, schema};
+use super::{MAX_GROUP, failed, index_of, read, schema};
 use crate::clock;
 use crate::domain::Timestamp;
 use crate::store::interface::answer;
-use crate::store::{Collection, Document, Reply, StoreError, Write};
+use crate::store::{Collection, Document, Index, Reply, StoreError, Write};
 
 /// A write that was done, and the way to tell who asked once it is committed.
 enum Done {
@@ -228,15 +228,15 @@ fn why_not(connection: &Connection, collection: &'static Collection, id: &str) -
     }
 }
 
-/// SQLite names the column that was taken: `UNIQUE constraint failed: users.by_name`.
+/// SQLite names the index of what was taken: `UNIQUE constraint failed: index 'users_on_name'`.
 fn explain(collection: &'static Collection, error: &rusqlite::Error) -> StoreError {
     let taken = error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation);
     if !taken {
         return failed(error);
     }
     let text = error.to_string();
-    let names = |column: &str| text.ends_with(&format!(": {}.{column}", collection.name));
-    let indexed = collection.indexes.iter().find(|index| names(&column_of(index.field)));
+    let names = |index: &Index| text.ends_with(&format!("'{}'", index_of(collection.name, index)));
+    let indexed = collection.indexes.iter().find(|index| names(index));
     let field = indexed.map_or("id", |index| index.field);
     StoreError::Conflict { collection: collection.name, field }
 }

@@ -53,6 +53,9 @@ async fn add_indexes(server: &Server, collection: &'static Collection) -> Result
             keys.insert(then, 1);
         }
         keys.insert(body::ID, 1);
+        for field in index.beside.iter().filter(|field| **field != index.field) {
+            keys.insert(*field, 1);
+        }
         let ordered = IndexModel::builder().keys(keys).build();
         create(server, collection, ordered).await.map_err(|error| fault::open_error(&server.name, &error))?;
     }
