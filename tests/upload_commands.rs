@@ -46,10 +46,7 @@ async fn u5_what_is_parked_is_listed_reported_and_tried_again() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = folder.path().join("clearline.db");
     assert_eq!(text(&uploads(&store, &["list"]).stdout), "nothing waits for the CRM\n");
-    assert_eq!(
-        text(&uploads(&store, &["report"]).stdout),
-        "every recording has its entry in the CRM\n"
-    );
+    assert_eq!(text(&uploads(&store, &["report"]).stdout), "every recording has its entry in the CRM\n");
     let parked = park(&store).await;
     let name = parked.crm_call_id.as_str();
     let listed = text(&uploads(&store, &["list"]).stdout);

@@ -135,6 +135,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin of a test")]
     fn u5_a_crm_that_asks_for_time_is_given_it() {
         let (mut door, mut entropy, now) = (Door::default(), Entropy::from_number(1), Instant::now());
         door.failed("429", Some(Duration::from_secs(60)), false, &mut entropy, now);

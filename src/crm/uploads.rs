@@ -356,7 +356,9 @@ impl Uploads {
         let Progress { recording, call_data, .. } = &job.progress;
         match (recording, call_data) {
             (_, CallDataStep::Parked { .. }) => [None, None],
-            (RecordingStep::Due, CallDataStep::Due) if !job.holds_recording => [Some(Step::CallData), None],
+            (RecordingStep::Due, CallDataStep::Due) if !job.holds_recording => {
+                [self.limits.amend.then_some(Step::CallData), None]
+            }
             (RecordingStep::Due, CallDataStep::Due) if job.recording_failures >= OWN_FAILURES_MAX => {
                 [self.limits.amend.then_some(Step::CallData), Some(Step::Recording)]
             }
@@ -538,6 +540,7 @@ impl Job {
     fn has_work(&self, amend: bool) -> bool {
         match (&self.progress.recording, &self.progress.call_data) {
             (_, CallDataStep::Parked { .. }) => false,
+            (RecordingStep::Due, CallDataStep::Due) => self.holds_recording || amend,
             (_, CallDataStep::Due) => true,
             (RecordingStep::Due, CallDataStep::Acknowledged { .. }) => self.holds_recording,
             (_, CallDataStep::Acknowledged { .. }) => self.may_be_amended(amend),

@@ -73,7 +73,7 @@ impl CrmClient {
             .user_agent(concat!("Clearline/", env!("CARGO_PKG_VERSION")));
         let builder = match &settings.ca_file {
             Some(path) => builder.tls_certs_only(certificates(path)?),
-            None if settings.base_url.starts_with("https://") => builder,
+            None if settings.base_url.to_ascii_lowercase().starts_with("https://") => builder,
             None => builder.tls_certs_only([]),
         };
         let client = builder.build().map_err(|error| CrmClientError::Tls(chain(&error)))?;

@@ -10,7 +10,7 @@ use clearline::sandbox::model::{ModelServer, ModelSettings};
 use clearline::store::{Audit, By, Change, Effect, Entry, OUTBOX, Outbox, Subject};
 use tokio::time::sleep;
 
-use crate::engines::{Engine, add_ada};
+use crate::engines::{Engine, add_ada, shared_store};
 use crate::far_end::FarEnd;
 use crate::watched::within;
 use crate::world::{ADAS_NUMBER, Plan, World, play};
@@ -323,6 +323,16 @@ impl Killed {
         caller
     }
 
+    async fn somebody_is_at_a_step(&self) {
+        let outbox = Outbox::new(shared_store(self.folder.path()));
+        within("a step is claimed", async {
+            while outbox.claims().await.expect("a readable store").is_empty() {
+                sleep(LOOK_AGAIN).await;
+            }
+        })
+        .await;
+    }
+
     async fn end(self, engine: Engine) {
         engine.process.end_by("TERM").expect_success("the engine");
         self.model.stop().await;
@@ -351,9 +361,7 @@ fn s2_an_engine_that_is_killed_between_the_two_steps_ends_with_one_entry_and_one
                 Endpoint::CallData => {
                     within("the recording arrives", desk.crm.until(|it| it.recordings.len() == 1)).await;
                 }
-                Endpoint::Upload | Endpoint::Both => {
-                    engine.process.wait_for("call ended");
-                }
+                Endpoint::Upload | Endpoint::Both => desk.somebody_is_at_a_step().await,
             }
             engine.process.end_by("KILL");
             desk.crm.set_faults(Vec::new());
@@ -376,7 +384,7 @@ fn s2_a_call_that_its_engine_did_not_survive_is_told_as_such() {
         let caller = desk.call(&engine).await;
         engine.process.wait_for("answered");
         // The record of the answered call is in the store a moment later; what the killed engine had not written is lost.
-        let outbox = Outbox::new(crate::engines::shared_store(desk.folder.path()));
+        let outbox = Outbox::new(shared_store(desk.folder.path()));
         within("the call is known", async {
             while outbox
                 .in_state(UploadState::Open, None, 1)

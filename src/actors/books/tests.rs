@@ -266,9 +266,9 @@ fn s2_after_a_kill_the_next_engine_writes_what_the_journal_holds_and_may_do_it_t
         books.send(StopBooks).await.unwrap();
         bench.gate.set(Position::Open);
         let _next = bench.books_on(&once);
+        bench.journal_is_empty(&once).await;
         let stored = bench.stored().await;
         assert_eq!(said(&stored), ["before the kill"]);
-        bench.journal_is_empty(&once).await;
         let _after_that = bench.books_on(&twice);
         bench.journal_is_empty(&twice).await;
         assert_eq!(bench.stored().await, stored);

@@ -41,6 +41,8 @@ pub struct UploaderParts {
 
 pub struct Uploader {
     machine: Uploads,
+    limits: Limits,
+    entropy: Entropy,
     desk: Desk,
     sweep: Arc<Sweep>,
     bell: Arc<Notify>,
@@ -54,8 +56,11 @@ impl Uploader {
     pub fn new(parts: UploaderParts) -> Self {
         let UploaderParts { desk, sweep, parallel, amend, bell, readiness, entropy } = parts;
         let limits = Limits { parallel, amend, held_max: HELD_MAX, look_every: LOOK_EVERY };
+        let mut entropy = entropy;
         Self {
-            machine: Uploads::new(limits, entropy, clock::now()),
+            machine: Uploads::new(limits, entropy.fork(), clock::now()),
+            limits,
+            entropy,
             sweep: Arc::new(Sweep::new(sweep, desk.clone(), HELD_MAX)),
             desk,
             bell,
@@ -69,7 +74,6 @@ impl Uploader {
     fn step(&mut self, input: Input, ctx: &mut Context<Self>) {
         let now = clock::now();
         if guarded("uploads", || self.machine.handle(input, now)).is_err() {
-            // The outbox knows everything that the queue has lost.
             return ctx.stop();
         }
         while let Some(output) = self.machine.poll_output() {
@@ -151,7 +155,13 @@ impl Uploader {
     }
 }
 
-impl Supervised for Uploader {}
+/// The outbox knows everything that the queue has lost.
+impl Supervised for Uploader {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.machine = Uploads::new(self.limits, self.entropy.fork(), clock::now());
+        self.alarm = Alarm::default();
+    }
+}
 
 /// How far this engine is with telling the CRM. `None`: there is no CRM to be told.
 #[derive(Message)]

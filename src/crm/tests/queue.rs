@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a test needs some instant to start its virtual clock from")]
+
 use std::time::{Duration, Instant};
 
 use crate::crm::{Answer, Found, Input, Limits, Output, Progress, Settled, Step, Uploads};
@@ -221,6 +223,13 @@ fn u5_without_amendments_the_call_data_waits_for_its_recording() {
     desk.posted();
     desk.answer("a", http(200));
     assert_eq!(desk.posted(), posts(&[("a", Step::CallData)]));
+}
+
+#[test]
+fn u5_without_amendments_a_call_waits_for_the_engine_that_has_its_recording() {
+    let mut desk = Desk::new(Limits { amend: false, ..LIMITS });
+    desk.due(&["a"], true, false);
+    assert_eq!((desk.posted(), desk.uploads.held()), (vec![], 0));
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //!
 //! The CRM keys call data on `callId` and recordings on the `Idempotency-Key`, as the stand-in does.
 
+#![expect(clippy::disallowed_methods, reason = "a test needs some instant to start its virtual clock from")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
