@@ -13,7 +13,6 @@ use reqwest::multipart::{Form, Part};
 use reqwest::redirect::Policy;
 use reqwest::{Body, Certificate, Client, RequestBuilder, Response};
 use serde_json::Value;
-use tokio_rustls::rustls::crypto::ring;
 
 use crate::clock;
 use crate::crm::Answer;
@@ -64,8 +63,7 @@ pub struct CrmClient {
 
 impl CrmClient {
     pub fn new(settings: CrmSettings) -> Result<Self, CrmClientError> {
-        // Somebody else may have installed it before: there is one provider in this house.
-        ring::default_provider().install_default().ok();
+        super::install_tls_provider();
         let builder = Client::builder()
             .no_proxy()
             .redirect(Policy::none())

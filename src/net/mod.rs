@@ -6,3 +6,8 @@
 pub mod crm_http;
 mod upgrade;
 pub mod voice_ws;
+
+/// The one provider of this house. Whoever makes a client needs it; the first one counts, and all are the same.
+pub fn install_tls_provider() {
+    tokio_rustls::rustls::crypto::ring::default_provider().install_default().ok();
+}
