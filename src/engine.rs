@@ -10,6 +10,7 @@ mod store;
 mod threads;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::task::JoinHandle;
@@ -42,6 +43,7 @@ pub struct Engine {
     calls: Calls,
     staff: Staff,
     catalogue: Catalogue,
+    flush_limit: Duration,
     /// What is looked at from time to time.
     tidying: Vec<JoinHandle<()>>,
     /// No other process is this node as long as this one runs.

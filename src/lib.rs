@@ -1,6 +1,6 @@
 //! Clearline: an actor-based AI telephony engine.
 //!
-//! Protocol logic is pure (`sip`, `media`, `voice`, `call`, `keys`, `access`): bytes, messages and time go in, outputs
+//! Protocol logic is pure (`sip`, `media`, `voice`, `call`, `crm`, `keys`, `access`): bytes, messages and time go in, outputs
 //! come out. Actors own state, mailboxes and lifetimes. The outside world sits behind thin adapters. `ARCHITECTURE.md`
 //! tells the whole story and who may import whom.
 
@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod crm;
 pub mod domain;
 pub mod engine;
 pub mod http;

@@ -48,7 +48,8 @@ async fn measure() {
     let mira = NewUser { name: "mira".into(), role: Role::Admin, tenant_id: None, password };
     let mira = engine.accounts().add(By::Engine, mira).await.expect("a new name").user;
     history::write(&file, &mira, CALLS).await;
-    let client = Client::builder().no_proxy().build().expect("a client");
+    clearline::net::install_tls_provider();
+    let client = Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
     let url = format!("http://{}", engine.http_address());
     let log_in =
         client.post(format!("{url}/api/login")).json(&json!({ "name": "mira", "password": PASSWORD }));

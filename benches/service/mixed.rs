@@ -197,7 +197,8 @@ struct Reader {
 
 impl Reader {
     async fn logged_in(http: &str) -> Self {
-        let client = Client::builder().no_proxy().build().expect("a client");
+        clearline::net::install_tls_provider();
+        let client = Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
         let body = json!({ "name": "loadtest", "password": PASSWORD });
         let url = format!("http://{http}");
         let session = client.post(format!("{url}/api/login")).json(&body).send().await.expect("an answer");

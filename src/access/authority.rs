@@ -140,6 +140,20 @@ impl Identity {
         }
     }
 
+    /// What waits for the CRM, or was refused by it: an admin's whole tenant, a superadmin's to keep going, no agent's.
+    pub fn uploads(&self) -> Scope {
+        match (self.role, &self.tenant_id) {
+            (Role::Superadmin, _) => Scope::Everything,
+            (Role::Admin, Some(tenant)) => Scope::Tenant(tenant.clone()),
+            (Role::Admin, None) | (Role::Agent, _) => Scope::Nothing,
+        }
+    }
+
+    /// To see one, and to have it tried again.
+    pub fn may_see_upload(&self, tenant: Option<&TenantId>) -> Result<(), Denied> {
+        if self.uploads().includes(None, tenant) { Ok(()) } else { Err(Denied::Unknown) }
+    }
+
     /// The pool of keys as a whole, and whatever else concerns the whole engine.
     pub fn may_run_engine(&self) -> Result<(), Denied> {
         match self.role {

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use actix::Addr;
 
-use super::{Books, CallSupervisor, KeyPool, SipEndpoint, UdpRouter};
+use super::{Books, CallSupervisor, KeyPool, SipEndpoint, UdpRouter, Uploader};
 
 /// A table of addresses, written at start and when a service is rebuilt, read everywhere.
 #[derive(Clone, Default)]
@@ -30,6 +30,7 @@ struct Slots {
     supervisor: Option<Addr<CallSupervisor>>,
     keys: Option<Addr<KeyPool>>,
     books: Option<Addr<Books>>,
+    uploader: Option<Addr<Uploader>>,
 }
 
 macro_rules! slot {
@@ -49,6 +50,7 @@ impl Directory {
     slot!(supervisor, set_supervisor, CallSupervisor);
     slot!(keys, set_keys, KeyPool);
     slot!(books, set_books, Books);
+    slot!(uploader, set_uploader, Uploader);
 
     pub fn routers(&self) -> Vec<Addr<UdpRouter>> {
         self.read(|slots| slots.routers.clone())

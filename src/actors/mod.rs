@@ -7,7 +7,7 @@
 //!      └─ CallSupervisor ─── LiveCall ─────────────────────┘
 //!              │  leases                 records
 //!              ▼                           ▼
-//!            KeyPool                     Books ──▶ store
+//!            KeyPool                     Books ──▶ store ──▶ Uploader ──▶ CRM
 //! ```
 //!
 //! Three classes of messages: *must arrive* (exit notices, give-backs, the end of a call; a few per call) go by
@@ -31,6 +31,7 @@ pub mod sip_endpoint;
 mod sizes;
 mod tuning;
 pub mod udp_router;
+pub mod uploader;
 
 pub use books::Books;
 pub use call_session::CallSession;
@@ -44,6 +45,7 @@ pub use sip_endpoint::SipEndpoint;
 pub use sizes::{EngineSizes, refresh_metrics};
 pub use tuning::{Tuned, Tuning, TuningError};
 pub use udp_router::UdpRouter;
+pub use uploader::Uploader;
 
 /// Services take bursts of many calls; a session's mailbox is much smaller.
 const SERVICE_MAILBOX_SIZE: usize = 1024;

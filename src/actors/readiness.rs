@@ -1,5 +1,6 @@
 //! Whether the engine takes calls, and if not, why: told to load balancers and people.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::store::Store;
@@ -8,12 +9,14 @@ use crate::store::Store;
 #[derive(Clone)]
 pub struct Readiness {
     stage: Arc<RwLock<Option<&'static str>>>,
+    crm_is_down: Arc<AtomicBool>,
     store: Store,
 }
 
 impl Readiness {
     pub fn starting(store: Store) -> Self {
-        Self { stage: Arc::new(RwLock::new(Some("the engine is starting"))), store }
+        let stage = Arc::new(RwLock::new(Some("the engine is starting")));
+        Self { stage, crm_is_down: Arc::default(), store }
     }
 
     pub fn set_ready(&self) {
@@ -28,6 +31,16 @@ impl Readiness {
     pub fn reason_against(&self) -> Option<&'static str> {
         let stage = *self.stage.read().unwrap_or_else(PoisonError::into_inner);
         stage.or_else(|| self.store.trouble())
+    }
+
+    /// What is wrong without keeping calls from being taken.
+    pub fn trouble(&self) -> Option<&'static str> {
+        let is_down = self.crm_is_down.load(Ordering::Relaxed);
+        is_down.then_some("the CRM does not take what it is sent; ended calls wait in the outbox")
+    }
+
+    pub fn tell_crm(&self, is_well: bool) {
+        self.crm_is_down.store(!is_well, Ordering::Relaxed);
     }
 
     fn set(&self, reason: Option<&'static str>) {

@@ -14,6 +14,7 @@ mod secret_input;
 mod serve;
 mod show;
 mod signals;
+mod uploads;
 mod user;
 
 use std::process::ExitCode;
@@ -52,6 +53,9 @@ enum Command {
     User(user::User),
     /// Add, list, change and remove phone numbers: whose their calls are, and which persona answers
     Number(number::Number),
+    /// See what waits for the CRM, or was refused by it, and have it tried again
+    #[command(after_help = uploads::EXAMPLES)]
+    Uploads(uploads::Uploads),
     /// Bring the documents of an older version or of another program to this version, or back
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::Migrate),
@@ -76,6 +80,7 @@ pub fn run() -> ExitCode {
         Command::Keys(keys) => keys.run(),
         Command::User(user) => user.run(),
         Command::Number(number) => number.run(),
+        Command::Uploads(uploads) => uploads.run(),
         Command::Migrate(migrate) => migrate.run(),
         Command::Secret(secret) => secret.run(),
         Command::Openapi(openapi) => openapi.run(),

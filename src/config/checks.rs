@@ -22,6 +22,7 @@ pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
         .or_else(|| sealing_keys(settings))
         .or_else(|| personas(settings))
         .or_else(|| http(settings))
+        .or_else(|| crm(settings))
 }
 
 fn ranges(settings: &Settings) -> Option<Fault> {
@@ -62,6 +63,37 @@ fn http(settings: &Settings) -> Option<Fault> {
     let wrong = http.allowed_origins.iter().find(|origin| !is_origin(origin))?;
     let problem = format!("{wrong:?} is no origin; write scheme and host alone, as https://crm.example.com");
     Some(("http.allowed_origins".into(), problem))
+}
+
+fn crm(settings: &Settings) -> Option<Fault> {
+    let crm = &settings.crm;
+    let fault = |key: &str, problem: &str| Some((format!("crm.{key}"), problem.to_owned()));
+    for (key, path) in [("upload_path", &crm.upload_path), ("call_data_path", &crm.call_data_path)] {
+        if !path.starts_with('/') || path.contains(char::is_whitespace) {
+            return fault(key, "is no path; write it as /upload");
+        }
+    }
+    if crm.file_field.is_empty() || crm.file_field.contains(|c: char| c.is_control() || c == '"') {
+        return fault("file_field", "is no name of a form's field; write it as file");
+    }
+    let url = crm.base_url.as_deref()?;
+    let lower = url.to_ascii_lowercase();
+    let Some(authority) = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")) else {
+        return fault("base_url", "must start with https://");
+    };
+    let authority = authority.split('/').next().unwrap_or_default();
+    if authority.is_empty() || authority.contains(['@', '?', '#']) || url.contains(['?', '#', ' ']) {
+        return fault(
+            "base_url",
+            "is no address of a CRM; write https://crm.example.com, with a path if need be and nothing behind it",
+        );
+    }
+    let is_plain = lower.starts_with("http://") && !crm.allow_insecure_url && !is_loopback(authority);
+    is_plain.then(|| {
+        let problem = "must start with https:// (http:// to another machine sends what was said unprotected and needs \
+                       crm.allow_insecure_url)";
+        ("crm.base_url".into(), problem.into())
+    })
 }
 
 fn ports(settings: &Settings) -> Option<Fault> {

@@ -147,7 +147,9 @@ impl Layers {
         let path = counted_from_one(&error.path().to_string());
         let problem = error.inner().message().to_owned();
         let origin = self.origin_of(&path);
-        let is_secret = path.ends_with(".password") || path.starts_with("secrets.") || path == "store.url";
+        let is_secret = path.ends_with(".password")
+            || path.starts_with("secrets.")
+            || ["store.url", "crm.api_token"].contains(&path.as_str());
         if is_secret {
             return ConfigError::Wrong { path, origin, problem: "must be a text in quotes".to_owned() };
         }

@@ -23,6 +23,7 @@ pub struct Settings {
     pub store: Store,
     pub node: Node,
     pub recording: Recording,
+    pub crm: Crm,
     pub log: Log,
     pub http: Http,
     pub sessions: Sessions,
@@ -181,6 +182,36 @@ impl Node {
 pub struct Recording {
     pub enabled: bool,
     pub dir: PathBuf,
+}
+
+/// Where calls are told of once they are over (SPEC U4).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Crm {
+    /// `None`: what is due waits in the outbox.
+    pub base_url: Option<String>,
+    pub api_token: Option<Secret>,
+    pub upload_path: String,
+    pub call_data_path: String,
+    pub file_field: String,
+    pub parallel: u64,
+    /// Call data that went without its recording is sent again with it.
+    pub amend: bool,
+    pub connect_timeout_ms: u64,
+    pub answer_timeout_ms: u64,
+    pub upload_timeout_s: u64,
+    /// How long an engine that stops goes on telling what is due.
+    pub flush_limit_s: u64,
+    /// Whom the CRM's certificate must be signed by; `None`: whom the system trusts.
+    pub ca_file: Option<PathBuf>,
+    /// Lets `base_url` be `http://`: what was said, and the token, then travel unprotected.
+    pub allow_insecure_url: bool,
+}
+
+impl Crm {
+    pub fn flush_limit(&self) -> Duration {
+        Duration::from_secs(self.flush_limit_s)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -355,6 +386,26 @@ impl Default for Node {
 impl Default for Recording {
     fn default() -> Self {
         Self { enabled: true, dir: "data/recordings".into() }
+    }
+}
+
+impl Default for Crm {
+    fn default() -> Self {
+        Self {
+            base_url: None,
+            api_token: None,
+            upload_path: "/upload".into(),
+            call_data_path: "/call-data".into(),
+            file_field: "file".into(),
+            parallel: 4,
+            amend: true,
+            connect_timeout_ms: 5_000,
+            answer_timeout_ms: 30_000,
+            upload_timeout_s: 300,
+            flush_limit_s: 10,
+            ca_file: None,
+            allow_insecure_url: false,
+        }
     }
 }
 

@@ -11,7 +11,9 @@ const GATEWAY_KEYS: [&str; 8] =
     ["name", "address", "domain", "user", "password", "register", "expires_s", "any_media_host"];
 
 /// Names older systems use for a setting of ours.
-pub(super) const ALIASES: [(&str, &str); 3] = [
+pub(super) const ALIASES: [(&str, &str); 5] = [
+    ("CRM_BASE_URL", "crm.base_url"),
+    ("CRM_API_TOKEN", "crm.api_token"),
     ("DEFAULT_OWNER_ID", "calls.default_owner_id"),
     ("LIVEKIT_SECRET_ENCRYPTION_KEY", "secrets.encryption_key"),
     ("LIVEKIT_SECRET_ENCRYPTION_KEYS_OLD", "secrets.encryption_keys_old"),

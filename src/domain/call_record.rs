@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CallId, NodeId, Outcome, PhoneNumber, StartId, TenantId, Timestamp, UserId, VoiceAgentId};
+use super::{
+    CallId, CallUpload, CrmCallId, NodeId, Outcome, PhoneNumber, StartId, TenantId, Timestamp, UserId,
+    VoiceAgentId,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +53,12 @@ pub struct CallRecord {
     pub quality: Option<CallQuality>,
     pub usage: Option<ModelUsage>,
     pub recording_filename: Option<String>,
+    /// The call's name in the CRM, once the store has the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crm_call_id: Option<CrmCallId>,
+    /// Whether the CRM has heard of the call. Written beside whoever writes the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<CallUpload>,
     /// Until it ends: which engine has it, and how its far end is reached should that engine be lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<Running>,
@@ -59,6 +68,11 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
+    /// It has ended and says how.
+    pub fn is_over(&self) -> bool {
+        self.outcome.is_some() && self.running.is_none()
+    }
+
     pub fn started(
         session_id: CallId,
         direction: Direction,
@@ -85,6 +99,8 @@ impl CallRecord {
             quality: None,
             usage: None,
             recording_filename: None,
+            crm_call_id: None,
+            upload: None,
             running: None,
             metadata: None,
         }

@@ -89,6 +89,10 @@ id!(
     /// Many calls with one purpose.
     CampaignId
 );
+id!(
+    /// A call's name in the CRM.
+    CrmCallId
+);
 
 /// The least id that could be born at this moment: ids are UUIDv7, which begin with the milliseconds since 1970.
 pub fn first_id_of(moment: Timestamp) -> String {

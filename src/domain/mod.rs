@@ -16,6 +16,7 @@ mod phone;
 mod sealed;
 mod secret;
 mod timestamp;
+mod upload;
 mod user;
 mod voice_agent;
 mod voice_agent_number;
@@ -25,8 +26,8 @@ pub use entropy::Entropy;
 pub use field_problem::FieldProblem;
 pub use gate::{Gate, Rate};
 pub use ids::{
-    CallId, CampaignId, GatewayId, KeyFingerprint, LeadId, LeaseId, NodeId, NumberId, ProjectId, StartId,
-    TenantId, UserId, VoiceAgentId, birth_of, first_id_of,
+    CallId, CampaignId, CrmCallId, GatewayId, KeyFingerprint, LeadId, LeaseId, NodeId, NumberId, ProjectId,
+    StartId, TenantId, UserId, VoiceAgentId, birth_of, first_id_of,
 };
 pub use lead::Lead;
 pub use network::Network;
@@ -37,6 +38,7 @@ pub use phone::{PhoneNumber, mask_number};
 pub use sealed::{CannotOpen, Sealing, WrongSealingKey, is_sealed, new_sealing_key};
 pub use secret::Secret;
 pub use timestamp::Timestamp;
+pub use upload::{CallUpload, UploadState};
 pub use user::{Role, User};
 pub use voice_agent::{CallLimits, VoiceAgent};
 pub use voice_agent_number::VoiceAgentNumber;

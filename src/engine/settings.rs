@@ -11,6 +11,7 @@ use crate::call::registry::RegistryLimits;
 use crate::config::{self, Settings};
 use crate::domain::VoiceAgent;
 use crate::http::{HttpSettings, TlsFiles};
+use crate::net::crm_http::CrmSettings;
 use crate::sip::endpoint::{EndpointConfig, EndpointLimits, Gateway};
 use crate::voice::Timeouts;
 
@@ -30,6 +31,22 @@ pub(super) fn http(settings: &Settings) -> HttpSettings {
         trusted_proxies: http.trusted_proxies,
         session: settings.sessions.limits().longest,
     }
+}
+
+/// `None`: there is no CRM to be told.
+pub(super) fn crm(crm: &config::Crm) -> Option<CrmSettings> {
+    let base_url = crm.base_url.as_ref()?;
+    Some(CrmSettings {
+        base_url: base_url.trim_end_matches('/').to_owned(),
+        token: crm.api_token.clone(),
+        upload_path: crm.upload_path.clone(),
+        call_data_path: crm.call_data_path.clone(),
+        file_field: crm.file_field.clone(),
+        connect_limit: Duration::from_millis(crm.connect_timeout_ms),
+        answer_limit: Duration::from_millis(crm.answer_timeout_ms),
+        upload_limit: Duration::from_secs(crm.upload_timeout_s),
+        ca_file: crm.ca_file.clone(),
+    })
 }
 
 /// What far ends are told about us.

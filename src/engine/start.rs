@@ -6,15 +6,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use actix::prelude::*;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use crate::accounts::{Accounts, Staff, Times};
+use crate::actors::books::Shelf;
 use crate::actors::call_supervisor::CallSettings;
 use crate::actors::key_pool::KeyDesk;
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
+use crate::actors::uploader::{Desk, SweepParts, UploaderParts};
 use crate::actors::{
     Books, CallSupervisor, Directory, EventStream, KeyPool, LostCalls, Readiness, SipEndpoint, Tuning,
-    UdpRouter,
+    UdpRouter, Uploader,
 };
 use crate::catalogue::Catalogue;
 use crate::clock;
@@ -22,14 +26,15 @@ use crate::config::Settings;
 use crate::domain::{Entropy, StartId, WrongSealingKey};
 use crate::http::{Api, Http, HttpError, LoadKeys};
 use crate::keys::{KeyRing, KeyTrouble, NodeWatch};
+use crate::net::crm_http::{CrmClient, CrmClientError};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
 use crate::store::{
-    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leases, NodeFolder, Nodes, Numbers, Recordings,
-    Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
+    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leads, Leases, NodeFolder, Nodes, Numbers,
+    Outbox, Recordings, Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
 };
 
-use super::store::{OpenStore, StoreStartError, wait_for_store};
+use super::store::{Io, OpenStore, StoreStartError, wait_for_store};
 use super::{Engine, descriptors, journal, settings as derive, threads};
 
 /// Why the engine did not start, and what to do.
@@ -66,6 +71,12 @@ pub enum StartError {
     Journal { path: PathBuf, error: io::Error },
     #[error("the operating system gives no randomness: {0}")]
     Entropy(io::Error),
+    #[error(transparent)]
+    Crm(#[from] CrmClientError),
+    #[error(
+        "cannot start the threads that talk to the CRM: {0}; look at the limits of this user and machine"
+    )]
+    Io(io::Error),
 }
 
 impl Engine {
@@ -86,6 +97,12 @@ impl Engine {
         let settings = tuning.current().settings.clone();
         descriptors::raise_limit(settings.calls.max_calls);
         let ground = Ground::prepare(&settings, store.clone(), directory, &mut entropy).await?;
+        let io = if settings.crm.base_url.is_some() {
+            Some(io.map_or_else(Io::start, Ok).map_err(StartError::Io)?)
+        } else {
+            io
+        };
+        let crm = crm_client(&settings, io.as_ref())?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
         check_media_bind(&settings)?;
         let socket = bind_sip(settings.sip.listen)?;
@@ -104,6 +121,7 @@ impl Engine {
             events: ground.events.clone(),
         };
         ground.directory.set_sip(SipEndpoint::start(&sip_arbiter.handle(), parts));
+        ground.start_uploader(&settings, crm, readiness.clone(), &mut entropy);
         arbiters.push(sip_arbiter);
         let api = ground.api(&settings, readiness.clone(), load_keys, tuning.clone());
         let http = Http::start(http_listener, api)?;
@@ -130,6 +148,7 @@ impl Engine {
             calls,
             staff,
             catalogue,
+            flush_limit: settings.crm.flush_limit(),
             tidying,
             _folder: folder,
             _io: io,
@@ -148,6 +167,11 @@ fn warn_of_plain_http(settings: &Settings) {
     }
 }
 
+fn crm_client(settings: &Settings, io: Option<&Io>) -> Result<Option<(CrmClient, Handle)>, StartError> {
+    let Some((crm, io)) = derive::crm(&settings.crm).zip(io.and_then(Io::handle)) else { return Ok(None) };
+    Ok(Some((CrmClient::new(crm)?, io)))
+}
+
 /// What everything else stands on: the store, the recordings, and where the parts find and tell each other.
 struct Ground {
     store: Store,
@@ -164,6 +188,8 @@ struct Ground {
     left_in_journal: Vec<Unwritten>,
     directory: Directory,
     events: EventStream,
+    /// Rings when a call is to be told to the CRM.
+    upload_bell: Arc<Notify>,
 }
 
 impl Ground {
@@ -204,6 +230,7 @@ impl Ground {
             left_in_journal,
             directory,
             events: EventStream::new(),
+            upload_bell: Arc::default(),
         })
     }
 
@@ -219,6 +246,45 @@ impl Ground {
             tuning,
             settings: derive::http(settings).into(),
         }
+    }
+
+    fn shelf(&self) -> Shelf {
+        Shelf {
+            calls: self.calls.clone(),
+            outbox: Outbox::new(self.store.clone()),
+            run: (self.folder.node.clone(), self.start.clone()),
+            bell: self.upload_bell.clone(),
+        }
+    }
+
+    fn start_uploader(
+        &self,
+        settings: &Settings,
+        crm: Option<(CrmClient, Handle)>,
+        readiness: Readiness,
+        entropy: &mut Entropy,
+    ) {
+        let run = (self.folder.node.clone(), self.start.clone());
+        let parts = UploaderParts {
+            sweep: SweepParts {
+                nodes: Nodes::new(self.store.clone()),
+                watch: NodeWatch::new(run.0.clone(), run.1.clone(), settings.node.dead_after()),
+            },
+            desk: Desk {
+                outbox: Outbox::new(self.store.clone()),
+                calls: self.calls.clone(),
+                leads: Leads::new(self.store.clone()),
+                crm,
+                run,
+            },
+            parallel: usize::try_from(settings.crm.parallel).unwrap_or(1),
+            amend: settings.crm.amend,
+            bell: Arc::clone(&self.upload_bell),
+            readiness,
+            entropy: entropy.fork(),
+        };
+        let uploader = Uploader::new(parts);
+        self.directory.set_uploader(Supervisor::start(move |_| uploader));
     }
 
     fn lost_calls(&self, settings: &Settings) -> LostCalls {
@@ -266,7 +332,7 @@ impl Ground {
         entropy: &mut Entropy,
     ) -> Vec<Arbiter> {
         let books = Books::new(
-            self.calls.clone(),
+            self.shelf(),
             self.recordings.clone(),
             self.events.clone(),
             self.journal.clone(),

@@ -10,6 +10,7 @@ use crate::actors::books::{AskBooksSettled, SecureBooks};
 use crate::actors::call_supervisor::{AskLiveCalls, DrainCalls, EndCall};
 use crate::actors::key_pool::LeaveNode;
 use crate::actors::sip_endpoint::{AskSipSizes, DrainSignalling};
+use crate::actors::uploader::{AskUploads, StopUploads, UploadIsDue};
 use crate::clock;
 use crate::domain::CallId;
 
@@ -23,6 +24,8 @@ const HANG_UP_LIMIT: Duration = Duration::from_secs(5);
 const SIGNALLING_LIMIT: Duration = Duration::from_secs(4);
 const BOOKS_LIMIT: Duration = Duration::from_secs(10);
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+/// For what is on its way to the CRM at the end.
+const UPLOADS_END_LIMIT: Duration = Duration::from_secs(2);
 const HTTP_LIMIT: Duration = Duration::from_secs(5);
 
 impl Engine {
@@ -31,7 +34,8 @@ impl Engine {
         self.stop_or_hurry(calls_limit, pending()).await;
     }
 
-    /// As [`Engine::stop`]; once `hurry` comes, running calls are hung up at once. Nothing that was recorded is lost.
+    /// As [`Engine::stop`]; once `hurry` comes, running calls are hung up at once and no more uploads begun. Nothing that was recorded
+    /// is lost.
     pub async fn stop_or_hurry(self, calls_limit: Duration, hurry: impl Future<Output = ()>) {
         self.readiness.set_stopping();
         if let Some(supervisor) = self.directory.supervisor() {
@@ -41,9 +45,14 @@ impl Engine {
         if let Some(sip) = self.directory.sip() {
             sip.send(DrainSignalling).await.ok();
         }
+        tokio::pin!(hurry);
+        let mut is_in_a_hurry = false;
         let all_ended = tokio::select! {
             all_ended = self.calls_end_before(clock::now() + calls_limit) => all_ended,
-            () = hurry => self.live_calls().await.is_empty(),
+            () = &mut hurry => {
+                is_in_a_hurry = true;
+                self.live_calls().await.is_empty()
+            }
         };
         if !all_ended {
             self.end_all_calls().await;
@@ -51,6 +60,13 @@ impl Engine {
         }
         self.settle_signalling(clock::now() + SIGNALLING_LIMIT).await;
         self.settle_books(clock::now() + BOOKS_LIMIT).await;
+        if !is_in_a_hurry {
+            tokio::select! {
+                () = self.flush_uploads(clock::now() + self.flush_limit) => {}
+                () = &mut hurry => {}
+            }
+        }
+        self.stop_uploads(clock::now() + UPLOADS_END_LIMIT).await;
         self.leave_node().await;
         if timeout(HTTP_LIMIT, self.http.stop()).await.is_err() {
             tracing::warn!("HTTP connections were still open at the end");
@@ -104,6 +120,36 @@ impl Engine {
         let Some(keys) = self.directory.keys() else { return };
         if timeout(LEAVE_LIMIT, keys.send(LeaveNode)).await.is_err() {
             tracing::warn!("the store was too slow to hear that this engine ends");
+        }
+    }
+
+    /// What is due is told to the CRM as long as it takes it. The rest is in the outbox, for the next start.
+    async fn flush_uploads(&self, deadline: Instant) {
+        let Some(uploader) = self.directory.uploader() else { return };
+        uploader.do_send(UploadIsDue);
+        let mut first_look = None;
+        while let Ok(Some(now)) = uploader.send(AskUploads).await {
+            // A look that began before this was asked may have missed the last call.
+            let has_looked = now.looks >= *first_look.get_or_insert(now.looks) + 2;
+            if (has_looked && now.held == 0) || now.is_down || clock::now() >= deadline {
+                if now.held > 0 {
+                    tracing::warn!(
+                        calls = now.held,
+                        "calls have not been told to the CRM yet; they wait for the next start"
+                    );
+                }
+                return;
+            }
+            uploader.do_send(UploadIsDue);
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Nothing new is sent. What is under way may end; if it does not, it is sent again after the next start.
+    async fn stop_uploads(&self, deadline: Instant) {
+        let Some(uploader) = self.directory.uploader() else { return };
+        while uploader.send(StopUploads).await.unwrap_or_default() > 0 && clock::now() < deadline {
+            sleep(LOOK_AGAIN).await;
         }
     }
 

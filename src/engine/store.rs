@@ -1,10 +1,10 @@
-//! The store that the settings name, and the runtime `io`, which alone talks to a MongoDB.
+//! The store that the settings name, and the runtime `io`, which alone talks to a MongoDB and to the CRM.
 
 use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -129,6 +129,18 @@ fn io_runtime() -> io::Result<Runtime> {
 /// Waits for nothing when it is dropped, because that happens on a thread that must not wait: whoever wants an answer
 /// has asked for it before.
 pub(super) struct Io(Option<Runtime>);
+
+impl Io {
+    /// Where no MongoDB has wanted it yet.
+    pub(super) fn start() -> io::Result<Self> {
+        io_runtime().map(|runtime| Self(Some(runtime)))
+    }
+
+    /// `None`: it is ending.
+    pub(super) fn handle(&self) -> Option<Handle> {
+        self.0.as_ref().map(|runtime| runtime.handle().clone())
+    }
+}
 
 impl Drop for Io {
     fn drop(&mut self) {

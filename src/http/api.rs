@@ -12,7 +12,7 @@ use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::domain::{Gate, Network, Rate};
 use crate::keys::KeyPool;
-use crate::store::{Calls, IdempotencyKeys, Leads, Store};
+use crate::store::{Calls, IdempotencyKeys, Leads, Outbox, Store};
 
 use super::problem::{Code, Problem};
 
@@ -69,6 +69,10 @@ impl Api {
 
     pub(super) fn leads(&self) -> Leads {
         Leads::new(self.store.clone())
+    }
+
+    pub(super) fn outbox(&self) -> Outbox {
+        Outbox::new(self.store.clone())
     }
 
     pub(super) fn idempotency(&self) -> IdempotencyKeys {

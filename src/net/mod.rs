@@ -1,6 +1,13 @@
 //! Thin adapters to the outside world: they move bytes and know no meaning.
 //!
 //! - `voice_ws`: one websocket to the voice model, opened with the call's key; `upgrade` is its HTTP handshake.
+//! - `crm_http`: the CRM's two endpoints.
 
+pub mod crm_http;
 mod upgrade;
 pub mod voice_ws;
+
+/// The one provider of this house. Whoever makes a client needs it; the first one counts, and all are the same.
+pub fn install_tls_provider() {
+    tokio_rustls::rustls::crypto::ring::default_provider().install_default().ok();
+}

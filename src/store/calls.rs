@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::change::{change, every};
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
+use crate::crm::EndedCall;
 use crate::domain::{
     CallId, CallRecord, Direction, Outcome, PhoneNumber, Timestamp, UserId, VoiceAgentId, first_id_of,
 };
@@ -115,6 +116,12 @@ impl Calls {
         document.map(|document| document.parse(&CALLS)).transpose()
     }
 
+    /// The record as the CRM is told of it.
+    pub async fn ended(&self, id: &CallId) -> Result<Option<EndedCall>, StoreError> {
+        let document = self.store.get(&CALLS, id.as_str()).await?;
+        document.map(|document| document.parse(&CALLS)).transpose()
+    }
+
     /// Writes the record as it stands now. `known` is what the last save gave: the version at which the store holds
     /// what this writer wrote and nothing else, so that nothing needs to be read before it is replaced.
     pub async fn save(&self, record: &CallRecord, known: Option<u64>) -> Result<Option<u64>, StoreError> {
@@ -176,7 +183,12 @@ impl Calls {
         Ok(self.store.find(&CALLS, query.leaving_out(LONG)).await?.documents.len())
     }
 
-    /// Newest first. There is no list of everybody's calls: nobody may see it (SPEC O2).
+    /// Newest first, for commands on the engine's own machine.
+    pub async fn of_everybody(&self, after: Option<String>, limit: usize) -> Result<CallList, StoreError> {
+        self.page(Query::all(limit), after).await
+    }
+
+    /// Newest first. Over REST there is no list of everybody's calls: nobody may see it (SPEC O2).
     pub async fn list(
         &self,
         scope: &Scope,
@@ -192,7 +204,11 @@ impl Calls {
             Scope::Tenant(tenant) => ("tenant_id", tenant.as_str()),
             Scope::Everything | Scope::Nothing => return Ok(CallList { calls: Vec::new(), next: None }),
         };
-        let query = filter.query(whose, limit).newest_first().after(after).leaving_out(LONG).unhurried();
+        self.page(filter.query(whose, limit), after).await
+    }
+
+    async fn page(&self, query: Query, after: Option<String>) -> Result<CallList, StoreError> {
+        let query = query.newest_first().after(after).leaving_out(LONG).unhurried();
         let page = self.store.find(&CALLS, query).await?;
         let readable = |document: &Document| {
             document.parse(&CALLS).inspect_err(|error| tracing::warn!(%error, "passed over")).ok()

@@ -34,14 +34,17 @@ pub mod mongo;
 mod node_folder;
 mod nodes;
 mod numbers;
+mod outbox;
 mod recordings;
 mod records;
 mod run_time_settings;
 mod storable;
 mod tickets;
+mod upload_report;
 mod users;
 mod voice_agents;
 
+pub use crate::crm::Upload;
 pub use audit::{AUDIT_LOG, Audit, AuditState, By, Change, Effect, Entry, Subject};
 pub use calls::{CALLS, CallFilter, CallList, Calls};
 pub use constants::{CONSTANTS, fingerprints, fingerprints_to_look_with};
@@ -60,11 +63,13 @@ pub use migrate::MIGRATIONS;
 pub use node_folder::NodeFolder;
 pub use nodes::{Beaten, NODES, Nodes};
 pub use numbers::{NUMBERS, NumberFound, Numbers};
+pub use outbox::{CRM_CALL_IDS, OUTBOX, OUTBOX_CLAIMS, Outbox, StepClaim};
 pub use recordings::{RecordingSink, Recordings};
 pub use records::{Listed, Stored};
 pub use run_time_settings::{RUN_TIME_SETTINGS_ID, RunTimeSettings, SETTINGS};
 pub use storable::fault_in_nested;
 pub use tickets::{API_TOKENS, ApiTokens, LOGINS, Logins, Tickets};
+pub use upload_report::{UploadReport, WithoutEntry, report_uploads};
 pub use users::{Credential, Everybody, LEAVING, USERS, Users};
 pub use voice_agents::{VOICE_AGENTS, VoiceAgents};
 
@@ -84,6 +89,9 @@ pub const COLLECTIONS: &[&Collection] = &[
     &NUMBERS,
     &LEADS,
     &IDEMPOTENCY_KEYS,
+    &OUTBOX,
+    &OUTBOX_CLAIMS,
+    &CRM_CALL_IDS,
     &MIGRATIONS,
     &SETTINGS,
 ];

@@ -64,6 +64,9 @@ table! {
         JournalFailures = "clearline_journal_failures_total", "Records of calls the journal could not keep.";
         HttpRequests = "clearline_http_requests_total", "Requests over HTTP.";
         HttpFailures = "clearline_http_failures_total", "Requests over HTTP that were answered with 5xx.";
+        CrmRequests = "clearline_crm_requests_total", "Steps of uploads that were sent to the CRM.";
+        CrmFailures = "clearline_crm_failures_total", "Uploads that wait because of a new failure of the CRM.";
+        UploadsParked = "clearline_uploads_parked_total", "Steps of uploads that were refused, or cannot be sent, and wait for a person.";
         RecordsRefused = "clearline_records_refused_total", "Records of calls that the store will never take as they are.";
         StoreFailures = "clearline_store_failures_total", "Requests the store could not serve.";
     }
@@ -77,6 +80,8 @@ table! {
         KeyLeases = "clearline_key_leases", "Model sessions booked on Google projects.";
         SipDialogs = "clearline_sip_dialogs", "SIP dialogs held.";
         SipTransactions = "clearline_sip_transactions", "SIP transactions held.";
+        UploadsHeld = "clearline_uploads_held", "Calls on their way to the CRM, up to the queue's bound.";
+        CrmDown = "clearline_crm_down", "1 while the CRM does not take what it is sent.";
         GatewaysRegistered = "clearline_gateways_registered", "Gateways that accepted our registration.";
     }
 }

@@ -68,7 +68,8 @@ impl Bench {
 
     fn started(engine: Result<Engine, StartError>, folder: TempDir) -> Self {
         let engine = engine.unwrap_or_else(|error| panic!("{error}"));
-        let client = Client::builder().no_proxy().build().expect("a client");
+        clearline::net::install_tls_provider();
+        let client = Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
         Self { engine, client, folder }
     }
 

@@ -11,6 +11,7 @@ mod manners;
 mod numbers;
 mod roles;
 mod settings;
+mod uploads;
 mod users;
 mod voice_agents;
 mod waiting;

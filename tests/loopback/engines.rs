@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clearline::domain::{CallId, CallRecord, Outcome, Timestamp};
 use clearline::sandbox::model::{ModelServer, ModelSettings};
-use clearline::store::{CALLS, COLLECTIONS, Calls, Query, embedded};
+use clearline::store::{CALLS, COLLECTIONS, Calls, Query, Store, embedded};
 use tokio::time::{sleep, timeout};
 
 use crate::far_end::FarEnd;
@@ -38,6 +38,10 @@ const SETTINGS: [&str; 9] = [
 
 impl Engine {
     pub(crate) fn start(name: &str, folder: &Path, model: &ModelServer) -> Self {
+        Self::start_with(name, folder, model, &[])
+    }
+
+    pub(crate) fn start_with(name: &str, folder: &Path, model: &ModelServer, more: &[String]) -> Self {
         let (first, last) = port_range();
         let own = [
             format!("voice.url=ws://{}", model.address),
@@ -46,7 +50,7 @@ impl Engine {
         ];
         let mut command = clearline(folder);
         command.arg("serve");
-        for setting in SETTINGS.iter().copied().chain(own.iter().map(String::as_str)) {
+        for setting in SETTINGS.iter().copied().chain(own.iter().chain(more).map(String::as_str)) {
             command.args(["--set", setting]);
         }
         let process = Process::start(name, &mut command);
@@ -107,11 +111,15 @@ fn k7_the_sessions_of_an_engine_that_was_killed_come_back_to_the_other() {
     });
 }
 
+pub(crate) fn shared_store(folder: &Path) -> Store {
+    let store = embedded::open(&folder.join("shared.db"), COLLECTIONS, || Timestamp::from_millis(0));
+    store.expect("the store can be shared")
+}
+
 /// What the store of both engines says of the only call there is.
 async fn the_call(folder: &Path, is_wanted: impl Fn(&CallRecord) -> bool) -> CallRecord {
-    let store = embedded::open(&folder.join("shared.db"), COLLECTIONS, || Timestamp::from_millis(0));
-    let (store, calls) =
-        store.map(|store| (store.clone(), Calls::new(store))).expect("the store can be shared");
+    let store = shared_store(folder);
+    let calls = Calls::new(store.clone());
     let looking = async {
         loop {
             let page = store.find(&CALLS, Query::all(2)).await.expect("it answers");

@@ -32,3 +32,4 @@ mod refusals;
 mod stopping;
 mod store_away;
 mod tools;
+mod uploads;

@@ -90,6 +90,19 @@ impl World {
         Engine::start(plan.settings).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// The engine is stopped and started again, with other settings.
+    pub(crate) async fn started_again(self, change: impl FnOnce(&mut Plan)) -> Self {
+        let Self { engine, model, folder, news, listener } = self;
+        engine.stop(STOP_LIMIT).await;
+        listener.abort();
+        let mut plan = Plan { settings: settings(&folder), model: quick_model(), adas_key: None };
+        change(&mut plan);
+        plan.settings.voice.url = format!("ws://{}", model.address);
+        let engine = Engine::start(plan.settings).await.unwrap_or_else(|error| panic!("{error}"));
+        let listener = actix::spawn(gather(engine.events().listen(), news.clone()));
+        Self { engine, model, folder, news, listener }
+    }
+
     pub(crate) fn sip(&self) -> SocketAddr {
         self.engine.sip_address()
     }

@@ -114,7 +114,8 @@ impl Desk {
             rest.split_whitespace().next().expect("a value").to_owned()
         };
         let sip = value("sip=").parse().expect("an address");
-        let client = Client::builder().no_proxy().build().expect("a client");
+        clearline::net::install_tls_provider();
+        let client = Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
         Self { client, http: format!("http://{}", value("http=")), sip }
     }
 

@@ -36,6 +36,12 @@ fn a_wrong_setting_is_named_and_its_value_not_shown() {
         ("no old key", format!("[secrets]\nencryption_keys_old = [\"{CANARY}\"]\n"), "encryption_keys_old"),
         ("no database", format!("[store]\nurl = \"{CANARY}\"\n"), "store.url"),
         ("half a database", format!("[store]\nurl = \"mongodb://ada:{CANARY}@\"\n"), "store.url"),
+        ("no token", format!("[crm]\napi_token = [\"{CANARY}\"]\n"), "crm.api_token"),
+        (
+            "a password in an address",
+            format!("[crm]\nbase_url = \"https://ada:{CANARY}@crm\"\n"),
+            "crm.base_url",
+        ),
         ("a key in the file", format!("google_keys = \"{CANARY}\"\n"), "google_keys"),
         ("a wrong name", format!("{gateway}passwort = \"{CANARY}\"\n"), "passwort"),
     ];

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clearline::domain::Timestamp;
 use clearline::store::{
-    AUDIT_LOG, CALLS, CONSTANTS, Collection, GOOGLE_KEYS, Index, KEY_HOLDERS, LEADS, LEASES, MIGRATIONS,
-    NODES, NUMBERS, OpenError, SETTINGS, Store, USERS, VOICE_AGENTS,
+    AUDIT_LOG, CALLS, CONSTANTS, CRM_CALL_IDS, Collection, GOOGLE_KEYS, Index, KEY_HOLDERS, LEADS, LEASES,
+    MIGRATIONS, NODES, NUMBERS, OUTBOX, OUTBOX_CLAIMS, OpenError, SETTINGS, Store, USERS, VOICE_AGENTS,
 };
 use serde_json::{Value, json};
 
@@ -39,6 +39,9 @@ pub(crate) const COLLECTIONS: &[&Collection] = &[
     &NODES,
     &GOOGLE_KEYS,
     &SETTINGS,
+    &OUTBOX,
+    &OUTBOX_CLAIMS,
+    &CRM_CALL_IDS,
 ];
 
 /// An empty store for one case.

@@ -92,6 +92,12 @@ on_every_back_end! {
         the_slots_of_a_dead_engine_come_back_to_the_others,
         an_engine_that_starts_again_frees_what_its_last_run_left,
         another_run_under_one_s_own_name_is_noticed;
+    outbox:
+        calls_with_one_number_and_one_day_get_names_of_their_own_at_two_engines_at_once,
+        a_call_that_is_opened_again_keeps_its_name_and_its_progress,
+        an_upload_is_found_by_its_engine_until_it_is_done_and_what_is_further_on_stays,
+        what_is_parked_is_listed_to_its_tenant_and_tried_again_with_an_audit_entry,
+        one_engine_is_at_a_step_and_gives_it_up_by_itself_or_by_being_over;
     key_health:
         engines_that_report_the_same_trouble_at_once_write_down_one,
         a_healed_key_is_healed_for_all_and_the_healing_is_in_the_audit_log;

@@ -9,6 +9,7 @@
 //! the journal's may arrive twice, or late.
 
 mod page;
+mod shelf;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -20,13 +21,16 @@ use tokio::sync::oneshot;
 use crate::call::{Finish, Note};
 use crate::clock;
 use crate::domain::{CallId, CallQuality, CallRecord};
-use crate::store::{Calls, Journal, Recordings, StoreError, Unwritten};
+use crate::store::{Journal, Recordings, StoreError, Unwritten};
 use crate::telemetry::{Counter, count};
 
 use super::SERVICE_MAILBOX_SIZE;
 use super::events::{CallEvent, EventStream, Ownership};
 use super::guard::guarded;
 use page::{Page, log};
+use shelf::Written;
+
+pub use shelf::Shelf;
 
 /// That a call was answered or ended waits this long for others of which the same is to be written.
 const STATE_PAUSE: Duration = Duration::from_millis(250);
@@ -40,7 +44,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(2);
 const LATE_AFTER: Duration = Duration::from_secs(1);
 
 pub struct Books {
-    calls: Calls,
+    shelf: Shelf,
     recordings: Option<Recordings>,
     events: EventStream,
     journal: Journal,
@@ -60,7 +64,7 @@ struct PlannedWriting {
 impl Books {
     /// `left` is what the journal holds of engines that are gone.
     pub fn new(
-        calls: Calls,
+        shelf: Shelf,
         recordings: Option<Recordings>,
         events: EventStream,
         journal: Journal,
@@ -74,7 +78,7 @@ impl Books {
             }
         }
         Self {
-            calls,
+            shelf,
             recordings,
             events,
             journal,
@@ -136,13 +140,13 @@ impl Books {
         let Some(page) = self.pages.get_mut(&call) else { return };
         page.writing = Some(clock::now());
         page.dirty = false;
-        let (calls, record, known) = (self.calls.clone(), page.record.clone(), page.known.take());
-        let writing = async move { calls.save(&record, known).await };
+        let (shelf, record, known) = (self.shelf.clone(), page.record.clone(), page.known.take());
+        let writing = async move { shelf.write(record, known).await };
         ctx.spawn(writing.into_actor(self).map(move |result, books, ctx| books.written(&call, result, ctx)));
         self.plan_look_for_late(ctx);
     }
 
-    fn written(&mut self, call: &CallId, result: Result<Option<u64>, StoreError>, ctx: &mut Context<Self>) {
+    fn written(&mut self, call: &CallId, result: Result<Written, StoreError>, ctx: &mut Context<Self>) {
         self.store_is_away = result.as_ref().is_err_and(StoreError::may_pass);
         let Some(page) = self.pages.get_mut(call) else { return };
         page.was_offered = true;
@@ -154,7 +158,7 @@ impl Books {
             self.tell_last_word(call);
         }
         match result {
-            Ok(known) => self.taken_by_store(call, known, ctx),
+            Ok(written) => self.taken_by_store(call, written, ctx),
             Err(error) if !error.may_pass() => self.refused_by_store(call, &error, ctx),
             Err(error) => {
                 tracing::error!(%call, %error, "the call's record could not be written; trying again");
@@ -165,9 +169,10 @@ impl Books {
         }
     }
 
-    fn taken_by_store(&mut self, call: &CallId, known: Option<u64>, ctx: &mut Context<Self>) {
+    fn taken_by_store(&mut self, call: &CallId, written: Written, ctx: &mut Context<Self>) {
         let Some(page) = self.pages.get_mut(call) else { return };
-        page.known = known;
+        page.known = written.known;
+        page.record.crm_call_id = written.crm_call_id;
         page.writing = None;
         if page.dirty {
             return self.plan_writing(STATE_PAUSE, ctx);

@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{Direction, Outcome, PhoneNumber, Timestamp};
-use crate::store::{Backend, COLLECTIONS, Command, Journal, OpenJournal, Read, Store, Write, embedded};
+use crate::domain::{Direction, NodeId, Outcome, PhoneNumber, StartId, Timestamp, UploadState};
+use crate::store::{
+    Backend, COLLECTIONS, Calls, Command, Journal, OpenJournal, Outbox, Read, Store, Write, embedded,
+};
 use crate::voice::{Speaker as Voice, TranscriptItem};
 
 /// Against hanging for ever; nothing is judged by it.
@@ -96,7 +98,13 @@ impl Bench {
     fn books_on(&self, journal: &Path) -> Addr<Books> {
         let OpenJournal { journal, unwritten, .. } = Journal::open(journal, ROOMY, Vec::new()).unwrap();
         let calls = Calls::new(Store::new(self.gate.clone()));
-        Books::new(calls, None, EventStream::new(), journal, unwritten).start()
+        let shelf = Shelf {
+            calls,
+            outbox: Outbox::new(Store::new(self.gate.clone())),
+            run: (NodeId::new("node"), StartId::new("start")),
+            bell: Arc::default(),
+        };
+        Books::new(shelf, None, EventStream::new(), journal, unwritten).start()
     }
 
     /// What a process that is killed now leaves in its journal.
@@ -120,6 +128,11 @@ impl Bench {
         })
         .await;
         self.calls.get(&call()).await.unwrap().unwrap()
+    }
+
+    async fn upload(&self) -> Option<UploadState> {
+        let outbox = Outbox::new(self.gate.store.clone());
+        outbox.get(&call()).await.unwrap().map(|stored| stored.record.progress.state)
     }
 
     async fn journal_is_empty(&self, journal: &Path) {
@@ -186,6 +199,42 @@ fn s5_what_a_call_reports_while_the_store_is_away_is_in_the_journal_and_arrives(
 }
 
 #[test]
+fn u5_a_call_has_its_upload_before_its_record_and_it_is_due_once_the_call_is_over() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        begin(&books).await;
+        until("the call is known", async || bench.calls.get(&call()).await.unwrap().is_some()).await;
+        assert_eq!(bench.upload().await, Some(UploadState::Open));
+        end(&books).await;
+        until("it is due", async || bench.upload().await == Some(UploadState::Due)).await;
+        until("nothing is open", async || books.send(AskOpenBooks).await.unwrap() == 0).await;
+        let record = bench.stored().await;
+        assert_eq!(record.upload.map(|upload| upload.state), Some(UploadState::Due));
+        assert_eq!(record.crm_call_id.unwrap().as_str(), "CALL-19700101-04930123");
+    });
+}
+
+#[test]
+fn u5_a_call_that_only_the_journal_of_a_killed_engine_knows_gets_its_upload() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        bench.gate.set(Position::Away);
+        begin(&books).await;
+        end(&books).await;
+        bench.journal_has(|record| record.outcome.is_some()).await;
+        let left = bench.left_by_a_kill("left");
+        books.send(StopBooks).await.unwrap();
+        bench.gate.set(Position::Open);
+        assert_eq!(bench.upload().await, None);
+        let _next = bench.books_on(&left);
+        bench.journal_is_empty(&left).await;
+        assert_eq!(bench.upload().await, Some(UploadState::Due));
+    });
+}
+
+#[test]
 fn s5_what_a_store_is_slow_to_take_is_in_the_journal_meanwhile() {
     play(async {
         let bench = Bench::new();
@@ -217,9 +266,9 @@ fn s2_after_a_kill_the_next_engine_writes_what_the_journal_holds_and_may_do_it_t
         books.send(StopBooks).await.unwrap();
         bench.gate.set(Position::Open);
         let _next = bench.books_on(&once);
+        bench.journal_is_empty(&once).await;
         let stored = bench.stored().await;
         assert_eq!(said(&stored), ["before the kill"]);
-        bench.journal_is_empty(&once).await;
         let _after_that = bench.books_on(&twice);
         bench.journal_is_empty(&twice).await;
         assert_eq!(bench.stored().await, stored);

@@ -3,10 +3,14 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
+use tokio::time::timeout;
 
-use crate::domain::{CallRecord, Outcome, Speaker};
+use crate::domain::{CallId, CallRecord, Outcome, Speaker};
+use crate::sandbox::crm::Received;
 use crate::sandbox::phone::Tape;
 
 use super::super::common::{Failure, say_json};
@@ -14,6 +18,9 @@ use super::folder::Folder;
 use super::play::{BothCalls, Played, Screen};
 use super::stage::{Person, Stage};
 use super::verdict::Verdict;
+
+/// Two recordings and two calls are told on loopback in much less.
+const CRM_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Serialize)]
 pub(super) struct Report {
@@ -31,6 +38,8 @@ struct CallReport {
     heard_own: bool,
     heard_foreign: bool,
     outcome: Outcome,
+    /// What the CRM was told of it.
+    crm: Option<Value>,
     #[serde(skip)]
     verdict: Verdict,
     #[serde(skip)]
@@ -39,6 +48,8 @@ struct CallReport {
 
 /// Gathers both calls' files under names a person understands.
 pub(super) async fn write(stage: &Stage, folder: &Folder, mut played: BothCalls) -> Result<Report, Failure> {
+    // Before the recordings get their new names.
+    let received = told_to_crm(stage).await;
     let mut calls = Vec::new();
     let (ada, ben) = (&stage.ada, &stage.ben);
     let people = [(ada, ben, stage.adas_phone.tape()), (ben, ada, stage.bens_phone.tape())];
@@ -46,10 +57,24 @@ pub(super) async fn write(stage: &Stage, folder: &Folder, mut played: BothCalls)
         let played = played
             .remove(person.name)
             .ok_or_else(|| Failure::new(format!("the call of {} never began", person.name)))?;
-        calls.push(report_call(stage, folder, person, other, &tape, played).await?);
+        let told = told_of(&received, &played.call);
+        let call = report_call(stage, folder, person, other, &tape, played).await?;
+        calls.push(CallReport { crm: told, ..call });
     }
-    let ok = calls.iter().all(|call| call.verdict.holds() && call.outcome == Outcome::Completed);
+    let holds =
+        |call: &CallReport| call.verdict.holds() && call.outcome == Outcome::Completed && call.crm.is_some();
+    let ok = calls.iter().all(holds);
     Ok(Report { ok, calls })
+}
+
+async fn told_to_crm(stage: &Stage) -> Received {
+    let both = stage.crm.until(|received| received.calls.len() == 2);
+    timeout(CRM_PATIENCE, both).await.unwrap_or_else(|_| stage.crm.received())
+}
+
+fn told_of(received: &Received, call: &CallId) -> Option<Value> {
+    let is_meant = |told: &&Value| told["transcription"]["session_id"] == call.as_str();
+    received.calls.values().find(is_meant).cloned()
 }
 
 async fn report_call(
@@ -77,6 +102,7 @@ async fn report_call(
         heard_own: verdict.heard_own,
         heard_foreign: verdict.heard_foreign,
         outcome: played.finish.outcome,
+        crm: None,
         verdict,
         text,
     })
@@ -121,6 +147,9 @@ impl Report {
             ));
             screen.line(format_args!("  transcript           {}", call.transcript.display()));
             call.text.lines().for_each(|line| screen.line(format_args!("    {line}")));
+            screen.line(format_args!("  told to the CRM      {}", yes(call.crm.is_some())));
+            let told = call.crm.as_ref().map(|told| format!("{told:#}")).unwrap_or_default();
+            told.lines().for_each(|line| screen.line(format_args!("    {line}")));
         }
         let verdict =
             if self.ok { "Every verdict holds." } else { "Something went wrong; see the verdicts above." };

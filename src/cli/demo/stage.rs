@@ -1,4 +1,4 @@
-//! The set of the demo: a model, an engine, two users with two keys, two phones.
+//! The set of the demo: a model, a CRM, an engine, two users with two keys, two phones.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -9,6 +9,7 @@ use crate::config::{Gateway, NumberRoute, Settings};
 use crate::domain::{GatewayId, VoiceAgent};
 use crate::engine::Engine;
 use crate::keys::KeyPool;
+use crate::sandbox::crm::{CrmServer, CrmServerSettings};
 use crate::sandbox::model::{ModelServer, ModelSettings};
 use crate::sandbox::phone::{Phone, PhoneSettings};
 
@@ -30,6 +31,7 @@ pub(super) struct Person {
 
 pub(super) struct Stage {
     pub(super) model: ModelServer,
+    pub(super) crm: CrmServer,
     pub(super) engine: Engine,
     pub(super) ada: Person,
     pub(super) ben: Person,
@@ -42,21 +44,25 @@ impl Stage {
         let model = ModelServer::start(ModelSettings::default())
             .await
             .map_err(|error| Failure::cannot("start the stand-in model", error))?;
+        let crm = CrmServer::start(CrmServerSettings::default())
+            .map_err(|error| Failure::cannot("start the stand-in CRM", error))?;
         // Who is dialled trusts the engine by its host; the port is not known yet.
         let somewhere_here = SocketAddr::new(LOOPBACK, 5060);
         let bens_phone = phone(PhoneSettings::new("ben", somewhere_here))?;
-        let settings = settings(folder, &model, &bens_phone)?;
+        let mut settings = settings(folder, &model, &bens_phone)?;
+        settings.crm.base_url = Some(format!("http://{}", crm.address));
         let pool = settings.google_keys.clone();
         let engine = Engine::start(settings).await.map_err(|error| Failure::new(error.to_string()))?;
         let ada = person(engine.staff(), &pool, "ada", 500.0).await?;
         let ben = person(engine.staff(), &pool, "ben", 1_100.0).await?;
         let adas_phone = phone(PhoneSettings { seed: 2, ..PhoneSettings::new("ada", engine.sip_address()) })?;
-        Ok(Self { model, engine, ada, ben, adas_phone, bens_phone })
+        Ok(Self { model, crm, engine, ada, ben, adas_phone, bens_phone })
     }
 
     pub(super) async fn strike(self) {
         self.engine.stop(STOP_LIMIT).await;
         self.model.stop().await;
+        self.crm.stop().await;
     }
 }
 

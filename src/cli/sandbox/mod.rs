@@ -5,6 +5,7 @@
 
 mod attached;
 mod callers;
+mod crm;
 mod engine;
 mod model;
 
@@ -25,6 +26,8 @@ pub(super) struct Sandbox {
 enum Service {
     /// A stand-in of the Gemini Live API
     Model(model::Model),
+    /// A stand-in of the CRM
+    Crm(crm::Crm),
     /// Many callers on one thread, for load tests: takes orders and gives reports as JSON lines
     Callers(callers::Callers),
     /// An engine on loopback, for load tests
@@ -36,6 +39,7 @@ impl Sandbox {
     pub(super) fn run(self) -> CommandResult {
         match self.service {
             Service::Model(model) => model.run(),
+            Service::Crm(crm) => crm.run(),
             Service::Callers(callers) => callers.run(),
             Service::Engine(engine) => engine.run(),
         }

@@ -15,8 +15,8 @@ use crate::access::Identity;
 use crate::actors::books::AskBook;
 use crate::actors::call_supervisor::EndCall;
 use crate::domain::{
-    CallId, CallQuality, CallRecord, ConversationItem, Direction, ModelUsage, Outcome, PhoneNumber, Speaker,
-    Timestamp, UserId, VoiceAgentId,
+    CallId, CallQuality, CallRecord, CallUpload, ConversationItem, CrmCallId, Direction, ModelUsage, Outcome,
+    PhoneNumber, Speaker, Timestamp, UserId, VoiceAgentId,
 };
 use crate::store::{CallFilter, CallList};
 
@@ -74,8 +74,23 @@ struct CallView {
     quality: Option<Quality>,
     usage: Option<Usage>,
     has_recording: bool,
+    /// Its name in the CRM, by which it is found too.
+    crm_call_id: Option<String>,
+    /// Whether the CRM has heard of it; null: it goes on, or an older version had it.
+    upload: Option<Upload>,
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
+}
+
+/// How far a call is on its way to the CRM.
+#[derive(Serialize, ToSchema)]
+struct Upload {
+    /// As in the list of uploads: `open`, `due`, `amendable`, `done` or `parked`.
+    state: &'static str,
+    /// Where the CRM keeps the recording.
+    recording_url: Option<String>,
+    /// Why it is parked, or what the last attempt failed of.
+    reason: Option<String>,
 }
 
 /// What the network did to this call's audio.
@@ -193,7 +208,7 @@ async fn list_calls(
 
 /// One call with what was said
 ///
-/// While it goes on this is its state at this moment.
+/// While it goes on this is its state at this moment. It is found by its id or by its name in the CRM.
 #[utoipa::path(tag = "calls", params(("id" = String, Path)), responses((status = 200, description = "The call", body = WholeCall)))]
 #[get("/api/calls/{id}")]
 async fn get_call(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
@@ -220,9 +235,19 @@ async fn hang_up(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result
 }
 
 async fn visible(api: &Api, identity: &Identity, id: &CallId) -> Result<CallRecord, Problem> {
-    let record = live_record(api, id).await?.ok_or_else(Problem::not_found)?;
+    let record = match live_record(api, id).await? {
+        Some(record) => record,
+        None => named_in_crm(api, id).await?.ok_or_else(Problem::not_found)?,
+    };
     identity.may_see_record(record.owner_id.as_ref(), record.tenant_id.as_ref())?;
     Ok(record)
+}
+
+async fn named_in_crm(api: &Api, id: &CallId) -> Result<Option<CallRecord>, Problem> {
+    match api.outbox().named(&CrmCallId::new(id.as_str())).await? {
+        Some(found) => live_record(api, &found.record.session_id).await,
+        None => Ok(None),
+    }
 }
 
 /// From Books while the call goes on, because the store is a little behind; else from the store.
@@ -252,6 +277,8 @@ impl From<CallRecord> for CallView {
             quality: call.quality.map(Quality::from),
             usage: call.usage.map(Usage::from),
             has_recording: call.recording_filename.is_some(),
+            crm_call_id: call.crm_call_id.map(|id| id.to_string()),
+            upload: call.upload.map(Upload::from),
             metadata: call.metadata,
         }
     }
@@ -272,6 +299,12 @@ impl From<ConversationItem> for Item {
             at: item.timestamp.to_string(),
             interrupted: item.interrupted,
         }
+    }
+}
+
+impl From<CallUpload> for Upload {
+    fn from(CallUpload { state, recording_url, reason }: CallUpload) -> Self {
+        Self { state: state.as_str(), recording_url, reason }
     }
 }
 

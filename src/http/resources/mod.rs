@@ -11,6 +11,7 @@ mod numbers;
 mod session;
 mod settings;
 mod status;
+mod uploads;
 mod users;
 mod voice_agents;
 
@@ -31,5 +32,6 @@ pub(super) fn all(config: &mut ServiceConfig) {
     keys::routes(config);
     audit::routes(config);
     settings::routes(config);
+    uploads::routes(config);
     status::routes(config);
 }

@@ -21,7 +21,8 @@ async fn health() -> HttpResponse {
 
 /// Does the engine take calls?
 ///
-/// If not, the text says why, and the status is 503.
+/// If not, the text says why, and the status is 503. What is wrong without keeping calls from being taken stands in
+/// lines below.
 #[utoipa::path(tag = "engine", security(()), responses(
     (status = 200, description = "It does", body = String, content_type = "text/plain"),
     (status = 503, description = "It does not: why", body = String, content_type = "text/plain"),
@@ -29,7 +30,11 @@ async fn health() -> HttpResponse {
 #[get("/ready")]
 async fn ready(api: web::Data<Api>) -> HttpResponse {
     match api.readiness.reason_against() {
-        None => HttpResponse::Ok().content_type(ContentType::plaintext()).body("ready\n"),
+        None => {
+            let trouble = api.readiness.trouble().map(|trouble| format!("{trouble}\n"));
+            let text = format!("ready\n{}", trouble.unwrap_or_default());
+            HttpResponse::Ok().content_type(ContentType::plaintext()).body(text)
+        }
         Some(reason) => HttpResponse::ServiceUnavailable()
             .content_type(ContentType::plaintext())
             .body(format!("{reason}\n")),

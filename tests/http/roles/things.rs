@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use clearline::accounts::{NewPassword, NewUser};
 use clearline::clock;
+use clearline::crm::{Outcome, Settled, Step};
 use clearline::domain::{
-    CallRecord, ConversationItem, Direction, Lead, LeadId, NumberId, Persona, PhoneNumber, Role, Speaker,
-    User, VoiceAgent, VoiceAgentId, VoiceAgentNumber,
+    CallRecord, ConversationItem, Direction, Lead, LeadId, NodeId, NumberId, Persona, PhoneNumber, Role,
+    Speaker, StartId, User, VoiceAgent, VoiceAgentId, VoiceAgentNumber,
 };
-use clearline::store::{By, Leads};
+use clearline::store::{By, Leads, Outbox};
 use serde_json::json;
 
 use super::spy::Spy;
@@ -26,6 +27,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { path: "/api/me/tokens", name: "API token" },
     Kind { path: "/api/calls", name: "call" },
     Kind { path: "/api/leads", name: "lead" },
+    Kind { path: "/api/uploads", name: "upload" },
     Kind { path: "/api/numbers", name: "number" },
     Kind { path: "/api/voice_agents", name: "voice agent" },
     Kind { path: "/api/audit", name: "audit entry" },
@@ -39,6 +41,7 @@ pub(crate) struct Things {
     pub(crate) tenant_id: String,
     pub(crate) call: String,
     pub(crate) lead: String,
+    pub(crate) upload: String,
     pub(crate) number: String,
     pub(crate) number_id: String,
     pub(crate) voice_agent: String,
@@ -66,6 +69,7 @@ pub(crate) async fn plant(bench: &Bench, spy: &mut Spy, caller: &User, owner: &U
     let voice_agent = plant_voice_agent(bench, spy, owner).await;
     let call = plant_call(bench, spy, owner).await;
     let lead = plant_lead(bench, spy, owner, &call).await;
+    let upload = plant_upload(bench, spy, owner).await;
     let role_below = match caller.role {
         Role::Superadmin => "admin",
         Role::Admin | Role::Agent => "agent",
@@ -76,6 +80,7 @@ pub(crate) async fn plant(bench: &Bench, spy: &mut Spy, caller: &User, owner: &U
         tenant_id: tenant.unwrap_or_default().to_owned(),
         call: call.session_id.to_string(),
         lead,
+        upload,
         number,
         number_id,
         voice_agent,
@@ -172,6 +177,26 @@ async fn plant_lead(bench: &Bench, spy: &mut Spy, owner: &User, call: &CallRecor
     }
     let leads = Leads::new(bench.engine.store().clone());
     leads.insert(lead).await.expect("a lead").record.id.to_string()
+}
+
+/// Of a call that is known by nothing else: a superadmin sees uploads, but no calls.
+async fn plant_upload(bench: &Bench, spy: &mut Spy, owner: &User) -> String {
+    let number = || PhoneNumber::new(format!("+4940{}99", never_used()));
+    let now = clock::unix_time();
+    let mut call = CallRecord::started(clock::new_call_id(), Direction::Inbound, number(), number(), now);
+    call.tenant_id.clone_from(&owner.tenant_id);
+    let outbox = Outbox::new(bench.engine.store().clone());
+    let run = (NodeId::new("another engine"), StartId::new("another start"));
+    outbox.open(&call, run).await.expect("an upload");
+    outbox.end(&call.session_id, false).await.expect("an upload");
+    let refused = Outcome::Refused { why: "the CRM answers 422".into() };
+    let settled = Settled { step: Step::CallData, sent_url: None, outcome: refused };
+    let upload = outbox.settle(&call.session_id, &settled).await.expect("an upload").expect("it is there");
+    let tenant = owner.tenant_id.as_ref().map(|id| id.as_str());
+    for mark in [upload.id.as_str(), upload.crm_call_id.as_str()] {
+        spy.plant("upload", mark, tenant, None);
+    }
+    upload.id
 }
 
 fn plant_record(spy: &mut Spy, kind: &'static str, mark: &str, owner: &User) {

@@ -12,6 +12,7 @@ pub(crate) mod key_health;
 pub(crate) mod leases;
 pub(crate) mod migrations;
 pub(crate) mod outages;
+pub(crate) mod outbox;
 pub(crate) mod questions;
 pub(crate) mod races;
 pub(crate) mod records;

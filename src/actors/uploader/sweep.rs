@@ -1,0 +1,189 @@
+//! Looks at the outbox: what this engine can go on with, what engines that are gone have left, and calls that ended
+//! while nobody who could say so was there.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex as StdMutex;
+
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use crate::clock;
+use crate::crm::{Found, Upload};
+use crate::domain::{NodeId, StartId, UploadState};
+use crate::keys::{NodeSign, NodeWatch};
+use crate::store::{MAX_PAGE, Nodes, StoreError};
+use crate::telemetry::{Counter, count};
+
+use super::Desk;
+
+type Run = (NodeId, StartId);
+
+/// Of others' uploads so many are looked at each time, one page after the other.
+const PAGE_OF_OTHERS: usize = 100;
+/// Runs of engines that have left something; more than these are looked for anew.
+const RUNS_MAX: usize = 1_000;
+
+pub struct SweepParts {
+    pub nodes: Nodes,
+    pub watch: NodeWatch,
+}
+
+pub(super) struct Sweep {
+    desk: Desk,
+    nodes: Nodes,
+    held_max: usize,
+    memory: Mutex<Memory>,
+    complained: StdMutex<bool>,
+}
+
+/// From look to look.
+struct Memory {
+    watch: NodeWatch,
+    /// Runs of others that are named in the outbox: the watch must see them at every look to judge them.
+    runs: BTreeSet<Run>,
+    /// Where the next page of others' uploads begins.
+    due_after: Option<String>,
+    open_after: Option<String>,
+}
+
+impl Sweep {
+    pub(super) fn new(parts: SweepParts, desk: Desk, held_max: usize) -> Self {
+        let memory = Memory { watch: parts.watch, runs: BTreeSet::new(), due_after: None, open_after: None };
+        Self {
+            desk,
+            nodes: parts.nodes,
+            held_max,
+            memory: Mutex::new(memory),
+            complained: StdMutex::new(false),
+        }
+    }
+
+    /// What was found, and whether there is more than the queue takes.
+    pub(super) async fn look(&self) -> (Vec<Found>, bool) {
+        let mut found = Vec::new();
+        let looked = self.look_at_all(&mut found).await;
+        let mut complained = self.complained.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match looked {
+            Ok(more) => {
+                *complained = false;
+                (found, more)
+            }
+            Err(error) => {
+                count(Counter::StoreFailures);
+                if !std::mem::replace(&mut *complained, true) {
+                    tracing::warn!(%error, "the outbox cannot be looked at; trying again");
+                }
+                (found, false)
+            }
+        }
+    }
+
+    async fn look_at_all(&self, found: &mut Vec<Found>) -> Result<bool, StoreError> {
+        let mut memory = self.memory.lock().await;
+        let more = self.own(UploadState::Due, found).await? | self.own(UploadState::Amendable, found).await?;
+        let claims = self.desk.outbox.claims().await?;
+        let others = self.page(UploadState::Due, &mut memory.due_after).await?;
+        let open = self.page(UploadState::Open, &mut memory.open_after).await?;
+        let over = self.over(&mut memory, claims.iter().map(|claim| claim.run()), &others, &open).await?;
+        self.desk.outbox.free(&claims, &over.runs).await?;
+        for upload in open.iter().filter(|upload| over.runs.contains(&run_of(upload))) {
+            self.end(upload).await?;
+        }
+        if self.desk.crm.is_some() {
+            let left = others.iter().filter(|upload| over.is_away(&upload.node));
+            found.extend(left.map(|upload| self.found(upload)));
+        }
+        Ok(more)
+    }
+
+    /// Oldest first, as many as the queue takes.
+    async fn own(&self, state: UploadState, found: &mut Vec<Found>) -> Result<bool, StoreError> {
+        if self.desk.crm.is_none() {
+            return Ok(false);
+        }
+        let limit = self.held_max.min(MAX_PAGE);
+        let (mut after, mut taken) = (None, 0);
+        loop {
+            let page = self.desk.outbox.of_node(state, &self.desk.run.0, after, limit).await?;
+            taken += page.items.len();
+            found.extend(page.items.iter().map(|stored| self.found(&stored.record)));
+            after = page.next;
+            if after.is_none() || taken >= self.held_max {
+                return Ok(after.is_some());
+            }
+        }
+    }
+
+    fn found(&self, upload: &Upload) -> Found {
+        Found {
+            call: upload.session_id.clone(),
+            progress: upload.progress.clone(),
+            holds_recording: upload.node == self.desk.run.0,
+        }
+    }
+
+    /// The next page of all engines', without what this engine's own run has in hand.
+    async fn page(&self, state: UploadState, after: &mut Option<String>) -> Result<Vec<Upload>, StoreError> {
+        let page = self.desk.outbox.in_state(state, after.take(), PAGE_OF_OTHERS).await?;
+        *after = page.next;
+        let (node, start) = &self.desk.run;
+        let is_others = |upload: &Upload| match state {
+            UploadState::Open => (&upload.node, &upload.start) != (node, start),
+            UploadState::Due | UploadState::Amendable | UploadState::Done | UploadState::Parked => {
+                upload.node != *node
+            }
+        };
+        Ok(page.items.into_iter().map(|stored| stored.record).filter(is_others).collect())
+    }
+
+    /// The runs were read before the signs, as the watch wants it.
+    async fn over(
+        &self,
+        memory: &mut Memory,
+        claims: impl Iterator<Item = Run>,
+        others: &[Upload],
+        open: &[Upload],
+    ) -> Result<Over, StoreError> {
+        if memory.runs.len() > RUNS_MAX {
+            memory.runs.clear();
+        }
+        memory.runs.extend(others.iter().chain(open).map(run_of));
+        let signs = self.nodes.all().await?;
+        let named = memory.runs.iter().cloned().chain(claims);
+        let holders = named.chain(signs.iter().map(|sign| (sign.node.clone(), sign.start.clone()))).collect();
+        let runs = memory.watch.look(&holders, &signs, clock::now()).over;
+        let living = |sign: &&NodeSign| !runs.contains(&(sign.node.clone(), sign.start.clone()));
+        let living = signs.iter().filter(living).map(|sign| sign.node.clone()).collect();
+        Ok(Over { seen: memory.runs.clone(), runs, living })
+    }
+
+    /// Nobody who had the call can say any more that it is over; its record can.
+    async fn end(&self, upload: &Upload) -> Result<(), StoreError> {
+        let call = &upload.session_id;
+        let Some(record) = self.desk.calls.get(call).await?.filter(|record| record.is_over()) else {
+            return Ok(());
+        };
+        let ended = self.desk.outbox.end(call, record.recording_filename.is_some()).await?;
+        let Some(upload) = ended else { return Ok(()) };
+        self.desk.calls.merge(call, &json!({ "upload": upload.told() })).await
+    }
+}
+
+/// What is known of other engines at this look.
+struct Over {
+    seen: BTreeSet<Run>,
+    runs: BTreeSet<Run>,
+    living: BTreeSet<NodeId>,
+}
+
+impl Over {
+    /// All its runs are over, and no new one has begun.
+    fn is_away(&self, node: &NodeId) -> bool {
+        let runs_of_node = self.seen.iter().filter(|(of, _)| of == node);
+        !self.living.contains(node) && runs_of_node.into_iter().all(|run| self.runs.contains(run))
+    }
+}
+
+fn run_of(upload: &Upload) -> Run {
+    (upload.node.clone(), upload.start.clone())
+}

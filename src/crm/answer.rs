@@ -1,0 +1,172 @@
+//! What an answer of the CRM, or its absence, means for the step that was tried.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Step;
+
+/// A URL longer than this is none.
+const URL_MAX: usize = 4_096;
+/// So much of a refusal's body is kept for the person who looks into it.
+const SAID_MAX: usize = 300;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Http {
+        status: u16,
+        /// `Retry-After`, where the CRM has said so in seconds.
+        retry_after: Option<Duration>,
+        body: Vec<u8>,
+    },
+    /// Nobody can be reached there; in words.
+    Unreachable(String),
+    /// It was reached and did not answer in time, or not to the end; in words.
+    Broken(String),
+    /// What was to be sent cannot be read here; in words.
+    Unsendable(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Of a recording, where it can be fetched now.
+    Taken { url: Option<String> },
+    /// The same may be taken another time.
+    Later {
+        why: String,
+        /// The CRM wants to be left alone for so long.
+        after: Option<Duration>,
+        /// Not this endpoint alone is out of reach, but the CRM.
+        everywhere: bool,
+    },
+    /// Trying again changes nothing; somebody must look at it.
+    Refused { why: String },
+}
+
+impl Verdict {
+    pub fn of(step: Step, answer: &Answer) -> Self {
+        let later = |why: &str, everywhere| Self::Later { why: why.to_owned(), after: None, everywhere };
+        match answer {
+            Answer::Unreachable(why) => later(why, true),
+            Answer::Broken(why) => later(why, false),
+            Answer::Unsendable(why) => Self::Refused { why: why.clone() },
+            Answer::Http { status, retry_after, body } => match status {
+                200..=299 => taken(step, body),
+                408 | 429 | 500..=599 => Self::Later {
+                    why: format!("the CRM answers {status}"),
+                    after: *retry_after,
+                    everywhere: false,
+                },
+                300..=399 => Self::Refused {
+                    why: format!(
+                        "the CRM answers {status}, which sends elsewhere; set crm.base_url to where it leads"
+                    ),
+                },
+                _ => Self::Refused { why: format!("the CRM answers {status}{}", said(body)) },
+            },
+        }
+    }
+}
+
+fn taken(step: Step, body: &[u8]) -> Verdict {
+    match (step, url_in(body)) {
+        (Step::CallData | Step::Amendment, _) => Verdict::Taken { url: None },
+        (Step::Recording, Some(url)) => Verdict::Taken { url: Some(url) },
+        (Step::Recording, None) => {
+            let why = "the CRM took the recording, but its answer has no url, data.url or fileUrl";
+            Verdict::Refused { why: why.into() }
+        }
+    }
+}
+
+/// Where the CRM keeps the recording now.
+fn url_in(body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let places = [answer.get("url"), answer.pointer("/data/url"), answer.get("fileUrl")];
+    let texts = places.into_iter().filter_map(|place| place?.as_str()).map(str::trim);
+    let mut usable =
+        texts.filter(|url| !url.is_empty() && url.len() <= URL_MAX && !url.contains(char::is_control));
+    usable.next().map(str::to_owned)
+}
+
+fn said(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SAID_MAX).collect();
+    let text = text.trim();
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn http(status: u16, body: &str) -> Answer {
+        Answer::Http { status, retry_after: None, body: body.into() }
+    }
+
+    fn of_recording(body: &str) -> Verdict {
+        Verdict::of(Step::Recording, &http(201, body))
+    }
+
+    #[test]
+    fn u4_the_url_of_a_recording_is_found_in_each_of_its_three_places() {
+        for body in [
+            r#"{"url":"https://crm/f/1.ogg"}"#,
+            r#"{"data":{"url":" https://crm/f/1.ogg "}}"#,
+            r#"{"ok":true,"fileUrl":"https://crm/f/1.ogg"}"#,
+            r#"{"url":"","data":{"url":null},"fileUrl":"https://crm/f/1.ogg"}"#,
+        ] {
+            assert_eq!(
+                of_recording(body),
+                Verdict::Taken { url: Some("https://crm/f/1.ogg".into()) },
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn u5_a_success_without_a_usable_url_parks_the_recording_and_suits_the_call_data() {
+        let long = format!(r#"{{"url":"{}"}}"#, "x".repeat(URL_MAX + 1));
+        for body in ["", "<html>", "{}", r#"{"url":7}"#, r#"{"url":"a\nb"}"#, r#"["url"]"#, long.as_str()] {
+            assert!(matches!(of_recording(body), Verdict::Refused { .. }), "{body:.40}");
+            assert_eq!(
+                Verdict::of(Step::CallData, &http(200, body)),
+                Verdict::Taken { url: None },
+                "{body:.40}"
+            );
+        }
+    }
+
+    #[test]
+    fn u5_what_may_pass_is_tried_again_and_what_will_not_is_parked() {
+        for status in [408, 429, 500, 502, 503, 504, 599] {
+            assert!(
+                matches!(Verdict::of(Step::CallData, &http(status, "")), Verdict::Later { .. }),
+                "{status}"
+            );
+        }
+        for status in [100, 301, 307, 400, 401, 403, 404, 409, 413, 422, 499, 600, 0] {
+            assert!(
+                matches!(Verdict::of(Step::CallData, &http(status, "")), Verdict::Refused { .. }),
+                "{status}"
+            );
+        }
+        let unreachable = Answer::Unreachable("connection refused".into());
+        assert!(matches!(
+            Verdict::of(Step::Recording, &unreachable),
+            Verdict::Later { everywhere: true, .. }
+        ));
+    }
+
+    #[test]
+    fn a_refusal_tells_what_the_crm_said_but_not_without_end() {
+        let Verdict::Refused { why } = Verdict::of(Step::CallData, &http(422, "no\nsuch member\u{7}")) else {
+            panic!("a refusal");
+        };
+        assert_eq!(why, "the CRM answers 422: no such member");
+        let Verdict::Refused { why } = Verdict::of(Step::CallData, &http(400, &"ä".repeat(5_000))) else {
+            panic!("a refusal");
+        };
+        assert!(why.chars().count() < SAID_MAX + 40);
+    }
+}

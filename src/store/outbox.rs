@@ -1,0 +1,300 @@
+//! Calls on their way to the CRM (SPEC U5): one document per call, inserted before its record and kept for good.
+//!
+//! What is there to do is found by state and engine. A step is claimed by inserting its document, so that of several
+//! engines one sends it; claims of runs that are over are taken away by whoever sees that they are.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::change::{change, difference, every};
+use super::records::{self, Listed, Record, Stored};
+use super::{Collection, Document, Entry, Index, Query, Store, StoreError};
+use crate::access::Scope;
+use crate::crm::{Progress, Settled, Step, Upload, call_id, person};
+use crate::domain::{CallId, CallRecord, CrmCallId, NodeId, StartId, UploadState};
+
+pub static OUTBOX: Collection = Collection {
+    name: "outbox",
+    indexes: &[
+        Index::plain("state"),
+        Index::pair("state", "node"),
+        Index::plain("crm_call_id"),
+        Index::plain("tenant_id"),
+        Index::pair("tenant_id", "state"),
+    ],
+    durable: true,
+};
+
+/// Not durable: a power failure ends whoever was at it, and the CRM knows a step by its name.
+pub static OUTBOX_CLAIMS: Collection = Collection { name: "outbox_claims", indexes: &[], durable: false };
+
+/// The id is the claim. The document of the outbox that follows each of them brings it to the disk.
+pub static CRM_CALL_IDS: Collection = Collection { name: "crm_call_ids", indexes: &[], durable: false };
+
+/// More calls with one number a day are no calls of a person.
+const NAMES_MAX: u32 = 1_000_000;
+
+impl Record for Upload {
+    fn collection() -> &'static Collection {
+        &OUTBOX
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// A step that a run of an engine is at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepClaim {
+    pub call: CallId,
+    pub step: String,
+    pub node: NodeId,
+    pub start: StartId,
+}
+
+#[derive(Clone)]
+pub struct Outbox {
+    store: Store,
+}
+
+impl Outbox {
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Before the record of a call is written for the first time: from here on the call cannot be forgotten. Gives its
+    /// name in the CRM. Of a call that is there already, nothing changes.
+    pub async fn open(
+        &self,
+        record: &CallRecord,
+        (node, start): (NodeId, StartId),
+    ) -> Result<CrmCallId, StoreError> {
+        if let Some(known) = self.get(&record.session_id).await? {
+            return Ok(known.record.crm_call_id);
+        }
+        let name = self.name(record).await?;
+        match records::insert(&self.store, None, Upload::open(record, name.clone(), node, start)).await {
+            Ok(_) => Ok(name),
+            Err(StoreError::Conflict { .. }) => {
+                let known = self.get(&record.session_id).await?;
+                Ok(known.map_or(name, |known| known.record.crm_call_id))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The first free one. Whoever had one number often today is not asked about each of its calls: the search doubles
+    /// its steps and then halves them.
+    async fn name(&self, record: &CallRecord) -> Result<CrmCallId, StoreError> {
+        let nth = |nth| call_id(record.call_start_time, person(record), nth);
+        let mut wanted = 1;
+        while !self.claim_name(&nth(wanted), &record.session_id).await? {
+            wanted = self.next_free(wanted, nth).await?;
+        }
+        Ok(nth(wanted))
+    }
+
+    async fn next_free(&self, taken: u32, nth: impl Fn(u32) -> CrmCallId) -> Result<u32, StoreError> {
+        let is_taken = async |at: u32| {
+            Ok::<_, StoreError>(self.store.get(&CRM_CALL_IDS, nth(at).as_str()).await?.is_some())
+        };
+        let (mut last_taken, mut free) = (taken, taken + 1);
+        while is_taken(free).await? {
+            if free > NAMES_MAX {
+                return Err(StoreError::Failed(format!("the CRM's names are used up: {}", nth(free))));
+            }
+            (last_taken, free) = (free, free * 2);
+        }
+        while free - last_taken > 1 {
+            let middle = last_taken + (free - last_taken) / 2;
+            if is_taken(middle).await? { last_taken = middle } else { free = middle }
+        }
+        Ok(free)
+    }
+
+    async fn claim_name(&self, name: &CrmCallId, call: &CallId) -> Result<bool, StoreError> {
+        match self.store.insert(&CRM_CALL_IDS, name.as_str(), json!({ "session_id": call })).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict { .. }) => {
+                let found = self.store.get(&CRM_CALL_IDS, name.as_str()).await?;
+                let of = |found: Document| found.body.get("session_id").cloned();
+                Ok(found.and_then(of) == Some(json!(call)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The call is over, and its record says so. `None`: there is no such upload.
+    pub async fn end(&self, call: &CallId, has_recording: bool) -> Result<Option<Upload>, StoreError> {
+        let ended = |progress: Progress| match progress.state {
+            UploadState::Open => Progress::due(has_recording),
+            UploadState::Due | UploadState::Amendable | UploadState::Done | UploadState::Parked => progress,
+        };
+        self.change(call, ended).await
+    }
+
+    /// The recording of a call turned up after its end.
+    pub async fn recording_came(&self, call: &CallId) -> Result<Option<Upload>, StoreError> {
+        self.change(call, Progress::with_late_recording).await
+    }
+
+    pub async fn settle(&self, call: &CallId, settled: &Settled) -> Result<Option<Upload>, StoreError> {
+        self.change(call, |progress| progress.settle(settled)).await
+    }
+
+    /// A person wants what is parked to be tried again. `None`: there is no such upload.
+    pub async fn retry(&self, entry: &Entry, call: &CallId) -> Result<Option<Upload>, StoreError> {
+        let retried = |upload: &Upload| {
+            let progress = upload.progress.clone();
+            let is_parked = progress.state == UploadState::Parked;
+            is_parked.then(|| Upload { progress: progress.retried(), ..upload.clone() })
+        };
+        match records::change_record(&self.store, entry, &Upload::id_of(call), None, retried).await {
+            Ok(stored) => Ok(Some(stored.record)),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn change(
+        &self,
+        call: &CallId,
+        decide: impl Fn(Progress) -> Progress,
+    ) -> Result<Option<Upload>, StoreError> {
+        let id = Upload::id_of(call);
+        let changed = change(&self.store, &OUTBOX, &id, |found| {
+            let upload: Upload = found.parse(&OUTBOX)?;
+            let progress = decide(upload.progress.clone());
+            let (old, new) = (body(&upload)?, body(&Upload { progress, ..upload })?);
+            Ok((old != new).then(|| difference(&old, &new)))
+        });
+        match changed.await {
+            Ok(document) => document.parse(&OUTBOX).map(Some),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub async fn get(&self, call: &CallId) -> Result<Option<Stored<Upload>>, StoreError> {
+        records::get(&self.store, &Upload::id_of(call)).await
+    }
+
+    /// By the name the CRM has for the call.
+    pub async fn named(&self, name: &CrmCallId) -> Result<Option<Stored<Upload>>, StoreError> {
+        let named = Query::equals("crm_call_id", name.as_str(), 1);
+        Ok(records::list(&self.store, named).await?.items.into_iter().next())
+    }
+
+    /// What this engine can go on with, oldest first.
+    pub async fn of_node(
+        &self,
+        state: UploadState,
+        node: &NodeId,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Listed<Upload>, StoreError> {
+        let query = Query::equals("state", state.as_str(), limit).and("node", node.as_str());
+        records::list(&self.store, query.after(after)).await
+    }
+
+    /// A page of all engines', oldest first.
+    pub async fn in_state(
+        &self,
+        state: UploadState,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Listed<Upload>, StoreError> {
+        let query = Query::equals("state", state.as_str(), limit).after(after);
+        records::list(&self.store, query).await
+    }
+
+    /// What somebody of this scope may see, newest first.
+    pub async fn list(
+        &self,
+        scope: &Scope,
+        state: Option<UploadState>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Listed<Upload>, StoreError> {
+        let query = Query::all(limit).newest_first().after(after);
+        let of_state = |query: Query| match state {
+            Some(state) => query.and("state", state.as_str()),
+            None => query,
+        };
+        let query = match scope {
+            Scope::Everything => of_state(query),
+            Scope::Tenant(tenant) => of_state(query.and("tenant_id", tenant.as_str())),
+            Scope::Owner(_) | Scope::Nothing => return Ok(Listed { items: Vec::new(), next: None }),
+        };
+        records::list(&self.store, query).await
+    }
+}
+
+// Who is at which step.
+impl Outbox {
+    /// False: another run has it.
+    pub async fn claim(&self, claim: &StepClaim) -> Result<bool, StoreError> {
+        let body = serde_json::to_value(claim).map_err(|error| StoreError::Failed(error.to_string()))?;
+        match self.store.insert(&OUTBOX_CLAIMS, &claim.id(), body).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict { .. }) => self.is_held_by(claim).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One that this run could not give up before is its own still.
+    async fn is_held_by(&self, claim: &StepClaim) -> Result<bool, StoreError> {
+        let found = self.store.get(&OUTBOX_CLAIMS, &claim.id()).await?;
+        Ok(found
+            .is_some_and(|found| found.parse::<StepClaim>(&OUTBOX_CLAIMS).is_ok_and(|held| held == *claim)))
+    }
+
+    /// What others have claimed since stays theirs.
+    pub async fn release(&self, claim: &StepClaim) -> Result<(), StoreError> {
+        let Some(found) = self.store.get(&OUTBOX_CLAIMS, &claim.id()).await? else { return Ok(()) };
+        if found.parse::<StepClaim>(&OUTBOX_CLAIMS)? != *claim {
+            return Ok(());
+        }
+        match self.store.delete(&OUTBOX_CLAIMS, &found.id, found.version).await {
+            Err(StoreError::NotFound { .. } | StoreError::Lost { .. }) => Ok(()),
+            decided => decided,
+        }
+    }
+
+    pub async fn claims(&self) -> Result<Vec<StepClaim>, StoreError> {
+        every(&self.store, &OUTBOX_CLAIMS, None).await
+    }
+
+    /// Takes the claims of runs that are over away.
+    pub async fn free(
+        &self,
+        claims: &[StepClaim],
+        over: &BTreeSet<(NodeId, StartId)>,
+    ) -> Result<(), StoreError> {
+        for claim in claims.iter().filter(|claim| over.contains(&claim.run())) {
+            self.release(claim).await?;
+        }
+        Ok(())
+    }
+}
+
+impl StepClaim {
+    pub fn new(call: CallId, step: Step, (node, start): (NodeId, StartId)) -> Self {
+        Self { call, step: step.to_string(), node, start }
+    }
+
+    pub fn run(&self) -> (NodeId, StartId) {
+        (self.node.clone(), self.start.clone())
+    }
+
+    fn id(&self) -> String {
+        format!("{}/{}", self.call, self.step)
+    }
+}
+
+fn body(upload: &Upload) -> Result<Value, StoreError> {
+    serde_json::to_value(upload).map_err(|error| StoreError::Failed(error.to_string()))
+}
