@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::domain::Outcome;
 use crate::voice::{Fragment, Speaker, TranscriptItem, TurnEnd, VoiceEvent};
 
-use super::io::{MediaCommand, Note, Output, Prompt, VoiceCommand};
+use super::io::{Input, MediaCommand, Note, Output, Prompt, VoiceCommand};
 use super::lifecycle::Phase;
 use super::signal::Refusal;
 use super::{CallMachine, Finish, SignalCommand};
@@ -104,6 +104,25 @@ impl CallMachine {
         if speaker == Speaker::Caller && !words.finished {
             self.durable_change |= self.talk.caller_spoke();
         }
+        self.keep_if_finished(speaker, words);
+    }
+
+    /// The call is over: the model that is being closed hands over what was just being said.
+    pub(super) fn hear_last_words(&mut self, input: Input) {
+        match input {
+            Input::Voice(VoiceEvent::CallerSaid(words)) => self.keep_if_finished(Speaker::Caller, words),
+            Input::Voice(VoiceEvent::ModelSaid(words)) => self.keep_if_finished(Speaker::Model, words),
+            Input::Start { .. }
+            | Input::Signal(_)
+            | Input::Voice(_)
+            | Input::PacketHeard
+            | Input::Playing(_)
+            | Input::HangUp { .. }
+            | Input::Timeout => {}
+        }
+    }
+
+    fn keep_if_finished(&mut self, speaker: Speaker, words: Fragment) {
         if words.finished {
             let Fragment { text, interrupted, .. } = words;
             self.on_item(TranscriptItem { speaker, text, interrupted });

@@ -28,6 +28,8 @@ pub struct CallMachine {
     pub(super) waiting_answer: Option<Vec<u8>>,
     pub(super) durable_change: bool,
     outputs: VecDeque<Output>,
+    /// Said when all else has been asked for and carried out.
+    last_word: Option<Finish>,
 }
 
 impl CallMachine {
@@ -47,6 +49,7 @@ impl CallMachine {
             waiting_answer: None,
             durable_change: false,
             outputs: VecDeque::new(),
+            last_word: None,
         }
     }
 
@@ -75,7 +78,7 @@ impl CallMachine {
 
     pub fn handle(&mut self, input: Input, now: Instant) {
         if self.lifecycle.phase == Phase::Over {
-            return;
+            return self.hear_last_words(input);
         }
         match input {
             Input::Start { offer } => self.start(offer, now),
@@ -94,11 +97,12 @@ impl CallMachine {
     }
 
     pub fn has_output(&self) -> bool {
-        !self.outputs.is_empty()
+        !self.outputs.is_empty() || self.last_word.is_some()
     }
 
+    /// The last word comes when there is nothing else: what was being said when the model was closed is told before it.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.outputs.pop_front().or_else(|| self.last_word.take().map(Output::Finished))
     }
 
     pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
@@ -205,7 +209,7 @@ impl CallMachine {
     fn finish(&mut self, end: impl FnOnce(&mut Lifecycle) -> Option<Finish>) {
         if let Some(finish) = end(&mut self.lifecycle) {
             self.emit(Output::Voice(VoiceCommand::Close));
-            self.emit(Output::Finished(finish));
+            self.last_word = Some(finish);
         }
     }
 

@@ -47,6 +47,9 @@ pub struct CallRecord {
     /// Lists leave them out.
     #[serde(default)]
     pub conversation_items: Vec<ConversationItem>,
+    /// How many more items there were than a record holds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub conversation_items_left_out: u64,
     pub quality: Option<CallQuality>,
     pub usage: Option<ModelUsage>,
     pub recording_filename: Option<String>,
@@ -82,6 +85,7 @@ impl CallRecord {
             end_reason: None,
             key_hint: None,
             conversation_items: Vec::new(),
+            conversation_items_left_out: 0,
             quality: None,
             usage: None,
             recording_filename: None,
@@ -89,6 +93,29 @@ impl CallRecord {
             metadata: None,
         }
     }
+}
+
+impl CallRecord {
+    /// What goes beyond the bound is counted: the beginning of a call tells what it was about.
+    pub fn add_conversation_item(&mut self, item: ConversationItem) {
+        let bytes: usize = self.conversation_items.iter().map(|item| item.content.len()).sum();
+        let fits = bytes + item.content.len() <= CONVERSATION_BYTES_MAX;
+        if fits && self.conversation_items.len() < CONVERSATION_ITEMS_MAX {
+            self.conversation_items.push(item);
+        } else {
+            self.conversation_items_left_out += 1;
+        }
+    }
+}
+
+/// Three hours of talk, item by item, stay far below it.
+const CONVERSATION_ITEMS_MAX: usize = 10_000;
+/// A document of MongoDB holds 16 MiB in all.
+const CONVERSATION_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this form")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A call that goes on, as far as the record knows.
@@ -160,6 +187,34 @@ pub struct ModelUsage {
 mod tests {
     use super::*;
 
+    fn said(content: String) -> ConversationItem {
+        ConversationItem {
+            role: Speaker::User,
+            content,
+            timestamp: Timestamp::from_millis(0),
+            source: "gemini-live".into(),
+            transcript_confidence: None,
+            interrupted: false,
+        }
+    }
+
+    #[test]
+    fn a_talk_without_end_is_cut_and_the_record_says_so() {
+        let mut record = CallRecord::started(
+            CallId::new("c1"),
+            Direction::Inbound,
+            PhoneNumber::new("+4930123"),
+            PhoneNumber::new("+4930456"),
+            Timestamp::from_millis(0),
+        );
+        let mut long = record.clone();
+        (0..CONVERSATION_ITEMS_MAX + 3).for_each(|_| record.add_conversation_item(said("yes".into())));
+        assert_eq!(record.conversation_items.len(), CONVERSATION_ITEMS_MAX);
+        assert_eq!(record.conversation_items_left_out, 3);
+        (0..5).for_each(|_| long.add_conversation_item(said("x".repeat(CONVERSATION_BYTES_MAX / 4))));
+        assert_eq!((long.conversation_items.len(), long.conversation_items_left_out), (4, 1));
+    }
+
     #[test]
     fn the_record_keeps_the_names_the_crm_knows() {
         let mut record = CallRecord::started(
@@ -169,14 +224,7 @@ mod tests {
             PhoneNumber::new("+4930456"),
             Timestamp::from_millis(0),
         );
-        record.conversation_items.push(ConversationItem {
-            role: Speaker::User,
-            content: "hello".into(),
-            timestamp: Timestamp::from_millis(0),
-            source: "gemini-live".into(),
-            transcript_confidence: None,
-            interrupted: false,
-        });
+        record.add_conversation_item(said("hello".into()));
         let json = serde_json::to_value(&record).unwrap();
         assert_eq!(json["session_id"], "c1");
         assert_eq!(json["dialed_number"], "+4930456");

@@ -29,3 +29,4 @@ mod refusals;
 mod stopping;
 mod store_away;
 mod tools;
+mod transcript;

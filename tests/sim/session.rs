@@ -259,7 +259,7 @@ impl Session {
                 self.voice = Some(voice);
                 voice::Input::Begin
             }
-            VoiceCommand::Close => voice::Input::Stop,
+            VoiceCommand::Close => voice::Input::Stop { heard: None },
             VoiceCommand::Greet => voice::Input::CallAnswered,
             VoiceCommand::TellModel(text) => voice::Input::CallerText(text),
             VoiceCommand::Pause => voice::Input::AudioPaused,

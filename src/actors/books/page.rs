@@ -83,7 +83,7 @@ impl Page {
             Note::Held(held) => (Some(CallEvent::Held(held)), SPEECH_PAUSE),
             Note::GreetingPlayed => (Some(CallEvent::GreetingPlayed), SPEECH_PAUSE),
             Note::Item(item) => {
-                self.record.conversation_items.push(conversation_item(&item));
+                self.record.add_conversation_item(conversation_item(&item));
                 self.changed();
                 (Some(CallEvent::Said(item)), SPEECH_PAUSE)
             }

@@ -44,6 +44,8 @@ struct Play {
     asked: Vec<Output>,
     checkpoint: Option<Checkpoint>,
     finishes: Vec<Finish>,
+    /// What the model's session hands over when it is closed.
+    last_words: Vec<VoiceEvent>,
 }
 
 impl Play {
@@ -57,6 +59,7 @@ impl Play {
             asked: Vec::new(),
             checkpoint: None,
             finishes: Vec::new(),
+            last_words: Vec::new(),
         }
     }
 
@@ -109,6 +112,11 @@ impl Play {
             match output {
                 Output::Checkpoint(checkpoint) => self.checkpoint = Some(*checkpoint),
                 Output::Finished(finish) => self.finishes.push(finish),
+                Output::Voice(VoiceCommand::Close) => {
+                    for words in std::mem::take(&mut self.last_words) {
+                        self.machine.handle(Input::Voice(words), self.now);
+                    }
+                }
                 other @ (Output::Signal(_)
                 | Output::Media(_)
                 | Output::Voice(_)

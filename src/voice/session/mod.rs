@@ -27,7 +27,7 @@ use super::config::{ResumeHandle, SessionConfig, Start, Timeouts};
 use super::failure::{ConnectFailure, FailureClass};
 use super::tools::ToolTable;
 use super::traits::ModelTraits;
-use super::transcript::{Fragment, Transcript, TranscriptItem};
+use super::transcript::{Fragment, Heard, Transcript, TranscriptItem};
 use super::usage::Usage;
 use super::wire::ServerMessage;
 use crate::domain::Entropy;
@@ -68,7 +68,10 @@ pub enum Input {
     CallerText(String),
     /// No audio will come for a while (hold).
     AudioPaused,
-    Stop,
+    /// The call is over; `heard` is how much of the model's last words was heard.
+    Stop {
+        heard: Option<Heard>,
+    },
     Timeout,
 }
 
@@ -221,7 +224,7 @@ impl VoiceSession {
             Input::ToolResult { id, result, .. } => self.tool_finished(&id, result),
             Input::CallerText(text) => self.caller_text(text),
             Input::AudioPaused => self.audio_paused(),
-            Input::Stop => self.stop(),
+            Input::Stop { heard } => self.stop(heard),
             Input::Timeout => {}
         }
         self.after_input(now);

@@ -238,7 +238,7 @@ fn what_the_caller_presses_is_typed_input() {
 #[test]
 fn stopping_closes_the_socket_and_nothing_happens_after() {
     let mut bench = Bench::talking();
-    bench.input(Input::Stop);
+    bench.input(Input::Stop { heard: None });
     assert_eq!(bench.closes, [1]);
     bench.close(1000, "");
     bench.pass_ms(3_600_000);
