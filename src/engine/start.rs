@@ -25,8 +25,8 @@ use crate::keys::{KeyRing, KeyTrouble, NodeWatch};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
 use crate::store::{
-    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leases, NodeFolder, Nodes, Numbers, Recordings,
-    Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
+    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leads, Leases, NodeFolder, Nodes, Numbers,
+    Recordings, Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
 };
 
 use super::store::{OpenStore, StoreStartError, wait_for_store};
@@ -255,6 +255,7 @@ impl Ground {
     ) -> Vec<Arbiter> {
         let books = Books::new(
             self.calls.clone(),
+            Leads::new(self.store.clone()),
             self.recordings.clone(),
             self.events.clone(),
             self.journal.clone(),

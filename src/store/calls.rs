@@ -33,7 +33,7 @@ pub static CALLS: Collection = Collection {
 const RUNNING: &str = "running.marker";
 
 /// What a list does not show, and what would make it slow.
-const LONG: &[&str] = &["conversation_items"];
+const LONG: &[&str] = &["conversation_items", "tool_results", "full_config"];
 
 /// Which calls a list shows; without anything set, all.
 #[derive(Debug, Clone, Default, PartialEq)]

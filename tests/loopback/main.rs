@@ -22,6 +22,7 @@ mod engines;
 mod hold;
 mod hostile;
 mod isolation;
+mod kept;
 mod limits;
 mod numbers;
 mod outcomes;

@@ -228,6 +228,10 @@ impl Session {
             Output::Signal(command) => self.effects.push(Effect::Signal(command)),
             Output::Media(command) => self.command_media(command, now),
             Output::Voice(command) => self.command_voice(command, now),
+            Output::Tool(tool) => {
+                let result = Err("there are no tools in this world".to_owned());
+                self.handle(Input::ToolDone { id: tool.id, result }, now);
+            }
             Output::Say(Prompt::Apology) => self.apologise(),
             Output::Note(_) => {}
             Output::Checkpoint(checkpoint) => self.effects.push(Effect::Checkpoint(checkpoint)),

@@ -7,7 +7,11 @@
 //! When the store fails or is slow, what changes goes into this engine's [`Journal`] as well, until the store has it; what
 //! is found there when the engine starts is written first of all. Records say how new they are (their revision), so that
 //! the journal's may arrive twice, or late.
+//!
+//! A lead travels within its call's record (`pending_leads`) until its own collection has it, so that the journal keeps
+//! it too; the model is told that it is stored when the store or the journal has it (`from_tools`).
 
+mod from_tools;
 mod page;
 
 use std::collections::HashMap;
@@ -20,12 +24,13 @@ use tokio::sync::oneshot;
 use crate::call::{Finish, Note};
 use crate::clock;
 use crate::domain::{CallId, CallQuality, CallRecord};
-use crate::store::{Calls, Journal, Recordings, StoreError, Unwritten};
+use crate::store::{Calls, Journal, Leads, Recordings, StoreError, Unwritten};
 use crate::telemetry::{Counter, count};
 
 use super::SERVICE_MAILBOX_SIZE;
 use super::events::{CallEvent, EventStream, Ownership};
 use super::guard::guarded;
+pub use from_tools::{Deed, KeepDeed};
 use page::{Page, log};
 
 /// That a call was answered or ended waits this long for others of which the same is to be written.
@@ -41,6 +46,7 @@ const LATE_AFTER: Duration = Duration::from_secs(1);
 
 pub struct Books {
     calls: Calls,
+    leads: Leads,
     recordings: Option<Recordings>,
     events: EventStream,
     journal: Journal,
@@ -61,6 +67,7 @@ impl Books {
     /// `left` is what the journal holds of engines that are gone.
     pub fn new(
         calls: Calls,
+        leads: Leads,
         recordings: Option<Recordings>,
         events: EventStream,
         journal: Journal,
@@ -75,6 +82,7 @@ impl Books {
         }
         Self {
             calls,
+            leads,
             recordings,
             events,
             journal,
@@ -136,8 +144,15 @@ impl Books {
         let Some(page) = self.pages.get_mut(&call) else { return };
         page.writing = Some(clock::now());
         page.dirty = false;
-        let (calls, record, known) = (self.calls.clone(), page.record.clone(), page.known.take());
-        let writing = async move { calls.save(&record, known).await };
+        page.offered = page.record.revision;
+        let (calls, leads) = (self.calls.clone(), self.leads.clone());
+        let (mut record, known) = (page.record.clone(), page.known.take());
+        let writing = async move {
+            for lead in std::mem::take(&mut record.pending_leads) {
+                leads.put(&lead).await?;
+            }
+            calls.save(&record, known).await
+        };
         ctx.spawn(writing.into_actor(self).map(move |result, books, ctx| books.written(&call, result, ctx)));
         self.plan_look_for_late(ctx);
     }
@@ -169,8 +184,10 @@ impl Books {
         let Some(page) = self.pages.get_mut(call) else { return };
         page.known = known;
         page.writing = None;
+        page.arrived_in_store();
         if page.dirty {
-            return self.plan_writing(STATE_PAUSE, ctx);
+            let pause = if page.promises.is_empty() { STATE_PAUSE } else { Duration::ZERO };
+            return self.plan_writing(pause, ctx);
         }
         if std::mem::take(&mut page.journaled) > 0 {
             self.journal.arrived(call.as_str());
@@ -224,7 +241,10 @@ impl Books {
             Err(error) => return tracing::error!(%call, %error, "a record cannot be kept in the journal"),
         };
         match self.journal.append(Unwritten { id: call.to_string(), body }) {
-            Ok(()) => page.journaled = page.record.revision,
+            Ok(()) => {
+                page.journaled = page.record.revision;
+                page.keep_promises_by(self.journal.clone());
+            }
             Err(error) => {
                 count(Counter::JournalFailures);
                 tracing::error!(%call, %error, "a record is not in the journal yet");

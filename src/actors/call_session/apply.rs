@@ -28,6 +28,7 @@ impl CallSession {
             Output::Signal(command) => self.signal(command),
             Output::Media(command) => self.command_media(command, ctx),
             Output::Voice(command) => self.command_voice(command, ctx),
+            Output::Tool(tool) => self.run_tool(tool, ctx),
             Output::Say(Prompt::Apology) => self.say_apology(),
             Output::Note(note) => self.note(note),
             Output::Checkpoint(checkpoint) => {

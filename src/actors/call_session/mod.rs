@@ -11,6 +11,7 @@ mod link;
 mod media;
 mod outbox;
 mod speaker;
+mod tools;
 
 use std::cell::RefCell;
 use std::rc::Rc;

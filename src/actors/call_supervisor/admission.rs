@@ -274,7 +274,9 @@ impl Prepared {
         let mut record = CallRecord::started(order.call.clone(), order.direction, from, dialed, started);
         record.owner_id = Some(owner.id.clone());
         record.tenant_id = owner.tenant_id.clone();
-        record.voice_agent_id = Some(persona.id.clone());
+        record.voice_agent_id = Some(persona.agent.id.clone());
+        record.client_id.clone_from(&persona.crm_client_id);
+        record.full_config = Some(persona.as_recorded());
         record.metadata.clone_from(&order.metadata);
         record.key_hint = Some(self.grant.key.hint());
         record.running = Some(Running::at(settings.node.clone(), settings.start.clone()));

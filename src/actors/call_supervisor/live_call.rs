@@ -40,8 +40,8 @@ impl LiveCall {
             grant: prepared.grant,
             route: prepared.route,
             checkpoint: None,
-            limits: prepared.parties.persona.limits.clone(),
-            persona: session_config(&prepared.parties.persona),
+            limits: prepared.parties.persona.agent.limits.clone(),
+            persona: session_config(&prepared.parties.persona.agent),
             order,
         }
     }

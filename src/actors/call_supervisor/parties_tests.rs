@@ -8,7 +8,9 @@ use crate::actors::{Directory, EventStream};
 use crate::call::CallLimits;
 use crate::call::registry::RegistryLimits;
 use crate::clock;
-use crate::domain::{Direction, NodeId, Outcome, Role, Sealing, StartId, TenantId, Timestamp, UserId};
+use crate::domain::{
+    Direction, NodeId, Outcome, Role, Sealing, StartId, TenantId, Timestamp, UserId, VoiceAgent,
+};
 use crate::net::voice_ws::ModelEndpoint;
 use crate::store::{
     Audit, Backend, By, COLLECTIONS, Change, Command, Credential, Effect, Entry, NUMBERS, Numbers, Store,
@@ -121,7 +123,7 @@ fn order(asked_by: Option<&str>, dialed: &str, persona: Option<&str>) -> Order {
 impl Bench {
     async fn parties(&self, order: Order) -> Result<(String, String), Refused> {
         let parties = parties(&self.settings, &order).await?;
-        Ok((parties.owner.name, parties.persona.id.to_string()))
+        Ok((parties.owner.name, parties.persona.agent.id.to_string()))
     }
 }
 

@@ -28,7 +28,10 @@ pub(super) fn limits_for(persona: &CallLimits, engine: call::CallLimits) -> call
 
 fn tool(name: &str) -> Option<ToolDeclaration> {
     match name {
+        "create_lead" => Some(ToolDeclaration::create_lead()),
+        "detect_intent" => Some(ToolDeclaration::detect_intent()),
         "end_call" => Some(ToolDeclaration::end_call()),
+        "schedule_callback" => Some(ToolDeclaration::schedule_callback()),
         "send_dtmf" => Some(ToolDeclaration::send_dtmf()),
         unknown => {
             tracing::warn!(tool = unknown, "the persona names a tool that does not exist; it is left out");

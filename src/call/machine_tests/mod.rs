@@ -5,11 +5,12 @@ mod endings;
 mod rebuilding;
 mod setting_up;
 mod talking;
+mod tool_calls;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::{Direction, Outcome};
@@ -120,6 +121,7 @@ impl Play {
                 other @ (Output::Signal(_)
                 | Output::Media(_)
                 | Output::Voice(_)
+                | Output::Tool(_)
                 | Output::Say(_)
                 | Output::Note(_)) => self.asked.push(other),
             }
@@ -159,6 +161,10 @@ impl Play {
 
     fn tool(&mut self, name: &str) {
         self.model(VoiceEvent::ToolCall { id: "1".into(), name: name.into(), args: json!({}) });
+    }
+
+    fn tool_with(&mut self, id: &str, name: &str, args: Value) {
+        self.model(VoiceEvent::ToolCall { id: id.into(), name: name.into(), args });
     }
 
     fn fail_model(&mut self) {

@@ -52,6 +52,10 @@ struct VoiceAgentView {
     enabled: bool,
     /// What the CRM calls it.
     crm_voice_agent_id: Option<String>,
+    /// What the CRM calls the campaign that its calls belong to.
+    crm_campaign_id: Option<String>,
+    /// What the CRM calls whoever its calls are made for.
+    crm_client_id: Option<String>,
     source: VoiceAgentSource,
     #[schema(format = DateTime)]
     created_at: Option<String>,
@@ -105,6 +109,10 @@ struct AddVoiceAgent {
     enabled: Option<bool>,
     #[schema(min_length = 1, max_length = 100)]
     crm_voice_agent_id: Option<String>,
+    #[schema(min_length = 1, max_length = 100)]
+    crm_campaign_id: Option<String>,
+    #[schema(min_length = 1, max_length = 100)]
+    crm_client_id: Option<String>,
 }
 
 /// What is left out stays as it is.
@@ -141,6 +149,12 @@ struct ChangeVoiceAgent {
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
     crm_voice_agent_id: Sent<Option<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    crm_campaign_id: Sent<Option<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    crm_client_id: Sent<Option<String>>,
 }
 
 /// Your voice agents and the shared ones
@@ -279,8 +293,13 @@ impl AddVoiceAgent {
             tools: self.tools.unwrap_or(usual.tools),
             limits: self.limits.map_or(usual.limits, CallLimits::from),
         };
-        let (enabled, crm_voice_agent_id) = (self.enabled.unwrap_or(true), self.crm_voice_agent_id);
-        Persona { agent, tenant_id: None, enabled, crm_voice_agent_id }
+        Persona {
+            enabled: self.enabled.unwrap_or(true),
+            crm_voice_agent_id: self.crm_voice_agent_id,
+            crm_campaign_id: self.crm_campaign_id,
+            crm_client_id: self.crm_client_id,
+            ..Persona::of_settings(agent)
+        }
     }
 }
 
@@ -300,6 +319,8 @@ impl ChangeVoiceAgent {
         }
         self.enabled.lay_over(&mut persona.enabled);
         self.crm_voice_agent_id.lay_over(&mut persona.crm_voice_agent_id);
+        self.crm_campaign_id.lay_over(&mut persona.crm_campaign_id);
+        self.crm_client_id.lay_over(&mut persona.crm_client_id);
         persona
     }
 }
@@ -319,6 +340,8 @@ impl VoiceAgentView {
             tenant_id: None,
             enabled: true,
             crm_voice_agent_id: None,
+            crm_campaign_id: None,
+            crm_client_id: None,
             source,
             created_at: None,
             updated_at: None,
@@ -328,14 +351,16 @@ impl VoiceAgentView {
 
 impl From<Stored<Persona>> for VoiceAgentView {
     fn from(stored: Stored<Persona>) -> Self {
-        let Persona { agent, tenant_id, enabled, crm_voice_agent_id } = stored.record;
+        let persona = stored.record;
         Self {
-            tenant_id: tenant_id.map(|id| id.to_string()),
-            enabled,
-            crm_voice_agent_id,
+            tenant_id: persona.tenant_id.map(|id| id.to_string()),
+            enabled: persona.enabled,
+            crm_voice_agent_id: persona.crm_voice_agent_id,
+            crm_campaign_id: persona.crm_campaign_id,
+            crm_client_id: persona.crm_client_id,
             created_at: Some(stored.created_at.to_string()),
             updated_at: Some(stored.updated_at.to_string()),
-            ..Self::new(agent, VoiceAgentSource::Store)
+            ..Self::new(persona.agent, VoiceAgentSource::Store)
         }
     }
 }

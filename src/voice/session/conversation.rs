@@ -242,6 +242,10 @@ impl VoiceSession {
             match self.tools.incoming(call, now) {
                 Incoming::Run(Call { id, name, args }) => self.event(VoiceEvent::ToolCall { id, name, args }),
                 Incoming::Answer(answer) => self.answer_tool(&answer),
+                Incoming::Refuse { call: Call { id, name, args }, answer, why } => {
+                    self.answer_tool(&answer);
+                    self.event(VoiceEvent::ToolRefused { id, name, args, why: why.to_owned() });
+                }
                 Incoming::AlreadyRunning => {}
             }
         }

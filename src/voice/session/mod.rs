@@ -115,6 +115,13 @@ pub enum VoiceEvent {
         name: String,
         args: Value,
     },
+    /// Answered at once with an error: an unknown tool, or too many at a time.
+    ToolRefused {
+        id: String,
+        name: String,
+        args: Value,
+        why: String,
+    },
     /// Taken back by the model, or too late: nobody waits for these results any more.
     ToolCancelled {
         ids: Vec<String>,

@@ -166,10 +166,10 @@ fn a_tool_runs_and_its_result_goes_back_with_its_id_and_name() {
 }
 
 #[test]
-fn an_unknown_tool_is_answered_without_bothering_anybody() {
+fn an_unknown_tool_is_answered_at_once_and_reported() {
     let mut bench = Bench::talking();
     bench.server(tool_call("c-1", "launch_rocket"));
-    assert_eq!(bench.events, []);
+    assert!(matches!(&bench.events[..], [VoiceEvent::ToolRefused { name, .. }] if name == "launch_rocket"));
     assert!(responses(&bench)[0]["response"]["error"].is_string());
 }
 
