@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::{Dialed, PhoneNumber, Timestamp, storable};
+use crate::domain::{Dialed, PhoneNumber, Timestamp, Webhook, mismatch, storable};
 
 /// What is to be done outside the call's machine, or what is to be told the model at once.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,14 @@ pub fn understand(name: &str, args: &Value, now: Timestamp) -> Result<Deed, Stri
         "detect_intent" => intent(args),
         "schedule_callback" => callback(args, now),
         _ => Err(format!("there is no tool named {name}")),
+    })
+}
+
+/// What is sent to a web service of the operator's: nothing that its schema does not allow.
+pub fn arguments_for(webhook: &Webhook, args: &Value) -> Result<Value, String> {
+    caught(|| match mismatch(&webhook.parameters, args) {
+        Some(problem) => Err(format!("the arguments do not fit: {problem}")),
+        None => Ok(args.clone()),
     })
 }
 
@@ -223,6 +231,17 @@ mod tests {
             let told = refused("schedule_callback", args);
             assert!(told.contains(why), "{told}");
         }
+    }
+
+    #[test]
+    fn a_webhook_gets_only_what_its_schema_allows() {
+        let webhook = json!({ "name": "check_stock", "description": "Looks.", "url": "https://crm.example.com",
+            "parameters": { "type": "object", "properties": { "item": { "type": "string" } }, "required": ["item"] } });
+        let webhook: Webhook = serde_json::from_value(webhook).expect("a webhook");
+        let lamp = json!({ "item": "lamp" });
+        assert_eq!(arguments_for(&webhook, &lamp), Ok(lamp));
+        let told = arguments_for(&webhook, &json!({ "item": 7 })).expect_err("it is a number");
+        assert_eq!(told, "the arguments do not fit: item must be string");
     }
 
     #[test]

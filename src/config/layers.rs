@@ -147,7 +147,10 @@ impl Layers {
         let path = counted_from_one(&error.path().to_string());
         let problem = error.inner().message().to_owned();
         let origin = self.origin_of(&path);
-        let is_secret = path.ends_with(".password") || path.starts_with("secrets.") || path == "store.url";
+        let is_secret = path.ends_with(".password")
+            || path.contains(".secret_headers")
+            || path.starts_with("secrets.")
+            || path == "store.url";
         if is_secret {
             return ConfigError::Wrong { path, origin, problem: "must be a text in quotes".to_owned() };
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::field_problem::Problems;
-use super::{FieldProblem, TenantId, VoiceAgent, storable};
+use super::{FieldProblem, TenantId, VoiceAgent, Webhook, storable};
 
 /// Tools that a persona may name.
 pub const KNOWN_TOOLS: [&str; 5] =
@@ -53,7 +53,9 @@ impl Persona {
 
     /// As a call's record keeps it.
     pub fn as_recorded(&self) -> Value {
-        storable(serde_json::to_value(self).unwrap_or_default())
+        let mut shown = self.clone();
+        shown.agent.webhooks = self.agent.webhooks.iter().map(Webhook::masked).collect();
+        storable(serde_json::to_value(shown).unwrap_or_default())
     }
 
     /// One's own and the shared ones are there for a tenant; another's do not exist (SPEC O2).
@@ -89,6 +91,7 @@ impl Persona {
             "is a language tag, as en-US; empty: the model's own choice",
         );
         check_tools(&agent.tools, &mut problems);
+        problems.extend(agent.webhook_problems());
         let limits = [
             ("limits.max_call_s", agent.limits.max_call_s),
             ("limits.silence_timeout_s", agent.limits.silence_timeout_s),
@@ -197,6 +200,7 @@ mod tests {
                 model: "gemini live".into(),
                 language: "english".into(),
                 tools: vec!["end_call".into(), "fly".into(), "end_call".into()],
+                webhooks: Vec::new(),
                 limits: CallLimits { max_call_s: LIMIT_MAX_S + 1, silence_timeout_s: u64::MAX },
             };
             persona.crm_voice_agent_id = Some(String::new());

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use actix::prelude::*;
+use tokio::runtime::Handle;
 
 use crate::accounts::{Accounts, Staff, Times};
 use crate::actors::call_supervisor::CallSettings;
@@ -23,13 +24,14 @@ use crate::domain::{Entropy, StartId, WrongSealingKey};
 use crate::http::{Api, Http, HttpError, LoadKeys};
 use crate::keys::{KeyRing, KeyTrouble, NodeWatch};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
+use crate::net::webhook::{NoClient, Webhooks};
 use crate::sip::endpoint::Gateway;
 use crate::store::{
     By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leads, Leases, NodeFolder, Nodes, Numbers,
     Recordings, Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
 };
 
-use super::store::{OpenStore, StoreStartError, wait_for_store};
+use super::store::{Io, OpenStore, StoreStartError, wait_for_store};
 use super::{Engine, descriptors, journal, settings as derive, threads};
 
 /// Why the engine did not start, and what to do.
@@ -50,6 +52,8 @@ pub enum StartError {
     NoAddress { setting: &'static str },
     #[error("voice.url: {0}")]
     Model(#[from] EndpointError),
+    #[error(transparent)]
+    Webhooks(#[from] NoClient),
     #[error("secrets: a key {0}")]
     Sealing(#[from] WrongSealingKey),
     #[error(transparent)]
@@ -81,6 +85,7 @@ impl Engine {
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
         let http_listener = Http::bind(configured.http.listen)?;
         let OpenStore { store, io } = wait_for_store(&configured, &http_listener).await?;
+        let io = io.map_or_else(Io::start, Ok)?;
         let directory = Directory::default();
         let tuning = Tuning::read(configured, &store, directory.clone()).await;
         let settings = tuning.current().settings.clone();
@@ -91,7 +96,7 @@ impl Engine {
         let socket = bind_sip(settings.sip.listen)?;
         let sip_address = socket.local_addr().map_err(|error| sip_listen(&settings, error))?;
         let addresses = derive::advertised(&settings, sip_address, &gateways)?;
-        let call_settings = ground.call_settings(&settings, &gateways)?;
+        let call_settings = ground.call_settings(&settings, &gateways, io.handle())?;
 
         let readiness = Readiness::starting(store);
         let mut arbiters = ground.start_services(&settings, call_settings, addresses.media, &mut entropy);
@@ -221,8 +226,14 @@ impl Ground {
         }
     }
 
-    fn call_settings(&self, settings: &Settings, gateways: &[Gateway]) -> Result<CallSettings, StartError> {
-        let voice = &settings.voice;
+    fn call_settings(
+        &self,
+        settings: &Settings,
+        gateways: &[Gateway],
+        io: &Handle,
+    ) -> Result<CallSettings, StartError> {
+        let (voice, sealing) = (&settings.voice, self.staff.assignment.sealing.clone());
+        let allow_private = settings.tools.allow_private_addresses;
         Ok(CallSettings {
             registry: derive::registry(&settings.calls),
             limits: derive::call_limits(settings),
@@ -234,9 +245,10 @@ impl Ground {
             personas: VoiceAgents::new(self.store.clone()),
             default_owner: settings.calls.default_owner_id.as_ref().map(ToString::to_string),
             model: ModelEndpoint::new(&voice.url, &voice.version, voice.allow_insecure_url)?,
+            webhooks: Webhooks::new(io.clone(), sealing.clone(), allow_private)?,
             timeouts: derive::timeouts(voice),
             users: self.users.clone(),
-            sealing: self.staff.assignment.sealing.clone(),
+            sealing,
             recordings: self.recordings.clone(),
             node: self.folder.node.clone(),
             start: self.start.clone(),

@@ -31,3 +31,4 @@ mod stopping;
 mod store_away;
 mod tools;
 mod transcript;
+mod webhooks;

@@ -14,6 +14,7 @@ use crate::domain::{
 };
 use crate::keys::{Granted, KeySource};
 use crate::net::voice_ws::ModelEndpoint;
+use crate::net::webhook::Webhooks;
 use crate::store::{Numbers, Recordings, StoreError, Users, VoiceAgents};
 use crate::telemetry::{Counter, count};
 use crate::voice::Timeouts;
@@ -41,6 +42,8 @@ pub struct CallSettings {
     /// Name or id of the user who owns calls to numbers without a rule.
     pub default_owner: Option<String>,
     pub model: ModelEndpoint,
+    /// Calls the personas' web services.
+    pub webhooks: Webhooks,
     pub timeouts: Timeouts,
     pub users: Users,
     pub sealing: Sealing,

@@ -12,6 +12,7 @@ use crate::domain::{
     Direction, NodeId, Outcome, Role, Sealing, StartId, TenantId, Timestamp, UserId, VoiceAgent,
 };
 use crate::net::voice_ws::ModelEndpoint;
+use crate::net::webhook::Webhooks;
 use crate::store::{
     Audit, Backend, By, COLLECTIONS, Change, Command, Credential, Effect, Entry, NUMBERS, Numbers, Store,
     Subject, Users, VoiceAgents, embedded,
@@ -67,6 +68,7 @@ async fn bench(known: bool) -> Bench {
         personas: VoiceAgents::new(away),
         default_owner: Some("ada".into()),
         model: ModelEndpoint::new("ws://127.0.0.1:9", "v1", true).unwrap(),
+        webhooks: Webhooks::new(tokio::runtime::Handle::current(), Sealing::default(), false).unwrap(),
         timeouts: Timeouts::default(),
         users: Users::new(users),
         sealing: Sealing::default(),

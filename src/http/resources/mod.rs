@@ -13,6 +13,7 @@ mod settings;
 mod status;
 mod users;
 mod voice_agents;
+mod webhooks;
 
 pub(super) use events::Streams;
 

@@ -14,10 +14,11 @@ use super::super::paging::{Listed, Paging};
 use super::super::problem::{Code, Problem};
 use super::super::sent::Sent;
 use super::super::versions::{added, expected, shown};
+use super::webhooks::{WebhookInput, WebhookView, webhooks_of};
 use crate::access::Identity;
 use crate::catalogue::KnownVoiceAgent;
 use crate::clock;
-use crate::domain::{CallLimits, Persona, VoiceAgent, VoiceAgentId};
+use crate::domain::{CallLimits, Persona, Sealing, VoiceAgent, VoiceAgentId};
 use crate::store::{By, Stored};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -46,6 +47,8 @@ struct VoiceAgentView {
     model: String,
     language: String,
     tools: Vec<String>,
+    /// Tools that are web services of your own.
+    webhooks: Vec<WebhookView>,
     limits: Limits,
     /// Null: it is shared by all tenants.
     tenant_id: Option<String>,
@@ -104,6 +107,7 @@ struct AddVoiceAgent {
     #[schema(max_length = 35)]
     language: Option<String>,
     tools: Option<Vec<String>>,
+    webhooks: Option<Vec<WebhookInput>>,
     limits: Option<Limits>,
     /// A disabled one cannot be called with; numbers that name it are answered by the default one.
     enabled: Option<bool>,
@@ -140,6 +144,10 @@ struct ChangeVoiceAgent {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     tools: Sent<Vec<String>>,
+    /// All of them; a secret header that is null keeps what it had.
+    #[serde(default)]
+    #[schema(value_type = Vec<WebhookInput>)]
+    webhooks: Sent<Vec<WebhookInput>>,
     #[serde(default)]
     #[schema(value_type = ChangeLimits)]
     limits: Sent<ChangeLimits>,
@@ -187,7 +195,7 @@ async fn add_voice_agent(
     Body(add): Body<AddVoiceAgent>,
 ) -> Result<HttpResponse, Problem> {
     let tenant_id = who.identity().may_add_persona()?;
-    let persona = Persona { tenant_id, ..add.into_persona() };
+    let persona = Persona { tenant_id, ..add.into_persona(&api.staff.assignment.sealing) };
     let stored = api.catalogue.add_voice_agent(By::from(who.identity()), persona).await?;
     let address = format!("/api/voice_agents/{}", stored.record.agent.id);
     Ok(added::<_, VoiceAgentView>(stored, address))
@@ -231,7 +239,8 @@ async fn change_voice_agent(
     let found = changeable(&api, who.identity(), &id).await?;
     let version = expected(&request, found.version)?;
     let (by, id) = (By::from(who.identity()), found.record.agent.id);
-    let decide = |persona| change.laid_over(persona);
+    let sealing = &api.staff.assignment.sealing;
+    let decide = |persona| change.laid_over(persona, sealing);
     Ok(shown::<_, VoiceAgentView>(api.catalogue.change_voice_agent(by, &id, Some(version), decide).await?))
 }
 
@@ -280,7 +289,7 @@ async fn changeable(api: &Api, identity: &Identity, id: &str) -> Result<Stored<P
 }
 
 impl AddVoiceAgent {
-    fn into_persona(self) -> Persona {
+    fn into_persona(self, sealing: &Sealing) -> Persona {
         let usual = VoiceAgent::default();
         let agent = VoiceAgent {
             id: VoiceAgentId::new(clock::new_id()),
@@ -291,6 +300,7 @@ impl AddVoiceAgent {
             model: self.model.unwrap_or(usual.model),
             language: self.language.unwrap_or(usual.language),
             tools: self.tools.unwrap_or(usual.tools),
+            webhooks: webhooks_of(self.webhooks.unwrap_or_default(), &[], sealing),
             limits: self.limits.map_or(usual.limits, CallLimits::from),
         };
         Persona {
@@ -304,7 +314,7 @@ impl AddVoiceAgent {
 }
 
 impl ChangeVoiceAgent {
-    fn laid_over(self, mut persona: Persona) -> Persona {
+    fn laid_over(self, mut persona: Persona, sealing: &Sealing) -> Persona {
         let agent = &mut persona.agent;
         self.name.lay_over(&mut agent.name);
         self.instruction.lay_over(&mut agent.instruction);
@@ -313,6 +323,9 @@ impl ChangeVoiceAgent {
         self.model.lay_over(&mut agent.model);
         self.language.lay_over(&mut agent.language);
         self.tools.lay_over(&mut agent.tools);
+        if let Sent::Value(webhooks) = self.webhooks {
+            agent.webhooks = webhooks_of(webhooks, &agent.webhooks, sealing);
+        }
         if let Sent::Value(limits) = self.limits {
             limits.max_call_s.lay_over(&mut agent.limits.max_call_s);
             limits.silence_timeout_s.lay_over(&mut agent.limits.silence_timeout_s);
@@ -336,6 +349,7 @@ impl VoiceAgentView {
             model: agent.model,
             language: agent.language,
             tools: agent.tools,
+            webhooks: agent.webhooks.into_iter().map(WebhookView::from).collect(),
             limits: agent.limits.into(),
             tenant_id: None,
             enabled: true,
