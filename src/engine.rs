@@ -49,7 +49,7 @@ pub struct Engine {
     /// No other process is this node as long as this one runs.
     _folder: NodeFolder,
     /// Ends last: what has been asked of a MongoDB is on its way until then.
-    _io: Option<store::Io>,
+    _io: store::Io,
 }
 
 impl Engine {

@@ -2,18 +2,13 @@
 
 use std::time::Instant;
 
-use serde_json::{Value, json};
-
 use crate::domain::Outcome;
 use crate::voice::{Fragment, Speaker, TranscriptItem, TurnEnd, VoiceEvent};
 
-use super::io::{MediaCommand, Note, Output, Prompt, VoiceCommand};
+use super::io::{Input, Note, Output, Prompt, ToolCall, VoiceCommand};
 use super::lifecycle::Phase;
 use super::signal::Refusal;
 use super::{CallMachine, Finish, SignalCommand};
-
-/// A menu wants a few keys, an account number a few more.
-const KEYS_AT_ONCE_MAX: usize = 32;
 
 impl CallMachine {
     pub(super) fn on_digit(&mut self, digit: char, now: Instant) {
@@ -49,8 +44,11 @@ impl CallMachine {
             }
             VoiceEvent::CallerSaid(words) => self.on_words(Speaker::Caller, words, now),
             VoiceEvent::ModelSaid(words) => self.on_words(Speaker::Model, words, now),
-            VoiceEvent::ToolCall { id, name, args } => self.on_tool_call(id, name, &args, now),
-            VoiceEvent::ToolCancelled { .. } => {}
+            VoiceEvent::ToolCall { id, name, args } => self.on_tool_call(ToolCall { id, name, args }, now),
+            VoiceEvent::ToolCancelled { ids } => self.on_tools_cancelled(&ids),
+            VoiceEvent::ToolRefused { id, name, args, why } => {
+                self.note_tool(ToolCall { id, name, args }, Err(why));
+            }
             VoiceEvent::Handle(handle) => {
                 self.memory.new_handle(handle);
                 self.durable_change = true;
@@ -88,6 +86,9 @@ impl CallMachine {
     pub(super) fn on_playing(&mut self, playing: bool, now: Instant) {
         self.talk.set_playing(playing);
         self.durable_change = true;
+        if playing && !std::mem::replace(&mut self.was_heard, true) {
+            self.emit(Output::Note(Note::FirstAudio));
+        }
         self.with_watch(|watch| watch.set_playing(playing, now));
         self.note_greeting_played();
     }
@@ -104,6 +105,26 @@ impl CallMachine {
         if speaker == Speaker::Caller && !words.finished {
             self.durable_change |= self.talk.caller_spoke();
         }
+        self.keep_if_finished(speaker, words);
+    }
+
+    /// The call is over: the model that is being closed hands over what was just being said.
+    pub(super) fn hear_last_words(&mut self, input: Input) {
+        match input {
+            Input::Voice(VoiceEvent::CallerSaid(words)) => self.keep_if_finished(Speaker::Caller, words),
+            Input::Voice(VoiceEvent::ModelSaid(words)) => self.keep_if_finished(Speaker::Model, words),
+            Input::Start { .. }
+            | Input::Signal(_)
+            | Input::Voice(_)
+            | Input::PacketHeard
+            | Input::Playing(_)
+            | Input::ToolDone { .. }
+            | Input::HangUp { .. }
+            | Input::Timeout => {}
+        }
+    }
+
+    fn keep_if_finished(&mut self, speaker: Speaker, words: Fragment) {
         if words.finished {
             let Fragment { text, interrupted, .. } = words;
             self.on_item(TranscriptItem { speaker, text, interrupted });
@@ -114,35 +135,6 @@ impl CallMachine {
         self.memory.remember(item.clone());
         self.durable_change = true;
         self.emit(Output::Note(Note::Item(item)));
-    }
-
-    pub(super) fn on_tool_call(&mut self, id: String, name: String, args: &Value, now: Instant) {
-        self.emit(Output::Note(Note::ToolCalled { name: name.clone() }));
-        let result = match name.as_str() {
-            "end_call" => self.end_call(now),
-            "send_dtmf" => self.press(args),
-            _ => Err(format!("there is no tool named {name}")),
-        };
-        self.emit(Output::Voice(VoiceCommand::AnswerTool { id, name, result }));
-    }
-
-    fn end_call(&mut self, now: Instant) -> Result<Value, String> {
-        if self.lifecycle.phase != Phase::Talking {
-            return Err("the call is not connected".to_owned());
-        }
-        self.talk.say_farewell(Finish::new(Outcome::Completed, "the model ended the call"), false, now);
-        self.durable_change = true;
-        Ok(json!({ "output": "The call ends when you have said goodbye." }))
-    }
-
-    fn press(&mut self, args: &Value) -> Result<Value, String> {
-        let keys = args.get("digits").and_then(Value::as_str).unwrap_or_default();
-        let is_key = |key: char| key.is_ascii_digit() || matches!(key, '*' | '#' | 'A'..='D');
-        if keys.is_empty() || keys.len() > KEYS_AT_ONCE_MAX || !keys.chars().all(is_key) {
-            return Err(format!("digits must be 1 to {KEYS_AT_ONCE_MAX} of 0-9, *, # and A-D"));
-        }
-        self.emit(Output::Media(MediaCommand::Press(keys.to_owned())));
-        Ok(json!({ "output": "The keys are being pressed." }))
     }
 
     /// Before the answer the caller gets a clear refusal; after it, an apology instead of silence.

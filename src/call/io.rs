@@ -1,5 +1,7 @@
 //! What goes into a call's machine and what comes out of it.
 
+use serde_json::Value;
+
 use crate::domain::Direction;
 use crate::media::sdp::Negotiated;
 use crate::voice::{Start, TranscriptItem, Usage, VoiceEvent};
@@ -25,6 +27,11 @@ pub enum Input {
     PacketHeard,
     /// Voice waits to be played to the caller, or the last of it has been played.
     Playing(bool),
+    /// What came of an [`Output::Tool`].
+    ToolDone {
+        id: String,
+        result: Result<Value, String>,
+    },
     HangUp {
         reason: String,
     },
@@ -36,6 +43,8 @@ pub enum Output {
     Signal(SignalCommand),
     Media(MediaCommand),
     Voice(VoiceCommand),
+    /// Carry this tool out and say what came of it, once.
+    Tool(ToolCall),
     /// Play a stock prompt to the caller.
     Say(Prompt),
     Note(Note),
@@ -71,13 +80,28 @@ pub enum VoiceCommand {
     AnswerTool {
         id: String,
         name: String,
-        result: Result<serde_json::Value, String>,
+        result: Result<Value, String>,
     },
     /// Something the caller did that is not speech.
     TellModel(String),
     /// Hold: no caller audio for a while.
     Pause,
     Close,
+}
+
+/// The model calls a tool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolCall {
+    pub id: String,
+    pub name: String,
+    pub args: Value,
+}
+
+/// … and has its answer, or will not get one any more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolDone {
+    pub call: ToolCall,
+    pub result: Result<Value, String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +118,12 @@ pub enum Note {
     GreetingPlayed,
     Item(TranscriptItem),
     Digit(char),
-    ToolCalled { name: String },
+    ToolCalled {
+        name: String,
+    },
+    ToolDone(ToolDone),
+    /// The person hears the model.
+    FirstAudio,
     Interrupted,
     ModelReconnecting,
     Usage(Usage),

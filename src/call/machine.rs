@@ -8,7 +8,7 @@ use crate::media::sdp::Negotiation;
 use crate::voice::Start;
 
 use super::checkpoint::Memory;
-use super::io::{Input, MediaCommand, Note, Output, Setup, VoiceCommand};
+use super::io::{Input, MediaCommand, Note, Output, Setup, ToolCall, VoiceCommand};
 use super::lifecycle::{Lifecycle, Phase};
 use super::signal::Refusal;
 use super::talk::{Greeting, Talk};
@@ -27,7 +27,13 @@ pub struct CallMachine {
     /// Our answer to an inbound offer, until we pick up.
     pub(super) waiting_answer: Option<Vec<u8>>,
     pub(super) durable_change: bool,
+    /// Carried out elsewhere. A session that is rebuilt is asked by the model again.
+    pub(super) running_tools: Vec<ToolCall>,
+    /// The person has heard the model, in the life of this machine.
+    pub(super) was_heard: bool,
     outputs: VecDeque<Output>,
+    /// Said when all else has been asked for and carried out.
+    last_word: Option<Finish>,
 }
 
 impl CallMachine {
@@ -46,7 +52,10 @@ impl CallMachine {
             offer_open: false,
             waiting_answer: None,
             durable_change: false,
+            running_tools: Vec::new(),
+            was_heard: false,
             outputs: VecDeque::new(),
+            last_word: None,
         }
     }
 
@@ -75,7 +84,7 @@ impl CallMachine {
 
     pub fn handle(&mut self, input: Input, now: Instant) {
         if self.lifecycle.phase == Phase::Over {
-            return;
+            return self.hear_last_words(input);
         }
         match input {
             Input::Start { offer } => self.start(offer, now),
@@ -87,6 +96,7 @@ impl CallMachine {
                 let outcome = if self.lifecycle.talked { Outcome::Completed } else { Outcome::Canceled };
                 self.hang_up(Finish::new(outcome, reason), now);
             }
+            Input::ToolDone { id, result } => self.on_tool_done(&id, result),
             Input::Timeout => {}
         }
         self.check_limits(now);
@@ -94,11 +104,12 @@ impl CallMachine {
     }
 
     pub fn has_output(&self) -> bool {
-        !self.outputs.is_empty()
+        !self.outputs.is_empty() || self.last_word.is_some()
     }
 
+    /// The last word comes when there is nothing else: what was being said when the model was closed is told before it.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.outputs.pop_front().or_else(|| self.last_word.take().map(Output::Finished))
     }
 
     pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
@@ -204,8 +215,9 @@ impl CallMachine {
 
     fn finish(&mut self, end: impl FnOnce(&mut Lifecycle) -> Option<Finish>) {
         if let Some(finish) = end(&mut self.lifecycle) {
+            self.note_unfinished_tools();
             self.emit(Output::Voice(VoiceCommand::Close));
-            self.emit(Output::Finished(finish));
+            self.last_word = Some(finish);
         }
     }
 

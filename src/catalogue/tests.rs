@@ -70,6 +70,8 @@ fn persona(id: &str, name: &str, tenant: Option<&str>) -> Persona {
         tenant_id: tenant.map(TenantId::new),
         enabled: true,
         crm_voice_agent_id: None,
+        crm_campaign_id: None,
+        crm_client_id: None,
     }
 }
 

@@ -184,6 +184,14 @@ fn personas(settings: &Settings) -> Option<Fault> {
         let problem = "is used by another voice agent too; each needs its own";
         return Some((format!("voice_agents.{}.name", index + 1), problem.into()));
     }
+    let mut numbered = settings.voice_agents.iter().enumerate();
+    let in_webhooks = numbered.find_map(|(index, agent)| {
+        let problem = agent.webhook_problems().into_iter().next()?;
+        Some((format!("voice_agents.{}.{}", index + 1, problem.field), problem.message))
+    });
+    if in_webhooks.is_some() {
+        return in_webhooks;
+    }
     settings.numbers.iter().find_map(|(number, route)| {
         let missing = settings.voice_agent(&route.voice_agent).is_none();
         let problem = "names no [[voice_agents]] of this file; add it or use \"default\"";

@@ -148,6 +148,7 @@ impl Layers {
         let problem = error.inner().message().to_owned();
         let origin = self.origin_of(&path);
         let is_secret = path.ends_with(".password")
+            || path.contains(".secret_headers")
             || path.starts_with("secrets.")
             || ["store.url", "crm.api_token"].contains(&path.as_str());
         if is_secret {

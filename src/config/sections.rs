@@ -20,6 +20,7 @@ pub struct Settings {
     pub keys: Keys,
     pub secrets: Secrets,
     pub calls: Calls,
+    pub tools: Tools,
     pub store: Store,
     pub node: Node,
     pub recording: Recording,
@@ -140,6 +141,13 @@ impl Calls {
     pub fn stop_limit(&self) -> Duration {
         Duration::from_secs(self.stop_limit_s)
     }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tools {
+    /// Whether a voice agent's webhooks may lead into private networks and to this machine.
+    pub allow_private_addresses: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    CallId, CallUpload, CrmCallId, NodeId, Outcome, PhoneNumber, StartId, TenantId, Timestamp, UserId,
-    VoiceAgentId,
+    CallId, CallUpload, Callback, CampaignId, CrmCallId, Lead, LeadId, NodeId, Outcome, PhoneNumber, StartId,
+    TenantId, Timestamp, ToolResult, UserId, VoiceAgentId,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,11 +36,19 @@ pub struct CallRecord {
     pub owner_id: Option<UserId>,
     pub tenant_id: Option<TenantId>,
     pub voice_agent_id: Option<VoiceAgentId>,
+    pub campaign_id: Option<CampaignId>,
+    /// What the CRM calls whoever the call was made for.
+    pub client_id: Option<String>,
+    /// Of the room's recording, where the call goes through LiveKit.
+    pub egress_id: Option<String>,
     pub dialed_number: PhoneNumber,
     pub from_number: PhoneNumber,
     /// When the call was accepted or asked for.
     pub call_start_time: Timestamp,
+    pub ringing_time: Option<Timestamp>,
     pub answered_time: Option<Timestamp>,
+    /// When the person first heard the model.
+    pub first_audio_time: Option<Timestamp>,
     pub call_end_time: Option<Timestamp>,
     pub outcome: Option<Outcome>,
     /// The reason in words, for the person who reads the outcome.
@@ -50,6 +58,23 @@ pub struct CallRecord {
     /// Lists leave them out.
     #[serde(default)]
     pub conversation_items: Vec<ConversationItem>,
+    /// How many more items there were than a record holds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub conversation_items_left_out: u64,
+    /// What the model's tools did. Lists leave them out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_results: Vec<ToolResult>,
+    /// What the call brought, the newest last.
+    #[serde(default)]
+    pub leads: Vec<LeadId>,
+    /// Leads on their way into their own collection: a record that waits for the store carries them with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending_leads: Vec<Lead>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callbacks: Vec<Callback>,
+    /// The persona as it was at the start, without secrets. Lists leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_config: Option<Value>,
     pub quality: Option<CallQuality>,
     pub usage: Option<ModelUsage>,
     pub recording_filename: Option<String>,
@@ -87,15 +112,26 @@ impl CallRecord {
             owner_id: None,
             tenant_id: None,
             voice_agent_id: None,
+            campaign_id: None,
+            client_id: None,
+            egress_id: None,
             dialed_number,
             from_number,
             call_start_time,
+            ringing_time: None,
             answered_time: None,
+            first_audio_time: None,
             call_end_time: None,
             outcome: None,
             end_reason: None,
             key_hint: None,
             conversation_items: Vec::new(),
+            conversation_items_left_out: 0,
+            tool_results: Vec::new(),
+            leads: Vec::new(),
+            pending_leads: Vec::new(),
+            callbacks: Vec::new(),
+            full_config: None,
             quality: None,
             usage: None,
             recording_filename: None,
@@ -105,6 +141,47 @@ impl CallRecord {
             metadata: None,
         }
     }
+}
+
+impl CallRecord {
+    /// What goes beyond the bound is counted: the beginning of a call tells what it was about.
+    pub fn add_conversation_item(&mut self, item: ConversationItem) {
+        let bytes: usize = self.conversation_items.iter().map(|item| item.content.len()).sum();
+        let fits = bytes + item.content.len() <= CONVERSATION_BYTES_MAX;
+        if fits && self.conversation_items.len() < CONVERSATION_ITEMS_MAX {
+            self.conversation_items.push(item);
+        } else {
+            self.conversation_items_left_out += 1;
+        }
+    }
+
+    /// The person's, in both directions.
+    pub fn persons_number(&self) -> &PhoneNumber {
+        match self.direction {
+            Direction::Inbound => &self.from_number,
+            Direction::Outbound => &self.dialed_number,
+        }
+    }
+
+    /// The first ones stay: a model that has gone astray calls without end.
+    pub fn add_tool_result(&mut self, result: ToolResult) {
+        if self.tool_results.len() < TOOL_RESULTS_MAX {
+            self.tool_results.push(result);
+        }
+    }
+}
+
+/// Each is some 16 KiB at most.
+const TOOL_RESULTS_MAX: usize = 200;
+
+/// Three hours of talk, item by item, stay far below it.
+const CONVERSATION_ITEMS_MAX: usize = 10_000;
+/// A document of MongoDB holds 16 MiB in all.
+const CONVERSATION_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this form")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A call that goes on, as far as the record knows.
@@ -177,6 +254,56 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_record_of_an_older_version_is_read() {
+        let older = serde_json::json!({
+            "session_id": "c1", "direction": "inbound", "owner_id": null, "tenant_id": null, "voice_agent_id": null,
+            "dialed_number": "+4930456", "from_number": "+4930123", "call_start_time": "1970-01-01T00:00:00.000Z",
+            "answered_time": null, "call_end_time": null, "outcome": null, "end_reason": null, "key_hint": null,
+            "quality": null, "usage": null, "recording_filename": null,
+        });
+        let read: CallRecord = serde_json::from_value(older).unwrap();
+        assert_eq!(
+            read,
+            CallRecord::started(
+                CallId::new("c1"),
+                Direction::Inbound,
+                PhoneNumber::new("+4930123"),
+                PhoneNumber::new("+4930456"),
+                Timestamp::from_millis(0),
+            )
+        );
+        assert_eq!(read.persons_number().expose(), "+4930123");
+    }
+
+    fn said(content: String) -> ConversationItem {
+        ConversationItem {
+            role: Speaker::User,
+            content,
+            timestamp: Timestamp::from_millis(0),
+            source: "gemini-live".into(),
+            transcript_confidence: None,
+            interrupted: false,
+        }
+    }
+
+    #[test]
+    fn a_talk_without_end_is_cut_and_the_record_says_so() {
+        let mut record = CallRecord::started(
+            CallId::new("c1"),
+            Direction::Inbound,
+            PhoneNumber::new("+4930123"),
+            PhoneNumber::new("+4930456"),
+            Timestamp::from_millis(0),
+        );
+        let mut long = record.clone();
+        (0..CONVERSATION_ITEMS_MAX + 3).for_each(|_| record.add_conversation_item(said("yes".into())));
+        assert_eq!(record.conversation_items.len(), CONVERSATION_ITEMS_MAX);
+        assert_eq!(record.conversation_items_left_out, 3);
+        (0..5).for_each(|_| long.add_conversation_item(said("x".repeat(CONVERSATION_BYTES_MAX / 4))));
+        assert_eq!((long.conversation_items.len(), long.conversation_items_left_out), (4, 1));
+    }
+
+    #[test]
     fn the_record_keeps_the_names_the_crm_knows() {
         let mut record = CallRecord::started(
             CallId::new("c1"),
@@ -185,14 +312,7 @@ mod tests {
             PhoneNumber::new("+4930456"),
             Timestamp::from_millis(0),
         );
-        record.conversation_items.push(ConversationItem {
-            role: Speaker::User,
-            content: "hello".into(),
-            timestamp: Timestamp::from_millis(0),
-            source: "gemini-live".into(),
-            transcript_confidence: None,
-            interrupted: false,
-        });
+        record.add_conversation_item(said("hello".into()));
         let json = serde_json::to_value(&record).unwrap();
         assert_eq!(json["session_id"], "c1");
         assert_eq!(json["dialed_number"], "+4930456");

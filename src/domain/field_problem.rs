@@ -37,6 +37,10 @@ impl Problems {
         }
     }
 
+    pub(super) fn extend(&mut self, others: Vec<FieldProblem>) {
+        self.0.extend(others);
+    }
+
     pub(super) fn into_list(self) -> Vec<FieldProblem> {
         self.0
     }

@@ -21,6 +21,9 @@ pub struct Lead {
     pub voice_agent_id: Option<VoiceAgentId>,
     #[serde(default)]
     pub campaign_id: Option<CampaignId>,
+    /// The revision of the call's record that it is part of: what was written late undoes nothing.
+    #[serde(default)]
+    pub revision: u64,
     /// Name, phone, e-mail, notes: whatever the persona was told to ask for.
     #[serde(default)]
     pub fields: Map<String, Value>,

@@ -7,19 +7,25 @@ mod entropy;
 mod field_problem;
 mod gate;
 mod ids;
+mod json_schema;
 mod lead;
+mod lead_book;
 mod network;
 mod number_forms;
 mod outcome;
 mod persona;
 mod phone;
+mod public_address;
 mod sealed;
 mod secret;
+mod storable_value;
 mod timestamp;
+mod tool_result;
 mod upload;
 mod user;
 mod voice_agent;
 mod voice_agent_number;
+mod webhook;
 
 pub use call_record::{CallQuality, CallRecord, ConversationItem, Direction, ModelUsage, Running, Speaker};
 pub use entropy::Entropy;
@@ -29,16 +35,22 @@ pub use ids::{
     CallId, CampaignId, CrmCallId, GatewayId, KeyFingerprint, LeadId, LeaseId, NodeId, NumberId, ProjectId,
     StartId, TenantId, UserId, VoiceAgentId, birth_of, first_id_of,
 };
+pub use json_schema::mismatch;
 pub use lead::Lead;
+pub use lead_book::{LeadBook, LeadEntry, TooManyLeads};
 pub use network::Network;
 pub use number_forms::{Dialed, NotANumber, NumberForms, in_e164};
 pub use outcome::Outcome;
 pub use persona::{KNOWN_TOOLS, Persona};
 pub use phone::{PhoneNumber, mask_number};
+pub use public_address::is_public;
 pub use sealed::{CannotOpen, Sealing, WrongSealingKey, is_sealed, new_sealing_key};
 pub use secret::Secret;
+pub use storable_value::{beginning, storable, storable_up_to};
 pub use timestamp::Timestamp;
+pub use tool_result::{Callback, ToolResult};
 pub use upload::{CallUpload, UploadState};
 pub use user::{Role, User};
 pub use voice_agent::{CallLimits, VoiceAgent};
 pub use voice_agent_number::VoiceAgentNumber;
+pub use webhook::Webhook;

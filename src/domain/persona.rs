@@ -1,12 +1,14 @@
 //! A voice agent as the store keeps it: whose it is, whether it may be used, and what may stand in it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::field_problem::Problems;
-use super::{FieldProblem, TenantId, VoiceAgent};
+use super::{FieldProblem, TenantId, VoiceAgent, Webhook, storable};
 
 /// Tools that a persona may name.
-pub const KNOWN_TOOLS: [&str; 2] = ["end_call", "send_dtmf"];
+pub const KNOWN_TOOLS: [&str; 5] =
+    ["create_lead", "detect_intent", "end_call", "schedule_callback", "send_dtmf"];
 
 const NAME_MAX: usize = 100;
 const INSTRUCTION_MAX: usize = 30_000;
@@ -28,9 +30,34 @@ pub struct Persona {
     /// What the CRM calls it (SPEC U4).
     #[serde(default)]
     pub crm_voice_agent_id: Option<String>,
+    /// What the CRM calls the campaign that its calls belong to.
+    #[serde(default)]
+    pub crm_campaign_id: Option<String>,
+    /// What the CRM calls whoever its calls are made for.
+    #[serde(default)]
+    pub crm_client_id: Option<String>,
 }
 
 impl Persona {
+    /// One of the settings file, which are shared by all.
+    pub fn of_settings(agent: VoiceAgent) -> Self {
+        Self {
+            agent,
+            tenant_id: None,
+            enabled: true,
+            crm_voice_agent_id: None,
+            crm_campaign_id: None,
+            crm_client_id: None,
+        }
+    }
+
+    /// As a call's record keeps it.
+    pub fn as_recorded(&self) -> Value {
+        let mut shown = self.clone();
+        shown.agent.webhooks = self.agent.webhooks.iter().map(Webhook::masked).collect();
+        storable(serde_json::to_value(shown).unwrap_or_default())
+    }
+
     /// One's own and the shared ones are there for a tenant; another's do not exist (SPEC O2).
     pub fn is_there_for(&self, tenant: Option<&TenantId>) -> bool {
         self.tenant_id.is_none() || self.tenant_id.as_ref() == tenant
@@ -64,6 +91,7 @@ impl Persona {
             "is a language tag, as en-US; empty: the model's own choice",
         );
         check_tools(&agent.tools, &mut problems);
+        problems.extend(agent.webhook_problems());
         let limits = [
             ("limits.max_call_s", agent.limits.max_call_s),
             ("limits.silence_timeout_s", agent.limits.silence_timeout_s),
@@ -75,8 +103,15 @@ impl Persona {
                 "is 0 (the engine's own limit) to 86400 seconds",
             );
         }
-        if let Some(id) = &self.crm_voice_agent_id {
-            problems.check_length("crm_voice_agent_id", id, 1..=CRM_ID_MAX);
+        let crm_ids = [
+            ("crm_voice_agent_id", &self.crm_voice_agent_id),
+            ("crm_campaign_id", &self.crm_campaign_id),
+            ("crm_client_id", &self.crm_client_id),
+        ];
+        for (field, id) in crm_ids {
+            if let Some(id) = id {
+                problems.check_length(field, id, 1..=CRM_ID_MAX);
+            }
         }
         problems.into_list()
     }
@@ -121,8 +156,7 @@ mod tests {
         Persona {
             agent: VoiceAgent { id: VoiceAgentId::new("p1"), name: "Desk".into(), ..VoiceAgent::default() },
             tenant_id: Some(TenantId::new("t1")),
-            enabled: true,
-            crm_voice_agent_id: None,
+            ..Persona::of_settings(VoiceAgent::default())
         }
     }
 
@@ -166,9 +200,11 @@ mod tests {
                 model: "gemini live".into(),
                 language: "english".into(),
                 tools: vec!["end_call".into(), "fly".into(), "end_call".into()],
+                webhooks: Vec::new(),
                 limits: CallLimits { max_call_s: LIMIT_MAX_S + 1, silence_timeout_s: u64::MAX },
             };
             persona.crm_voice_agent_id = Some(String::new());
+            persona.crm_client_id = Some(String::new());
         });
         let all = [
             "name",
@@ -182,6 +218,7 @@ mod tests {
             "limits.max_call_s",
             "limits.silence_timeout_s",
             "crm_voice_agent_id",
+            "crm_client_id",
         ];
         assert_eq!(found, all);
     }

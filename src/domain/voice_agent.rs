@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::VoiceAgentId;
+use super::field_problem::Problems;
+use super::{FieldProblem, VoiceAgentId, Webhook};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -21,7 +22,27 @@ pub struct VoiceAgent {
     pub language: String,
     /// Names of the tools the model may call.
     pub tools: Vec<String>,
+    /// Tools that are web services of the operator's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub webhooks: Vec<Webhook>,
     pub limits: CallLimits,
+}
+
+const WEBHOOKS_MAX: usize = 20;
+
+impl VoiceAgent {
+    pub fn webhook_problems(&self) -> Vec<FieldProblem> {
+        let mut problems = Problems::default();
+        let many = "has more than the 20 webhooks that are allowed";
+        problems.add_unless(self.webhooks.len() <= WEBHOOKS_MAX, "webhooks", many);
+        for (index, webhook) in self.webhooks.iter().enumerate() {
+            let at = format!("webhooks.{index}");
+            webhook.check(&at, &mut problems);
+            let is_taken = self.webhooks.iter().take(index).any(|other| other.name == webhook.name);
+            problems.add_unless(!is_taken, &format!("{at}.name"), "is the name of another webhook too");
+        }
+        problems.into_list()
+    }
 }
 
 /// What this persona allows a call; 0 means the engine's own setting decides.
@@ -46,6 +67,7 @@ impl Default for VoiceAgent {
             model: String::new(),
             language: "en-US".into(),
             tools: vec!["end_call".into()],
+            webhooks: Vec::new(),
             limits: CallLimits::default(),
         }
     }
@@ -54,6 +76,16 @@ impl Default for VoiceAgent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn webhooks_need_names_of_their_own() {
+        let webhook =
+            serde_json::json!({ "name": "stock", "description": "Looks.", "url": "https://crm.example.com" });
+        let agent = serde_json::json!({ "id": "sales", "webhooks": [webhook, webhook] });
+        let agent: VoiceAgent = serde_json::from_value(agent).unwrap();
+        let fields: Vec<_> = agent.webhook_problems().into_iter().map(|problem| problem.field).collect();
+        assert_eq!(fields, ["webhooks.1.name"]);
+    }
 
     #[test]
     fn a_persona_needs_to_say_only_what_differs_from_the_default() {

@@ -28,6 +28,7 @@ use crate::http::{Api, Http, HttpError, LoadKeys};
 use crate::keys::{KeyRing, KeyTrouble, NodeWatch};
 use crate::net::crm_http::{CrmClient, CrmClientError};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
+use crate::net::webhook::{NoClient, Webhooks};
 use crate::sip::endpoint::Gateway;
 use crate::store::{
     By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leads, Leases, NodeFolder, Nodes, Numbers,
@@ -55,6 +56,8 @@ pub enum StartError {
     NoAddress { setting: &'static str },
     #[error("voice.url: {0}")]
     Model(#[from] EndpointError),
+    #[error(transparent)]
+    Webhooks(#[from] NoClient),
     #[error("secrets: a key {0}")]
     Sealing(#[from] WrongSealingKey),
     #[error(transparent)]
@@ -73,10 +76,6 @@ pub enum StartError {
     Entropy(io::Error),
     #[error(transparent)]
     Crm(#[from] CrmClientError),
-    #[error(
-        "cannot start the threads that talk to the CRM: {0}; look at the limits of this user and machine"
-    )]
-    Io(io::Error),
 }
 
 impl Engine {
@@ -92,23 +91,19 @@ impl Engine {
         let mut entropy = clock::entropy().map_err(StartError::Entropy)?;
         let http_listener = Http::bind(configured.http.listen)?;
         let OpenStore { store, io } = wait_for_store(&configured, &http_listener).await?;
+        let io = io.map_or_else(Io::start, Ok)?;
         let directory = Directory::default();
         let tuning = Tuning::read(configured, &store, directory.clone()).await;
         let settings = tuning.current().settings.clone();
         descriptors::raise_limit(settings.calls.max_calls);
         let ground = Ground::prepare(&settings, store.clone(), directory, &mut entropy).await?;
-        let io = if settings.crm.base_url.is_some() {
-            Some(io.map_or_else(Io::start, Ok).map_err(StartError::Io)?)
-        } else {
-            io
-        };
-        let crm = crm_client(&settings, io.as_ref())?;
+        let crm = crm_client(&settings, &io)?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
         check_media_bind(&settings)?;
         let socket = bind_sip(settings.sip.listen)?;
         let sip_address = socket.local_addr().map_err(|error| sip_listen(&settings, error))?;
         let addresses = derive::advertised(&settings, sip_address, &gateways)?;
-        let call_settings = ground.call_settings(&settings, &gateways)?;
+        let call_settings = ground.call_settings(&settings, &gateways, io.handle())?;
 
         let readiness = Readiness::starting(store);
         let mut arbiters = ground.start_services(&settings, call_settings, addresses.media, &mut entropy);
@@ -167,9 +162,9 @@ fn warn_of_plain_http(settings: &Settings) {
     }
 }
 
-fn crm_client(settings: &Settings, io: Option<&Io>) -> Result<Option<(CrmClient, Handle)>, StartError> {
-    let Some((crm, io)) = derive::crm(&settings.crm).zip(io.and_then(Io::handle)) else { return Ok(None) };
-    Ok(Some((CrmClient::new(crm)?, io)))
+fn crm_client(settings: &Settings, io: &Io) -> Result<Option<(CrmClient, Handle)>, StartError> {
+    let Some(crm) = derive::crm(&settings.crm) else { return Ok(None) };
+    Ok(Some((CrmClient::new(crm)?, io.handle().clone())))
 }
 
 /// What everything else stands on: the store, the recordings, and where the parts find and tell each other.
@@ -251,6 +246,7 @@ impl Ground {
     fn shelf(&self) -> Shelf {
         Shelf {
             calls: self.calls.clone(),
+            leads: Leads::new(self.store.clone()),
             outbox: Outbox::new(self.store.clone()),
             run: (self.folder.node.clone(), self.start.clone()),
             bell: self.upload_bell.clone(),
@@ -299,8 +295,14 @@ impl Ground {
         }
     }
 
-    fn call_settings(&self, settings: &Settings, gateways: &[Gateway]) -> Result<CallSettings, StartError> {
-        let voice = &settings.voice;
+    fn call_settings(
+        &self,
+        settings: &Settings,
+        gateways: &[Gateway],
+        io: &Handle,
+    ) -> Result<CallSettings, StartError> {
+        let (voice, sealing) = (&settings.voice, self.staff.assignment.sealing.clone());
+        let allow_private = settings.tools.allow_private_addresses;
         Ok(CallSettings {
             registry: derive::registry(&settings.calls),
             limits: derive::call_limits(settings),
@@ -312,9 +314,10 @@ impl Ground {
             personas: VoiceAgents::new(self.store.clone()),
             default_owner: settings.calls.default_owner_id.as_ref().map(ToString::to_string),
             model: ModelEndpoint::new(&voice.url, &voice.version, voice.allow_insecure_url)?,
+            webhooks: Webhooks::new(io.clone(), sealing.clone(), allow_private)?,
             timeouts: derive::timeouts(voice),
             users: self.users.clone(),
-            sealing: self.staff.assignment.sealing.clone(),
+            sealing,
             recordings: self.recordings.clone(),
             node: self.folder.node.clone(),
             start: self.start.clone(),

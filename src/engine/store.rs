@@ -1,4 +1,4 @@
-//! The store that the settings name, and the runtime `io`, which alone talks to a MongoDB and to the CRM.
+//! The store that the settings name, and the runtime `io`, which alone talks to a MongoDB, the CRM and web services.
 
 use std::io;
 use std::net::TcpListener;
@@ -29,6 +29,7 @@ const IO_THREADS: usize = 2;
 /// A store and the threads it needs, which end with this.
 pub struct OpenStore {
     pub store: Store,
+    /// Where the store is a file there is none yet.
     pub(super) io: Option<Io>,
 }
 
@@ -38,9 +39,7 @@ pub enum StoreStartError {
     Path(OpenError),
     #[error("store.url: {0}")]
     Url(OpenError),
-    #[error(
-        "cannot start the threads that talk to MongoDB: {0}; look at the limits of this user and machine"
-    )]
+    #[error("cannot start the threads of the runtime io: {0}; look at the limits of this user and machine")]
     Threads(io::Error),
     #[error(transparent)]
     Migration(MigrateError),
@@ -114,37 +113,35 @@ pub async fn open_store(settings: &Settings) -> Result<OpenStore, StoreStartErro
         let store = opened.map_err(StoreStartError::Path)?;
         return Ok(OpenStore { store, io: None });
     };
-    let runtime = io_runtime().map_err(StoreStartError::Threads)?;
-    let handle = runtime.handle().clone();
-    let io = Some(Io(Some(runtime)));
+    let io = Io::start()?;
     let access = mongo::Access { url, answer_limit: Duration::from_millis(settings.store.answer_limit_ms) };
-    let store = mongo::open(&access, COLLECTIONS, clock::unix_time, &handle).await;
-    Ok(OpenStore { store: store.map_err(StoreStartError::Url)?, io })
-}
-
-fn io_runtime() -> io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(IO_THREADS).thread_name("io").enable_all().build()
+    let store = mongo::open(&access, COLLECTIONS, clock::unix_time, io.handle()).await;
+    Ok(OpenStore { store: store.map_err(StoreStartError::Url)?, io: Some(io) })
 }
 
 /// Waits for nothing when it is dropped, because that happens on a thread that must not wait: whoever wants an answer
 /// has asked for it before.
-pub(super) struct Io(Option<Runtime>);
+pub(super) struct Io {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
 
 impl Io {
-    /// Where no MongoDB has wanted it yet.
-    pub(super) fn start() -> io::Result<Self> {
-        io_runtime().map(|runtime| Self(Some(runtime)))
+    pub(super) fn start() -> Result<Self, StoreStartError> {
+        let mut builder = Builder::new_multi_thread();
+        let runtime = builder.worker_threads(IO_THREADS).thread_name("io").enable_all().build();
+        let runtime = runtime.map_err(StoreStartError::Threads)?;
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 
-    /// `None`: it is ending.
-    pub(super) fn handle(&self) -> Option<Handle> {
-        self.0.as_ref().map(|runtime| runtime.handle().clone())
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
     }
 }
 
 impl Drop for Io {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }

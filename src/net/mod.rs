@@ -2,10 +2,12 @@
 //!
 //! - `voice_ws`: one websocket to the voice model, opened with the call's key; `upgrade` is its HTTP handshake.
 //! - `crm_http`: the CRM's two endpoints.
+//! - `webhook`: calls web services of the operator's for the model's tools.
 
 pub mod crm_http;
 mod upgrade;
 pub mod voice_ws;
+pub mod webhook;
 
 /// The one provider of this house. Whoever makes a client needs it; the first one counts, and all are the same.
 pub fn install_tls_provider() {

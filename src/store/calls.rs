@@ -39,7 +39,7 @@ const FILTERED: &[&str] =
 const RUNNING: &str = "running.marker";
 
 /// What a list does not show, and what would make it slow.
-const LONG: &[&str] = &["conversation_items"];
+const LONG: &[&str] = &["conversation_items", "tool_results", "full_config"];
 
 /// Which calls a list shows; without anything set, all.
 #[derive(Debug, Clone, Default, PartialEq)]

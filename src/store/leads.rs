@@ -1,5 +1,6 @@
 //! Leads by id, by call, and as a list of those somebody may see.
 
+use super::change::{change, difference};
 use super::records::{self, Listed, Record, Stored};
 use super::{Collection, Index, Query, Store, StoreError};
 use crate::access::Scope;
@@ -34,6 +35,23 @@ impl Leads {
     /// A call brings it and no person changes anything, so it asks for no entry.
     pub async fn insert(&self, lead: Lead) -> Result<Stored<Lead>, StoreError> {
         records::insert(&self.store, None, lead).await
+    }
+
+    /// As it is now, whether or not it was there before: its id is its claim. One that is newer stays.
+    pub async fn put(&self, lead: &Lead) -> Result<(), StoreError> {
+        match self.insert(lead.clone()).await {
+            Err(StoreError::Conflict { .. }) => {}
+            inserted => return inserted.map(drop),
+        }
+        let written =
+            |lead: &Lead| serde_json::to_value(lead).map_err(|error| StoreError::Failed(error.to_string()));
+        change(&self.store, &LEADS, lead.id.as_str(), |found| {
+            let stored: Lead = found.parse(&LEADS)?;
+            let is_newer = lead.revision > stored.revision;
+            is_newer.then(|| Ok(difference(&written(&stored)?, &written(lead)?))).transpose()
+        })
+        .await
+        .map(drop)
     }
 
     pub async fn get(&self, id: &LeadId) -> Result<Option<Stored<Lead>>, StoreError> {

@@ -29,7 +29,7 @@ pub use downlink::{AudioChunk, Downlink, DownlinkStep};
 pub use failure::{ConnectFailure, FailureClass};
 pub use session::{Input, Output, TurnEnd, VoiceEvent, VoiceSession};
 pub use traits::ModelTraits;
-pub use transcript::{Fragment, Speaker, TranscriptItem};
+pub use transcript::{Fragment, Heard, Speaker, TranscriptItem};
 pub use usage::Usage;
 pub use wire::server::{MAX_MESSAGE_BYTES, ServerMessage, WireError};
 pub use wire::{parse_server_message, uplink_audio_message};

@@ -1,6 +1,10 @@
 //! The model's calls of our tools. The one law: every call is answered, once, whatever happens to the tool, since an
 //! unanswered blocking call mutes the session for ever. The exception are calls the model took back.
 
+mod declarations;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -17,47 +21,15 @@ const MAX_REMEMBERED: usize = 32;
 /// Larger results stall the model or end the connection.
 const MAX_RESULT_BYTES: usize = 8 * 1024;
 
-impl ToolDeclaration {
-    /// Hangs up. Blocking, so that the model does not chat over its own goodbye.
-    pub fn end_call() -> Self {
-        Self {
-            name: "end_call".to_owned(),
-            description: "Hang up. Say goodbye first; call this when the conversation is over.".to_owned(),
-            parameters: Some(json!({
-                "type": "OBJECT",
-                "properties": { "reason": { "type": "STRING", "description": "Why the call ends, in a few words." } },
-                "required": ["reason"],
-            })),
-            blocking: true,
-            silent_result: true,
-            timeout: DEFAULT_TOOL_TIMEOUT,
-        }
-    }
-
-    /// Presses keys on the line, for menus and extensions.
-    pub fn send_dtmf() -> Self {
-        Self {
-            name: "send_dtmf".to_owned(),
-            description: "Press keys of the phone, for example to choose from a spoken menu.".to_owned(),
-            parameters: Some(json!({
-                "type": "OBJECT",
-                "properties": { "digits": { "type": "STRING", "description": "The keys: 0-9, *, # and A-D." } },
-                "required": ["digits"],
-            })),
-            blocking: true,
-            silent_result: true,
-            timeout: DEFAULT_TOOL_TIMEOUT,
-        }
-    }
-}
-
 /// What to do about a call that came in.
 #[derive(Debug, PartialEq)]
 pub enum Incoming {
     /// A tool of ours is to run.
     Run(Call),
-    /// Answered at once: unknown tool, too many calls, or known from before the connection was lost.
+    /// Answered at once: known from before the connection was lost.
     Answer(Answer),
+    /// Answered at once: an unknown tool, or too many calls.
+    Refuse { call: Call, answer: Answer, why: &'static str },
     /// Said twice, or asked again under a new id by a resumed session.
     AlreadyRunning,
 }
@@ -116,7 +88,7 @@ impl ToolTable {
         let name = call.name.unwrap_or_default();
         let args = Value::Object(call.args.unwrap_or_default());
         let Some(tool) = self.tools.iter().find(|tool| tool.name == name) else {
-            return self.refuse(call.id, name, "there is no tool of this name");
+            return self.refuse(call.id, name, args, "there is no tool of this name");
         };
         let deadline = now + tool.timeout;
         if self.is_running(call.id.as_deref()) || self.adopt(&name, &args, call.id.as_ref(), deadline) {
@@ -126,7 +98,8 @@ impl ToolTable {
             return Incoming::Answer(self.answer_now(call.id, name, response));
         }
         if self.pending.len() >= MAX_PENDING {
-            return self.refuse(call.id, name, "too many calls at once; try again when the others are done");
+            let why = "too many calls at once; try again when the others are done";
+            return self.refuse(call.id, name, args, why);
         }
         let id = call.id.clone().unwrap_or_else(|| self.made_up_id());
         let run = Call { id, name, args };
@@ -208,8 +181,10 @@ impl ToolTable {
         }
     }
 
-    fn refuse(&self, wire_id: Option<String>, name: String, why: &str) -> Incoming {
-        Incoming::Answer(self.answer_now(wire_id, name, failure(why)))
+    fn refuse(&mut self, wire_id: Option<String>, name: String, args: Value, why: &'static str) -> Incoming {
+        let id = wire_id.clone().unwrap_or_else(|| self.made_up_id());
+        let answer = self.answer_now(wire_id, name.clone(), failure(why));
+        Incoming::Refuse { call: Call { id, name, args }, answer, why }
     }
 
     fn answer_now(&self, wire_id: Option<String>, name: String, response: Value) -> Answer {
@@ -253,6 +228,3 @@ fn success(result: Value) -> Value {
 fn failure(error: &str) -> Value {
     json!({ "error": cut(error, MAX_RESULT_BYTES) })
 }
-
-#[cfg(test)]
-mod tests;

@@ -33,6 +33,13 @@ pub struct Fragment {
     pub interrupted: bool,
 }
 
+/// How much of what the model said in this turn has reached the caller's ear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    pub heard_ms: u64,
+    pub said_ms: u64,
+}
+
 #[derive(Debug, Default)]
 pub struct Transcript {
     items: VecDeque<TranscriptItem>,
@@ -85,8 +92,22 @@ impl Transcript {
 
     /// Ends the speaker's utterance; `None` when there was none or it held only blanks.
     pub fn close(&mut self, speaker: Speaker, interrupted: bool) -> Option<Fragment> {
-        let open = self.slot(speaker).take()?;
-        let fragment = Fragment { finished: true, interrupted, ..open.fragment() };
+        self.close_with(speaker, interrupted, str::to_owned)
+    }
+
+    /// Ends the model's utterance with the last word the caller heard of it.
+    pub fn close_where_cut(&mut self, heard: Heard) -> Option<Fragment> {
+        self.close_with(Speaker::Model, !heard.is_all(), |text| heard.part_of(text).to_owned())
+    }
+
+    fn close_with(
+        &mut self,
+        speaker: Speaker,
+        interrupted: bool,
+        kept: impl FnOnce(&str) -> String,
+    ) -> Option<Fragment> {
+        let open = self.slot(speaker).take()?.fragment();
+        let fragment = Fragment { finished: true, interrupted, text: kept(&open.text), ..open };
         if fragment.text.is_empty() {
             return None;
         }
@@ -156,6 +177,32 @@ impl Open {
     }
 }
 
+/// Nobody speaks faster for long. Words may be transcribed well ahead of their sound.
+const CHARACTERS_PER_SECOND_MAX: u64 = 25;
+
+impl Heard {
+    pub fn is_all(self) -> bool {
+        self.heard_ms >= self.said_ms
+    }
+
+    /// The words come in step with the sound, more or less: as much of the text as of the sound, to the last whole word.
+    fn part_of(self, text: &str) -> &str {
+        if self.is_all() {
+            return text;
+        }
+        let characters = text.chars().count() as u64;
+        let in_step = characters.saturating_mul(self.heard_ms) / self.said_ms.max(1);
+        let speakable = self.heard_ms.saturating_mul(CHARACTERS_PER_SECOND_MAX) / 1_000;
+        let mut rest = text.char_indices().skip(in_step.min(speakable) as usize);
+        let Some((end, next)) = rest.next() else { return text };
+        let (part, _) = text.split_at(end);
+        let is_whole_word = next.is_whitespace() || part.ends_with(char::is_whitespace);
+        // Some scripts have no blanks between words.
+        let last_blank = part.rfind(char::is_whitespace).filter(|_| !is_whole_word);
+        last_blank.map_or(part, |at| part.split_at(at).0).trim_end()
+    }
+}
+
 /// The longest beginning of `text` that fits, on a character's boundary.
 pub fn cut(text: &str, max_bytes: usize) -> &str {
     let end = (0..=max_bytes.min(text.len())).rev().find(|&end| text.is_char_boundary(end));
@@ -214,6 +261,42 @@ mod tests {
         let history = transcript.history();
         assert!(history.iter().map(|item| item.text.len()).sum::<usize>() <= MAX_BYTES);
         assert!(history.last().expect("the newest").text.starts_with("599 "));
+    }
+
+    fn cut_after(text: &str, heard_ms: u64, said_ms: u64) -> Option<(String, bool)> {
+        let mut transcript = Transcript::default();
+        transcript.hear(Model, text, origin());
+        let cut = transcript.close_where_cut(Heard { heard_ms, said_ms })?;
+        assert_eq!(text_of(&transcript), [cut.text.clone()], "a seed tells what was heard too");
+        Some((cut.text, cut.interrupted))
+    }
+
+    #[test]
+    fn an_interrupted_answer_ends_with_the_last_word_that_was_heard() {
+        let text = " We open at nine and close at five.";
+        let cut = |heard_ms| cut_after(text, heard_ms, 2_000).map(|(text, _)| text);
+        assert_eq!(cut(900).as_deref(), Some("We open at nine"));
+        assert_eq!(cut(880).as_deref(), Some("We open at"), "half a word was not heard");
+        assert_eq!(cut(2_000).as_deref(), Some("We open at nine and close at five."));
+        assert_eq!(cut(0), None);
+    }
+
+    #[test]
+    fn what_was_heard_to_its_end_is_not_interrupted_and_the_rest_is() {
+        assert_eq!(cut_after("Yes.", 400, 400), Some(("Yes.".into(), false)));
+        assert_eq!(cut_after("Yes. No.", 600, 1_000), Some(("Yes.".into(), true)));
+    }
+
+    #[test]
+    fn words_that_are_ahead_of_their_sound_are_not_taken_for_heard() {
+        let (whole, early) = ("word ".repeat(100), 400);
+        let (text, interrupted) = cut_after(&whole, early, early + 100).expect("some of it");
+        assert!(interrupted && text.chars().count() <= 10, "{text}");
+    }
+
+    #[test]
+    fn a_script_without_blanks_is_cut_between_characters() {
+        assert_eq!(cut_after("我们九点开门五点关门", 1_000, 2_000), Some(("我们九点开".into(), true)));
     }
 
     #[test]

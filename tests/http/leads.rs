@@ -16,6 +16,7 @@ async fn bring(bench: &Bench, id: &str, call: &str, owner: &User) {
         owner_id: Some(owner.id.clone()),
         voice_agent_id: None,
         campaign_id: None,
+        revision: 0,
         fields,
     };
     Leads::new(bench.engine.store().clone()).insert(lead).await.expect("a lead");

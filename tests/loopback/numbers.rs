@@ -23,6 +23,8 @@ fn persona(id: &str, tenant: &str) -> Persona {
         tenant_id: Some(TenantId::new(tenant)),
         enabled: true,
         crm_voice_agent_id: None,
+        crm_campaign_id: None,
+        crm_client_id: None,
     }
 }
 

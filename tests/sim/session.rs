@@ -228,6 +228,10 @@ impl Session {
             Output::Signal(command) => self.effects.push(Effect::Signal(command)),
             Output::Media(command) => self.command_media(command, now),
             Output::Voice(command) => self.command_voice(command, now),
+            Output::Tool(tool) => {
+                let result = Err("there are no tools in this world".to_owned());
+                self.handle(Input::ToolDone { id: tool.id, result }, now);
+            }
             Output::Say(Prompt::Apology) => self.apologise(),
             Output::Note(_) => {}
             Output::Checkpoint(checkpoint) => self.effects.push(Effect::Checkpoint(checkpoint)),
@@ -259,7 +263,7 @@ impl Session {
                 self.voice = Some(voice);
                 voice::Input::Begin
             }
-            VoiceCommand::Close => voice::Input::Stop,
+            VoiceCommand::Close => voice::Input::Stop { heard: None },
             VoiceCommand::Greet => voice::Input::CallAnswered,
             VoiceCommand::TellModel(text) => voice::Input::CallerText(text),
             VoiceCommand::Pause => voice::Input::AudioPaused,

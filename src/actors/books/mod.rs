@@ -7,7 +7,11 @@
 //! When the store fails or is slow, what changes goes into this engine's [`Journal`] as well, until the store has it; what
 //! is found there when the engine starts is written first of all. Records say how new they are (their revision), so that
 //! the journal's may arrive twice, or late.
+//!
+//! A lead travels within its call's record (`pending_leads`) until its own collection has it, so that the journal keeps
+//! it too; the model is told that it is stored when the store or the journal has it (`from_tools`).
 
+mod from_tools;
 mod page;
 mod shelf;
 
@@ -27,6 +31,7 @@ use crate::telemetry::{Counter, count};
 use super::SERVICE_MAILBOX_SIZE;
 use super::events::{CallEvent, EventStream, Ownership};
 use super::guard::guarded;
+pub use from_tools::{Deed, KeepDeed};
 use page::{Page, log};
 use shelf::Written;
 
@@ -140,6 +145,7 @@ impl Books {
         let Some(page) = self.pages.get_mut(&call) else { return };
         page.writing = Some(clock::now());
         page.dirty = false;
+        page.offered = page.record.revision;
         let (shelf, record, known) = (self.shelf.clone(), page.record.clone(), page.known.take());
         let writing = async move { shelf.write(record, known).await };
         ctx.spawn(writing.into_actor(self).map(move |result, books, ctx| books.written(&call, result, ctx)));
@@ -174,8 +180,10 @@ impl Books {
         page.known = written.known;
         page.record.crm_call_id = written.crm_call_id;
         page.writing = None;
+        page.arrived_in_store();
         if page.dirty {
-            return self.plan_writing(STATE_PAUSE, ctx);
+            let pause = if page.promises.is_empty() { STATE_PAUSE } else { Duration::ZERO };
+            return self.plan_writing(pause, ctx);
         }
         if std::mem::take(&mut page.journaled) > 0 {
             self.journal.arrived(call.as_str());
@@ -229,7 +237,10 @@ impl Books {
             Err(error) => return tracing::error!(%call, %error, "a record cannot be kept in the journal"),
         };
         match self.journal.append(Unwritten { id: call.to_string(), body }) {
-            Ok(()) => page.journaled = page.record.revision,
+            Ok(()) => {
+                page.journaled = page.record.revision;
+                page.keep_promises_by(self.journal.clone());
+            }
             Err(error) => {
                 count(Counter::JournalFailures);
                 tracing::error!(%call, %error, "a record is not in the journal yet");

@@ -5,15 +5,22 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::call::{Finish, Note};
+use crate::call::{Finish, Note, ToolCall, ToolDone};
 use crate::clock;
-use crate::domain::{CallId, CallQuality, CallRecord, ConversationItem, ModelUsage};
+use crate::domain::{
+    CallId, CallQuality, CallRecord, ConversationItem, LeadBook, ModelUsage, ToolResult, beginning,
+    storable_up_to,
+};
 use crate::voice::TranscriptItem;
 
 use super::super::events::{CallEvent, said_by};
+use super::from_tools::Promise;
 use super::{SPEECH_PAUSE, STATE_PAUSE};
 
 const SOURCE: &str = "gemini-live";
+/// Of what a tool was told, and of what it answered.
+const TOOL_BYTES_MAX: usize = 8 * 1024;
+const TOOL_NAME_BYTES_MAX: usize = 256;
 
 pub(super) struct Page {
     pub(super) record: CallRecord,
@@ -23,6 +30,11 @@ pub(super) struct Page {
     /// Since when the store has been asked to take it.
     pub(super) writing: Option<Instant>,
     pub(super) closed: bool,
+    /// The revision that the store was last asked to take.
+    pub(super) offered: u64,
+    pub(super) leads: LeadBook,
+    /// What tools were asked to keep and wait to be told of.
+    pub(super) promises: Vec<Promise>,
     /// The newest revision that the journal has; 0 when it has none.
     pub(super) journaled: u64,
     /// The store has been asked to take it once, and has answered.
@@ -50,6 +62,9 @@ impl Page {
             known: None,
             dirty: true,
             writing: None,
+            offered: 0,
+            leads: LeadBook::default(),
+            promises: Vec::new(),
             closed: false,
             journaled: 0,
             was_offered: false,
@@ -66,7 +81,7 @@ impl Page {
         self.writing.is_some_and(|since| now.saturating_duration_since(since) >= limit)
     }
 
-    fn changed(&mut self) {
+    pub(super) fn changed(&mut self) {
         self.dirty = true;
         self.record.revision += 1;
     }
@@ -74,7 +89,11 @@ impl Page {
     /// Enters a note; gives what listeners should hear, and how long the store may wait to hear it.
     pub(super) fn take(&mut self, note: Note) -> (Option<CallEvent>, Duration) {
         match note {
-            Note::Ringing => (Some(CallEvent::Ringing), SPEECH_PAUSE),
+            Note::Ringing => {
+                self.record.ringing_time.get_or_insert_with(clock::unix_time);
+                self.changed();
+                (Some(CallEvent::Ringing), SPEECH_PAUSE)
+            }
             Note::Answered => {
                 self.record.answered_time = Some(clock::unix_time());
                 self.changed();
@@ -83,12 +102,22 @@ impl Page {
             Note::Held(held) => (Some(CallEvent::Held(held)), SPEECH_PAUSE),
             Note::GreetingPlayed => (Some(CallEvent::GreetingPlayed), SPEECH_PAUSE),
             Note::Item(item) => {
-                self.record.conversation_items.push(conversation_item(&item));
+                self.record.add_conversation_item(conversation_item(&item));
                 self.changed();
                 (Some(CallEvent::Said(item)), SPEECH_PAUSE)
             }
             Note::Digit(digit) => (Some(CallEvent::Digit(digit)), SPEECH_PAUSE),
             Note::ToolCalled { name } => (Some(CallEvent::ToolCalled { name }), SPEECH_PAUSE),
+            Note::ToolDone(done) => {
+                self.record.add_tool_result(tool_result(done));
+                self.changed();
+                (None, SPEECH_PAUSE)
+            }
+            Note::FirstAudio => {
+                self.record.first_audio_time.get_or_insert_with(clock::unix_time);
+                self.changed();
+                (None, SPEECH_PAUSE)
+            }
             Note::Interrupted => (Some(CallEvent::Interrupted), SPEECH_PAUSE),
             Note::ModelReconnecting => (Some(CallEvent::ModelReconnecting), SPEECH_PAUSE),
             Note::Usage(usage) => {
@@ -135,7 +164,29 @@ pub(super) fn log(call: &CallId, note: &Note) {
         }
         Note::ToolCalled { name } => tracing::info!(%call, %name, "the model calls a tool"),
         Note::Interrupted => tracing::debug!(%call, "the caller interrupted the model"),
-        Note::GreetingPlayed | Note::Item(_) | Note::Digit(_) | Note::Usage(_) => {}
+        Note::ToolDone(ToolDone { call: tool, result: Err(_) }) => {
+            tracing::warn!(%call, name = %tool.name, "a tool failed")
+        }
+        Note::ToolDone(_)
+        | Note::FirstAudio
+        | Note::GreetingPlayed
+        | Note::Item(_)
+        | Note::Digit(_)
+        | Note::Usage(_) => {}
+    }
+}
+
+fn tool_result(ToolDone { call, result }: ToolDone) -> ToolResult {
+    let ToolCall { id, name, args } = call;
+    let ok = result.is_ok();
+    let result = result.unwrap_or_else(|error| serde_json::json!({ "error": error }));
+    ToolResult {
+        id: beginning(&id, TOOL_NAME_BYTES_MAX).to_owned(),
+        name: beginning(&name, TOOL_NAME_BYTES_MAX).to_owned(),
+        arguments: storable_up_to(args, TOOL_BYTES_MAX),
+        result: storable_up_to(result, TOOL_BYTES_MAX),
+        time: clock::unix_time(),
+        ok,
     }
 }
 

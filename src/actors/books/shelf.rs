@@ -7,11 +7,12 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::domain::{CallRecord, CrmCallId, NodeId, StartId};
-use crate::store::{Calls, Outbox, StoreError};
+use crate::store::{Calls, Leads, Outbox, StoreError};
 
 #[derive(Clone)]
 pub struct Shelf {
     pub calls: Calls,
+    pub leads: Leads,
     pub outbox: Outbox,
     /// This engine, and this run of it.
     pub run: (NodeId, StartId),
@@ -36,6 +37,9 @@ impl Shelf {
             let run = running.map(|running| (running.node.clone(), running.start.clone()));
             let run = run.unwrap_or_else(|| self.run.clone());
             record.crm_call_id = Some(self.outbox.open(&record, run).await?);
+        }
+        for lead in std::mem::take(&mut record.pending_leads) {
+            self.leads.put(&lead).await?;
         }
         let known = self.calls.save(&record, known).await?;
         let crm_call_id = record.crm_call_id.clone();

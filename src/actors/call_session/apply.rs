@@ -10,7 +10,7 @@ use crate::keys::Failure;
 use crate::media::wav::Wav;
 use crate::net::voice_ws;
 use crate::telemetry::{Counter, count};
-use crate::voice::{self, FailureClass, VoiceEvent};
+use crate::voice::{self, FailureClass, VoiceEvent, VoiceSession};
 
 use super::super::books::CallNote;
 use super::super::key_pool::ReportKey;
@@ -27,7 +27,8 @@ impl CallSession {
         match output {
             Output::Signal(command) => self.signal(command),
             Output::Media(command) => self.command_media(command, ctx),
-            Output::Voice(command) => self.command_voice(command),
+            Output::Voice(command) => self.command_voice(command, ctx),
+            Output::Tool(tool) => self.run_tool(tool, ctx),
             Output::Say(Prompt::Apology) => self.say_apology(),
             Output::Note(note) => self.note(note),
             Output::Checkpoint(checkpoint) => {
@@ -77,13 +78,13 @@ impl CallSession {
         }
     }
 
-    fn command_voice(&mut self, command: VoiceCommand) {
+    fn command_voice(&mut self, command: VoiceCommand, ctx: &mut Context<Self>) {
         let now = clock::now();
         let input = match command {
             VoiceCommand::Open { start, history, owes_speech } => {
                 return self.open_voice(start, history, owes_speech, now);
             }
-            VoiceCommand::Close => voice::Input::Stop,
+            VoiceCommand::Close => return self.close_voice(ctx),
             VoiceCommand::Greet => voice::Input::CallAnswered,
             VoiceCommand::TellModel(text) => voice::Input::CallerText(text),
             VoiceCommand::Pause => voice::Input::AudioPaused,
@@ -91,6 +92,16 @@ impl CallSession {
         };
         if let Some(voice) = &mut self.voice {
             voice.handle(input, now);
+        }
+    }
+
+    /// What was just being said is told to the call's machine before it says its last word.
+    fn close_voice(&mut self, ctx: &mut Context<Self>) {
+        let heard = self.speaker.borrow().heard();
+        let Some(voice) = &mut self.voice else { return };
+        voice.handle(voice::Input::Stop { heard }, clock::now());
+        while let Some(output) = self.voice.as_mut().and_then(VoiceSession::poll_output) {
+            self.apply_voice(output, ctx);
         }
     }
 

@@ -145,6 +145,7 @@ fn play(
     let step = downlink.on_message(&mut message);
     let mut speaker = speaker.borrow_mut();
     if step.flush {
+        message.heard = speaker.heard();
         speaker.hush();
     }
     for chunk in &step.audio {

@@ -11,20 +11,23 @@ mod link;
 mod media;
 mod outbox;
 mod speaker;
+mod tools;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
 
 use crate::call::{CallMachine, Checkpoint, Input, Setup, Signal};
 use crate::clock;
-use crate::domain::{CallId, Entropy, Secret};
+use crate::domain::{CallId, Entropy, Secret, Webhook};
 use crate::media::codec::Codec;
 use crate::media::playout::{PlayoutReader, playout};
 use crate::media::sdp::Negotiation;
 use crate::net::voice_ws::ModelEndpoint;
+use crate::net::webhook::Webhooks;
 use crate::store::RecordingSink;
 use crate::voice::{self, SessionConfig, Start, Timeouts, TranscriptItem, VoiceSession};
 
@@ -50,6 +53,9 @@ pub(super) struct SessionParts {
     pub(super) router: usize,
     pub(super) begin: Begin,
     pub(super) persona: SessionConfig,
+    /// The persona's tools that are web services, and what calls them.
+    pub(super) webhooks: Arc<[Webhook]>,
+    pub(super) webhook_client: Webhooks,
     pub(super) model: ModelEndpoint,
     pub(super) key: Secret,
     pub(super) timeouts: Timeouts,
@@ -70,6 +76,8 @@ pub struct CallSession {
     machine: CallMachine,
     voice: Option<VoiceSession>,
     persona: SessionConfig,
+    webhooks: Arc<[Webhook]>,
+    webhook_client: Webhooks,
     model: ModelEndpoint,
     key: Secret,
     timeouts: Timeouts,
@@ -112,6 +120,8 @@ impl CallSession {
             machine,
             voice: None,
             persona: parts.persona,
+            webhooks: parts.webhooks,
+            webhook_client: parts.webhook_client,
             model: parts.model,
             key: parts.key,
             timeouts: parts.timeouts,

@@ -14,6 +14,7 @@ use crate::domain::{
 };
 use crate::keys::{Granted, KeySource};
 use crate::net::voice_ws::ModelEndpoint;
+use crate::net::webhook::Webhooks;
 use crate::store::{Numbers, Recordings, StoreError, Users, VoiceAgents};
 use crate::telemetry::{Counter, count};
 use crate::voice::Timeouts;
@@ -41,6 +42,8 @@ pub struct CallSettings {
     /// Name or id of the user who owns calls to numbers without a rule.
     pub default_owner: Option<String>,
     pub model: ModelEndpoint,
+    /// Calls the personas' web services.
+    pub webhooks: Webhooks,
     pub timeouts: Timeouts,
     pub users: Users,
     pub sealing: Sealing,
@@ -274,7 +277,9 @@ impl Prepared {
         let mut record = CallRecord::started(order.call.clone(), order.direction, from, dialed, started);
         record.owner_id = Some(owner.id.clone());
         record.tenant_id = owner.tenant_id.clone();
-        record.voice_agent_id = Some(persona.id.clone());
+        record.voice_agent_id = Some(persona.agent.id.clone());
+        record.client_id.clone_from(&persona.crm_client_id);
+        record.full_config = Some(persona.as_recorded());
         record.metadata.clone_from(&order.metadata);
         record.key_hint = Some(self.grant.key.hint());
         record.running = Some(Running::at(settings.node.clone(), settings.start.clone()));

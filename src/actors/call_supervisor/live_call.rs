@@ -1,9 +1,11 @@
 //! What belongs to a call and not to its session.
 
+use std::sync::Arc;
+
 use actix::Addr;
 
 use crate::call::{Checkpoint, Setup};
-use crate::domain::{CallId, CallLimits, Entropy};
+use crate::domain::{CallId, CallLimits, Entropy, Webhook};
 use crate::keys::Granted;
 use crate::media::codec::Codec;
 use crate::media::sdp::{LocalMedia, Negotiation};
@@ -25,6 +27,7 @@ pub(super) struct LiveCall {
     pub(super) route: OpenedRoute,
     pub(super) checkpoint: Option<Box<Checkpoint>>,
     persona: SessionConfig,
+    webhooks: Arc<[Webhook]>,
     /// What the persona allows the call.
     limits: CallLimits,
     order: Order,
@@ -40,8 +43,9 @@ impl LiveCall {
             grant: prepared.grant,
             route: prepared.route,
             checkpoint: None,
-            limits: prepared.parties.persona.limits.clone(),
-            persona: session_config(&prepared.parties.persona),
+            limits: prepared.parties.persona.agent.limits.clone(),
+            persona: session_config(&prepared.parties.persona.agent),
+            webhooks: prepared.parties.persona.agent.webhooks.into(),
             order,
         }
     }
@@ -65,6 +69,8 @@ impl LiveCall {
             router: self.route.router,
             begin,
             persona: self.persona.clone(),
+            webhooks: Arc::clone(&self.webhooks),
+            webhook_client: settings.webhooks.clone(),
             model: settings.model.clone(),
             key: self.grant.key.clone(),
             timeouts: settings.timeouts.clone(),

@@ -5,7 +5,7 @@
 //! store once, and not at all where it is known to be away; a persona that is not to be had is replaced by the default.
 //! Who dials is told instead what is wrong.
 
-use crate::domain::{Persona, PhoneNumber, User, VoiceAgent, VoiceAgentId, VoiceAgentNumber};
+use crate::domain::{Persona, PhoneNumber, User, VoiceAgentId, VoiceAgentNumber};
 use crate::store::{NumberFound, StoreError};
 
 use super::CallOwner;
@@ -14,7 +14,7 @@ use super::admission::{CallSettings, NumberRule, Order, Refused};
 #[derive(Debug)]
 pub(super) struct Parties {
     pub(super) owner: User,
-    pub(super) persona: VoiceAgent,
+    pub(super) persona: Persona,
     /// What the store knows of the number that was called.
     pub(super) number: Option<VoiceAgentNumber>,
 }
@@ -127,21 +127,24 @@ fn chosen_persona(
     id: &str,
     owner: &User,
     found: Result<Option<Persona>, StoreError>,
-) -> Result<VoiceAgent, Refused> {
-    let of_settings = || settings.voice_agents.iter().find(|agent| agent.id.as_str() == id).cloned();
+) -> Result<Persona, Refused> {
+    let of_settings = || {
+        let found = settings.voice_agents.iter().find(|agent| agent.id.as_str() == id);
+        found.cloned().map(Persona::of_settings)
+    };
     let found = match found {
         Ok(found) => found.filter(|persona| persona.is_there_for(owner.tenant_id.as_ref())),
         Err(error) => return of_settings().ok_or(error.into()),
     };
     match found {
-        Some(persona) if persona.enabled => Ok(with_model(settings, persona.agent)),
+        Some(persona) if persona.enabled => Ok(with_model(settings, persona)),
         Some(_) => Err(Refused::VoiceAgentDisabled(id.to_owned())),
         None => of_settings().ok_or_else(|| Refused::NoVoiceAgent(id.to_owned())),
     }
 }
 
 /// Somebody waits to be answered: better by the default persona than not at all.
-async fn answering_persona(settings: &CallSettings, id: &str, owner: &User) -> VoiceAgent {
+async fn answering_persona(settings: &CallSettings, id: &str, owner: &User) -> Persona {
     let found = if_it_answers(settings, stored_persona(settings, id)).await;
     chosen_persona(settings, id, owner, found).unwrap_or_else(|reason| {
         tracing::warn!(persona = id, %reason, "the default persona answers instead");
@@ -149,13 +152,15 @@ async fn answering_persona(settings: &CallSettings, id: &str, owner: &User) -> V
     })
 }
 
-fn default_persona(settings: &CallSettings) -> VoiceAgent {
-    settings.voice_agents.first().cloned().unwrap_or_default()
+fn default_persona(settings: &CallSettings) -> Persona {
+    Persona::of_settings(settings.voice_agents.first().cloned().unwrap_or_default())
 }
 
-fn with_model(settings: &CallSettings, agent: VoiceAgent) -> VoiceAgent {
-    let model = if agent.model.is_empty() { settings.default_model.clone() } else { agent.model };
-    VoiceAgent { model, ..agent }
+fn with_model(settings: &CallSettings, mut persona: Persona) -> Persona {
+    if persona.agent.model.is_empty() {
+        persona.agent.model.clone_from(&settings.default_model);
+    }
+    persona
 }
 
 /// A store that is known to be away is not asked: its answer would only come late.

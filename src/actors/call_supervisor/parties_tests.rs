@@ -8,8 +8,11 @@ use crate::actors::{Directory, EventStream};
 use crate::call::CallLimits;
 use crate::call::registry::RegistryLimits;
 use crate::clock;
-use crate::domain::{Direction, NodeId, Outcome, Role, Sealing, StartId, TenantId, Timestamp, UserId};
+use crate::domain::{
+    Direction, NodeId, Outcome, Role, Sealing, StartId, TenantId, Timestamp, UserId, VoiceAgent,
+};
 use crate::net::voice_ws::ModelEndpoint;
+use crate::net::webhook::Webhooks;
 use crate::store::{
     Audit, Backend, By, COLLECTIONS, Change, Command, Credential, Effect, Entry, NUMBERS, Numbers, Store,
     Subject, Users, VoiceAgents, embedded,
@@ -65,6 +68,7 @@ async fn bench(known: bool) -> Bench {
         personas: VoiceAgents::new(away),
         default_owner: Some("ada".into()),
         model: ModelEndpoint::new("ws://127.0.0.1:9", "v1", true).unwrap(),
+        webhooks: Webhooks::new(tokio::runtime::Handle::current(), Sealing::default(), false).unwrap(),
         timeouts: Timeouts::default(),
         users: Users::new(users),
         sealing: Sealing::default(),
@@ -121,7 +125,7 @@ fn order(asked_by: Option<&str>, dialed: &str, persona: Option<&str>) -> Order {
 impl Bench {
     async fn parties(&self, order: Order) -> Result<(String, String), Refused> {
         let parties = parties(&self.settings, &order).await?;
-        Ok((parties.owner.name, parties.persona.id.to_string()))
+        Ok((parties.owner.name, parties.persona.agent.id.to_string()))
     }
 }
 

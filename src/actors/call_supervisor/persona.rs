@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::call;
-use crate::domain::{CallLimits, VoiceAgent};
+use crate::domain::{CallLimits, VoiceAgent, Webhook};
 use crate::voice::{SessionConfig, ToolDeclaration};
 
 pub(super) fn session_config(persona: &VoiceAgent) -> SessionConfig {
@@ -12,7 +12,8 @@ pub(super) fn session_config(persona: &VoiceAgent) -> SessionConfig {
     config.voice = given(&persona.voice);
     config.language = given(&persona.language);
     config.greeting = given(&persona.greeting);
-    config.tools = persona.tools.iter().filter_map(|name| tool(name)).collect();
+    let own = persona.tools.iter().filter_map(|name| tool(name));
+    config.tools = own.chain(persona.webhooks.iter().map(declaration)).collect();
     config
 }
 
@@ -28,12 +29,29 @@ pub(super) fn limits_for(persona: &CallLimits, engine: call::CallLimits) -> call
 
 fn tool(name: &str) -> Option<ToolDeclaration> {
     match name {
+        "create_lead" => Some(ToolDeclaration::create_lead()),
+        "detect_intent" => Some(ToolDeclaration::detect_intent()),
         "end_call" => Some(ToolDeclaration::end_call()),
+        "schedule_callback" => Some(ToolDeclaration::schedule_callback()),
         "send_dtmf" => Some(ToolDeclaration::send_dtmf()),
         unknown => {
             tracing::warn!(tool = unknown, "the persona names a tool that does not exist; it is left out");
             None
         }
+    }
+}
+
+/// The service's own limit comes first, so that the model is told what went wrong and not only that it took long.
+const AFTER_ITS_LIMIT: Duration = Duration::from_secs(2);
+
+fn declaration(webhook: &Webhook) -> ToolDeclaration {
+    ToolDeclaration {
+        name: webhook.name.clone(),
+        description: webhook.description.clone(),
+        parameters: Some(webhook.parameters.clone().into()),
+        blocking: true,
+        silent_result: false,
+        timeout: Duration::from_millis(webhook.timeout_ms) + AFTER_ITS_LIMIT,
     }
 }
 

@@ -25,6 +25,19 @@ fn the_last_word_is_said_once_whatever_still_arrives() {
 }
 
 #[test]
+fn what_was_being_said_at_the_hang_up_is_told_before_the_last_word() {
+    let mut play = Play::greeted();
+    play.last_words = vec![
+        VoiceEvent::CallerSaid(words("No, than", true)),
+        VoiceEvent::ModelSaid(words("Would you", true)),
+        VoiceEvent::ModelSaid(words("unfinished", false)),
+    ];
+    play.signal(Signal::Ended(Ending::FarEndHungUp));
+    let items = play.count(|output| matches!(output, Output::Note(Note::Item(_))));
+    assert_eq!((items, play.outcome()), (2, Outcome::Completed));
+}
+
+#[test]
 fn the_first_reason_stands_when_everything_fails_at_once() {
     let mut play = Play::ringing();
     play.fail_model();

@@ -5,11 +5,12 @@ mod endings;
 mod rebuilding;
 mod setting_up;
 mod talking;
+mod tool_calls;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::{Direction, Outcome};
@@ -44,6 +45,8 @@ struct Play {
     asked: Vec<Output>,
     checkpoint: Option<Checkpoint>,
     finishes: Vec<Finish>,
+    /// What the model's session hands over when it is closed.
+    last_words: Vec<VoiceEvent>,
 }
 
 impl Play {
@@ -57,6 +60,7 @@ impl Play {
             asked: Vec::new(),
             checkpoint: None,
             finishes: Vec::new(),
+            last_words: Vec::new(),
         }
     }
 
@@ -109,9 +113,15 @@ impl Play {
             match output {
                 Output::Checkpoint(checkpoint) => self.checkpoint = Some(*checkpoint),
                 Output::Finished(finish) => self.finishes.push(finish),
+                Output::Voice(VoiceCommand::Close) => {
+                    for words in std::mem::take(&mut self.last_words) {
+                        self.machine.handle(Input::Voice(words), self.now);
+                    }
+                }
                 other @ (Output::Signal(_)
                 | Output::Media(_)
                 | Output::Voice(_)
+                | Output::Tool(_)
                 | Output::Say(_)
                 | Output::Note(_)) => self.asked.push(other),
             }
@@ -151,6 +161,10 @@ impl Play {
 
     fn tool(&mut self, name: &str) {
         self.model(VoiceEvent::ToolCall { id: "1".into(), name: name.into(), args: json!({}) });
+    }
+
+    fn tool_with(&mut self, id: &str, name: &str, args: Value) {
+        self.model(VoiceEvent::ToolCall { id: id.into(), name: name.into(), args });
     }
 
     fn fail_model(&mut self) {

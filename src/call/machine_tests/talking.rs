@@ -71,12 +71,3 @@ fn keys_the_model_presses_are_checked() {
         assert_eq!(pressed == 1, accepted, "{digits}");
     }
 }
-
-#[test]
-fn a_tool_nobody_knows_is_answered_with_an_error_and_the_call_goes_on() {
-    let mut play = Play::greeted();
-    play.tool("order_pizza");
-    let refused =
-        |output: &Output| matches!(output, Output::Voice(VoiceCommand::AnswerTool { result: Err(_), .. }));
-    assert_eq!((play.count(refused), play.hung_up()), (1, false));
-}

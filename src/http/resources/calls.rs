@@ -15,8 +15,8 @@ use crate::access::Identity;
 use crate::actors::books::AskBook;
 use crate::actors::call_supervisor::EndCall;
 use crate::domain::{
-    CallId, CallQuality, CallRecord, CallUpload, ConversationItem, CrmCallId, Direction, ModelUsage, Outcome,
-    PhoneNumber, Speaker, Timestamp, UserId, VoiceAgentId,
+    CallId, CallQuality, CallRecord, CallUpload, Callback, ConversationItem, CrmCallId, Direction, ModelUsage,
+    Outcome, PhoneNumber, Speaker, Timestamp, ToolResult, UserId, VoiceAgentId,
 };
 use crate::store::{CallFilter, CallList};
 
@@ -56,13 +56,23 @@ struct CallView {
     direction: DirectionName,
     owner_id: Option<String>,
     voice_agent_id: Option<String>,
+    campaign_id: Option<String>,
+    /// What the CRM calls whoever the call was made for.
+    client_id: Option<String>,
+    /// Of the room's recording, where the call goes through LiveKit.
+    egress_id: Option<String>,
     from_number: String,
     dialed_number: String,
     /// When the call was accepted or asked for.
     #[schema(format = DateTime)]
     started_at: String,
     #[schema(format = DateTime)]
+    ringing_at: Option<String>,
+    #[schema(format = DateTime)]
     answered_at: Option<String>,
+    /// When the person first heard the voice.
+    #[schema(format = DateTime)]
+    first_audio_at: Option<String>,
     #[schema(format = DateTime)]
     ended_at: Option<String>,
     /// How it ended; null: it goes on.
@@ -78,6 +88,10 @@ struct CallView {
     crm_call_id: Option<String>,
     /// Whether the CRM has heard of it; null: it goes on, or an older version had it.
     upload: Option<Upload>,
+    /// Ids of what the call brought, the newest last.
+    leads: Vec<String>,
+    /// Whom to call back, and when.
+    callbacks: Vec<CallbackView>,
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
 }
@@ -117,6 +131,37 @@ struct WholeCall {
     #[serde(flatten)]
     call: CallView,
     transcript: Vec<Item>,
+    /// How many more items there were than a record holds.
+    transcript_left_out: u64,
+    tool_results: Vec<ToolResultView>,
+    /// The voice agent as it was when the call began, without secrets.
+    #[schema(value_type = Option<Object>)]
+    full_config: Option<Value>,
+}
+
+/// Somebody wants to be called back.
+#[derive(Serialize, ToSchema)]
+struct CallbackView {
+    #[schema(format = DateTime)]
+    due: String,
+    number: String,
+    reason: String,
+    #[schema(format = DateTime)]
+    asked_at: String,
+}
+
+/// A tool that the voice used, and what came of it.
+#[derive(Serialize, ToSchema)]
+struct ToolResultView {
+    id: String,
+    name: String,
+    #[schema(value_type = Object)]
+    arguments: Value,
+    #[schema(value_type = Object)]
+    result: Value,
+    #[schema(format = DateTime)]
+    at: String,
+    ok: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -127,6 +172,10 @@ struct Item {
     at: String,
     /// The person cut it short: this is what was heard of it.
     interrupted: bool,
+    /// `gemini-live` or `livekit-session`.
+    source: String,
+    /// Null: the model does not tell.
+    transcript_confidence: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -266,10 +315,15 @@ impl From<CallRecord> for CallView {
             direction: call.direction.into(),
             owner_id: call.owner_id.map(|id| id.to_string()),
             voice_agent_id: call.voice_agent_id.map(|id| id.to_string()),
+            campaign_id: call.campaign_id.map(|id| id.to_string()),
+            client_id: call.client_id,
+            egress_id: call.egress_id,
             from_number: call.from_number.expose().to_owned(),
             dialed_number: call.dialed_number.expose().to_owned(),
             started_at: call.call_start_time.to_string(),
+            ringing_at: call.ringing_time.map(|at| at.to_string()),
             answered_at: call.answered_time.map(|at| at.to_string()),
+            first_audio_at: call.first_audio_time.map(|at| at.to_string()),
             ended_at: call.call_end_time.map(|at| at.to_string()),
             outcome: call.outcome.map(|outcome| outcome.as_str().to_owned()),
             end_reason: call.end_reason,
@@ -279,6 +333,8 @@ impl From<CallRecord> for CallView {
             has_recording: call.recording_filename.is_some(),
             crm_call_id: call.crm_call_id.map(|id| id.to_string()),
             upload: call.upload.map(Upload::from),
+            leads: call.leads.iter().map(ToString::to_string).collect(),
+            callbacks: call.callbacks.into_iter().map(CallbackView::from).collect(),
             metadata: call.metadata,
         }
     }
@@ -287,7 +343,27 @@ impl From<CallRecord> for CallView {
 impl From<CallRecord> for WholeCall {
     fn from(mut record: CallRecord) -> Self {
         let transcript = std::mem::take(&mut record.conversation_items);
-        Self { call: record.into(), transcript: transcript.into_iter().map(Item::from).collect() }
+        let tool_results = std::mem::take(&mut record.tool_results);
+        Self {
+            transcript: transcript.into_iter().map(Item::from).collect(),
+            transcript_left_out: record.conversation_items_left_out,
+            tool_results: tool_results.into_iter().map(ToolResultView::from).collect(),
+            full_config: record.full_config.take(),
+            call: record.into(),
+        }
+    }
+}
+
+impl From<Callback> for CallbackView {
+    fn from(Callback { due, number, reason, asked_at }: Callback) -> Self {
+        let (due, asked_at) = (due.to_string(), asked_at.to_string());
+        Self { due, number: number.expose().to_owned(), reason, asked_at }
+    }
+}
+
+impl From<ToolResult> for ToolResultView {
+    fn from(ToolResult { id, name, arguments, result, time, ok }: ToolResult) -> Self {
+        Self { id, name, arguments, result, at: time.to_string(), ok }
     }
 }
 
@@ -298,6 +374,8 @@ impl From<ConversationItem> for Item {
             content: item.content,
             at: item.timestamp.to_string(),
             interrupted: item.interrupted,
+            source: item.source,
+            transcript_confidence: item.transcript_confidence,
         }
     }
 }

@@ -14,6 +14,7 @@ mod status;
 mod uploads;
 mod users;
 mod voice_agents;
+mod webhooks;
 
 pub(super) use events::Streams;
 

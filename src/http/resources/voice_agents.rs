@@ -14,10 +14,11 @@ use super::super::paging::{Listed, Paging};
 use super::super::problem::{Code, Problem};
 use super::super::sent::Sent;
 use super::super::versions::{added, expected, shown};
+use super::webhooks::{WebhookInput, WebhookView, webhooks_of};
 use crate::access::Identity;
 use crate::catalogue::KnownVoiceAgent;
 use crate::clock;
-use crate::domain::{CallLimits, Persona, VoiceAgent, VoiceAgentId};
+use crate::domain::{CallLimits, Persona, Sealing, VoiceAgent, VoiceAgentId};
 use crate::store::{By, Stored};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -46,12 +47,18 @@ struct VoiceAgentView {
     model: String,
     language: String,
     tools: Vec<String>,
+    /// Tools that are web services of your own.
+    webhooks: Vec<WebhookView>,
     limits: Limits,
     /// Null: it is shared by all tenants.
     tenant_id: Option<String>,
     enabled: bool,
     /// What the CRM calls it.
     crm_voice_agent_id: Option<String>,
+    /// What the CRM calls the campaign that its calls belong to.
+    crm_campaign_id: Option<String>,
+    /// What the CRM calls whoever its calls are made for.
+    crm_client_id: Option<String>,
     source: VoiceAgentSource,
     #[schema(format = DateTime)]
     created_at: Option<String>,
@@ -100,11 +107,16 @@ struct AddVoiceAgent {
     #[schema(max_length = 35)]
     language: Option<String>,
     tools: Option<Vec<String>>,
+    webhooks: Option<Vec<WebhookInput>>,
     limits: Option<Limits>,
     /// A disabled one cannot be called with; numbers that name it are answered by the default one.
     enabled: Option<bool>,
     #[schema(min_length = 1, max_length = 100)]
     crm_voice_agent_id: Option<String>,
+    #[schema(min_length = 1, max_length = 100)]
+    crm_campaign_id: Option<String>,
+    #[schema(min_length = 1, max_length = 100)]
+    crm_client_id: Option<String>,
 }
 
 /// What is left out stays as it is.
@@ -132,6 +144,10 @@ struct ChangeVoiceAgent {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     tools: Sent<Vec<String>>,
+    /// All of them; a secret header that is null keeps what it had.
+    #[serde(default)]
+    #[schema(value_type = Vec<WebhookInput>)]
+    webhooks: Sent<Vec<WebhookInput>>,
     #[serde(default)]
     #[schema(value_type = ChangeLimits)]
     limits: Sent<ChangeLimits>,
@@ -141,6 +157,12 @@ struct ChangeVoiceAgent {
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
     crm_voice_agent_id: Sent<Option<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    crm_campaign_id: Sent<Option<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    crm_client_id: Sent<Option<String>>,
 }
 
 /// Your voice agents and the shared ones
@@ -173,7 +195,7 @@ async fn add_voice_agent(
     Body(add): Body<AddVoiceAgent>,
 ) -> Result<HttpResponse, Problem> {
     let tenant_id = who.identity().may_add_persona()?;
-    let persona = Persona { tenant_id, ..add.into_persona() };
+    let persona = Persona { tenant_id, ..add.into_persona(&api.staff.assignment.sealing) };
     let stored = api.catalogue.add_voice_agent(By::from(who.identity()), persona).await?;
     let address = format!("/api/voice_agents/{}", stored.record.agent.id);
     Ok(added::<_, VoiceAgentView>(stored, address))
@@ -217,7 +239,8 @@ async fn change_voice_agent(
     let found = changeable(&api, who.identity(), &id).await?;
     let version = expected(&request, found.version)?;
     let (by, id) = (By::from(who.identity()), found.record.agent.id);
-    let decide = |persona| change.laid_over(persona);
+    let sealing = &api.staff.assignment.sealing;
+    let decide = |persona| change.laid_over(persona, sealing);
     Ok(shown::<_, VoiceAgentView>(api.catalogue.change_voice_agent(by, &id, Some(version), decide).await?))
 }
 
@@ -266,7 +289,7 @@ async fn changeable(api: &Api, identity: &Identity, id: &str) -> Result<Stored<P
 }
 
 impl AddVoiceAgent {
-    fn into_persona(self) -> Persona {
+    fn into_persona(self, sealing: &Sealing) -> Persona {
         let usual = VoiceAgent::default();
         let agent = VoiceAgent {
             id: VoiceAgentId::new(clock::new_id()),
@@ -277,15 +300,21 @@ impl AddVoiceAgent {
             model: self.model.unwrap_or(usual.model),
             language: self.language.unwrap_or(usual.language),
             tools: self.tools.unwrap_or(usual.tools),
+            webhooks: webhooks_of(self.webhooks.unwrap_or_default(), &[], sealing),
             limits: self.limits.map_or(usual.limits, CallLimits::from),
         };
-        let (enabled, crm_voice_agent_id) = (self.enabled.unwrap_or(true), self.crm_voice_agent_id);
-        Persona { agent, tenant_id: None, enabled, crm_voice_agent_id }
+        Persona {
+            enabled: self.enabled.unwrap_or(true),
+            crm_voice_agent_id: self.crm_voice_agent_id,
+            crm_campaign_id: self.crm_campaign_id,
+            crm_client_id: self.crm_client_id,
+            ..Persona::of_settings(agent)
+        }
     }
 }
 
 impl ChangeVoiceAgent {
-    fn laid_over(self, mut persona: Persona) -> Persona {
+    fn laid_over(self, mut persona: Persona, sealing: &Sealing) -> Persona {
         let agent = &mut persona.agent;
         self.name.lay_over(&mut agent.name);
         self.instruction.lay_over(&mut agent.instruction);
@@ -294,12 +323,17 @@ impl ChangeVoiceAgent {
         self.model.lay_over(&mut agent.model);
         self.language.lay_over(&mut agent.language);
         self.tools.lay_over(&mut agent.tools);
+        if let Sent::Value(webhooks) = self.webhooks {
+            agent.webhooks = webhooks_of(webhooks, &agent.webhooks, sealing);
+        }
         if let Sent::Value(limits) = self.limits {
             limits.max_call_s.lay_over(&mut agent.limits.max_call_s);
             limits.silence_timeout_s.lay_over(&mut agent.limits.silence_timeout_s);
         }
         self.enabled.lay_over(&mut persona.enabled);
         self.crm_voice_agent_id.lay_over(&mut persona.crm_voice_agent_id);
+        self.crm_campaign_id.lay_over(&mut persona.crm_campaign_id);
+        self.crm_client_id.lay_over(&mut persona.crm_client_id);
         persona
     }
 }
@@ -315,10 +349,13 @@ impl VoiceAgentView {
             model: agent.model,
             language: agent.language,
             tools: agent.tools,
+            webhooks: agent.webhooks.into_iter().map(WebhookView::from).collect(),
             limits: agent.limits.into(),
             tenant_id: None,
             enabled: true,
             crm_voice_agent_id: None,
+            crm_campaign_id: None,
+            crm_client_id: None,
             source,
             created_at: None,
             updated_at: None,
@@ -328,14 +365,16 @@ impl VoiceAgentView {
 
 impl From<Stored<Persona>> for VoiceAgentView {
     fn from(stored: Stored<Persona>) -> Self {
-        let Persona { agent, tenant_id, enabled, crm_voice_agent_id } = stored.record;
+        let persona = stored.record;
         Self {
-            tenant_id: tenant_id.map(|id| id.to_string()),
-            enabled,
-            crm_voice_agent_id,
+            tenant_id: persona.tenant_id.map(|id| id.to_string()),
+            enabled: persona.enabled,
+            crm_voice_agent_id: persona.crm_voice_agent_id,
+            crm_campaign_id: persona.crm_campaign_id,
+            crm_client_id: persona.crm_client_id,
             created_at: Some(stored.created_at.to_string()),
             updated_at: Some(stored.updated_at.to_string()),
-            ..Self::new(agent, VoiceAgentSource::Store)
+            ..Self::new(persona.agent, VoiceAgentSource::Store)
         }
     }
 }

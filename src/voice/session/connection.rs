@@ -7,7 +7,7 @@ use super::recovery::{Decision, Life};
 use super::{Output, TurnEnd, VoiceEvent, VoiceSession};
 use crate::voice::config::ResumeHandle;
 use crate::voice::failure::{ConnectFailure, FailureClass, Loss, Phase, classify, describe};
-use crate::voice::transcript::Speaker;
+use crate::voice::transcript::{Heard, Speaker};
 use crate::voice::wire::client;
 use crate::voice::wire::server::{ErrorStatus, GoAway, SessionResumptionUpdate};
 
@@ -188,8 +188,8 @@ impl VoiceSession {
         self.event(VoiceEvent::Handle(handle));
     }
 
-    pub(super) fn stop(&mut self) {
-        self.close_transcript();
+    pub(super) fn stop(&mut self, heard: Option<Heard>) {
+        self.close_transcript(heard);
         if !matches!(self.link, Link::Idle) {
             self.drop_socket();
         }
@@ -300,7 +300,8 @@ impl VoiceSession {
             return;
         }
         let was_open = self.turn.open;
-        self.close_transcript();
+        // What is queued plays on.
+        self.close_transcript(None);
         self.turn = self.turn.after_loss();
         self.tools.connection_lost();
         if was_open {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::connection::Link;
 use super::{TurnEnd, VoiceEvent, VoiceSession};
 use crate::voice::tools::{Answer, Call, Incoming};
-use crate::voice::transcript::{Fragment, QUIET_BEFORE_CLOSE, Speaker, cut};
+use crate::voice::transcript::{Fragment, Heard, QUIET_BEFORE_CLOSE, Speaker, cut};
 use crate::voice::wire::client;
 use crate::voice::wire::server::{ServerContent, ServerMessage, ToolCall, Transcription};
 
@@ -64,7 +64,7 @@ impl VoiceSession {
         if let Some(calls) = message.tool_call.take() {
             self.tool_calls(calls, now);
         }
-        self.turn_marks(&content);
+        self.turn_marks(&content, message.heard);
         if let Some(cancelled) = message.tool_call_cancellation.take() {
             self.cancel_tools(&cancelled.ids);
         }
@@ -114,6 +114,8 @@ impl VoiceSession {
         let fragment = self.transcript.hear(Speaker::Model, text, now);
         self.said(Speaker::Model, fragment);
         if said.finished || self.transcript.is_full(Speaker::Model) {
+            // The question before the answer to it.
+            self.close_item(Speaker::Caller, false);
             self.close_item(Speaker::Model, false);
         }
     }
@@ -131,7 +133,7 @@ impl VoiceSession {
         self.event(VoiceEvent::TurnStarted);
     }
 
-    fn turn_marks(&mut self, content: &ServerContent) {
+    fn turn_marks(&mut self, content: &ServerContent, heard: Option<Heard>) {
         if content.waiting_for_input {
             self.turn.awaited = false;
         }
@@ -140,7 +142,7 @@ impl VoiceSession {
         }
         if content.interrupted {
             self.turn.interrupted = true;
-            self.close_item(Speaker::Model, true);
+            self.cut_model(heard);
             self.event(VoiceEvent::Interrupted);
         }
         if content.turn_complete {
@@ -203,10 +205,19 @@ impl VoiceSession {
         self.said(speaker, fragment);
     }
 
+    /// What the caller did not hear was not said.
+    fn cut_model(&mut self, heard: Option<Heard>) {
+        let fragment = match heard {
+            Some(heard) => self.transcript.close_where_cut(heard),
+            None => self.transcript.close(Speaker::Model, true),
+        };
+        self.said(Speaker::Model, fragment);
+    }
+
     /// The connection ends: what is open will get no further words.
-    pub(super) fn close_transcript(&mut self) {
+    pub(super) fn close_transcript(&mut self, heard: Option<Heard>) {
         self.close_item(Speaker::Caller, false);
-        self.close_item(Speaker::Model, true);
+        self.cut_model(heard);
     }
 
     /// While the model answers, the caller's words are complete once none came for a while. They may be transcribed
@@ -231,6 +242,10 @@ impl VoiceSession {
             match self.tools.incoming(call, now) {
                 Incoming::Run(Call { id, name, args }) => self.event(VoiceEvent::ToolCall { id, name, args }),
                 Incoming::Answer(answer) => self.answer_tool(&answer),
+                Incoming::Refuse { call: Call { id, name, args }, answer, why } => {
+                    self.answer_tool(&answer);
+                    self.event(VoiceEvent::ToolRefused { id, name, args, why: why.to_owned() });
+                }
                 Incoming::AlreadyRunning => {}
             }
         }

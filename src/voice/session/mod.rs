@@ -27,7 +27,7 @@ use super::config::{ResumeHandle, SessionConfig, Start, Timeouts};
 use super::failure::{ConnectFailure, FailureClass};
 use super::tools::ToolTable;
 use super::traits::ModelTraits;
-use super::transcript::{Fragment, Transcript, TranscriptItem};
+use super::transcript::{Fragment, Heard, Transcript, TranscriptItem};
 use super::usage::Usage;
 use super::wire::ServerMessage;
 use crate::domain::Entropy;
@@ -68,7 +68,10 @@ pub enum Input {
     CallerText(String),
     /// No audio will come for a while (hold).
     AudioPaused,
-    Stop,
+    /// The call is over; `heard` is how much of the model's last words was heard.
+    Stop {
+        heard: Option<Heard>,
+    },
     Timeout,
 }
 
@@ -111,6 +114,13 @@ pub enum VoiceEvent {
         id: String,
         name: String,
         args: Value,
+    },
+    /// Answered at once with an error: an unknown tool, or too many at a time.
+    ToolRefused {
+        id: String,
+        name: String,
+        args: Value,
+        why: String,
     },
     /// Taken back by the model, or too late: nobody waits for these results any more.
     ToolCancelled {
@@ -221,7 +231,7 @@ impl VoiceSession {
             Input::ToolResult { id, result, .. } => self.tool_finished(&id, result),
             Input::CallerText(text) => self.caller_text(text),
             Input::AudioPaused => self.audio_paused(),
-            Input::Stop => self.stop(),
+            Input::Stop { heard } => self.stop(heard),
             Input::Timeout => {}
         }
         self.after_input(now);

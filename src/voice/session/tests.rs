@@ -7,7 +7,7 @@ use crate::voice::config::ToolDeclaration;
 use crate::voice::downlink::Downlink;
 use crate::voice::origin;
 use crate::voice::parse_server_message;
-use crate::voice::transcript::Speaker;
+use crate::voice::transcript::{Heard, Speaker};
 
 mod calls;
 mod losses;
@@ -135,6 +135,16 @@ impl Bench {
 
     fn caller_says(&mut self, text: &str) {
         self.server(json!({ "serverContent": { "inputTranscription": { "text": text } } }));
+    }
+
+    /// As the reader hands it on, which knows what was played.
+    fn interrupt_after(&mut self, heard: Heard) {
+        let interrupted = json!({ "serverContent": { "interrupted": true } }).to_string();
+        let mut message = parse_server_message(interrupted.as_bytes()).expect("a readable message");
+        self.downlink.on_message(&mut message);
+        message.heard = Some(heard);
+        let epoch = self.epoch();
+        self.input(Input::Control { epoch, message: Box::new(message) });
     }
 
     fn turn_complete(&mut self) {

@@ -12,8 +12,10 @@ fn call(id: &str, name: &str) -> FunctionCall {
 }
 
 fn answer_of(incoming: Incoming) -> Answer {
-    let Incoming::Answer(answer) = incoming else { panic!("no answer: {incoming:?}") };
-    answer
+    match incoming {
+        Incoming::Answer(answer) | Incoming::Refuse { answer, .. } => answer,
+        other @ (Incoming::Run(_) | Incoming::AlreadyRunning) => panic!("no answer: {other:?}"),
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::lenient;
+use crate::voice::transcript::Heard;
 
 /// The largest message we read; the longest seen in the field are some 10 MiB.
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
@@ -60,6 +61,9 @@ pub struct ServerMessage {
     /// Not of the wire: the [`Downlink`](crate::voice::Downlink) marks the message whose audio begins a turn.
     #[serde(skip)]
     pub audio_started: bool,
+    /// Not of the wire: how much was heard of what this message interrupts, as the reader knows it.
+    #[serde(skip)]
+    pub heard: Option<Heard>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

@@ -129,6 +129,8 @@ async fn plant_voice_agent(bench: &Bench, spy: &mut Spy, owner: &User) -> String
         tenant_id: owner.tenant_id.clone(),
         enabled: true,
         crm_voice_agent_id: None,
+        crm_campaign_id: None,
+        crm_client_id: None,
     };
     let tenant = owner.tenant_id.as_ref().map(|id| id.as_str());
     for mark in [word.as_str(), &persona.agent.name, persona.agent.id.as_str()] {
@@ -170,6 +172,7 @@ async fn plant_lead(bench: &Bench, spy: &mut Spy, owner: &User, call: &CallRecor
         owner_id: Some(owner.id.clone()),
         voice_agent_id: None,
         campaign_id: None,
+        revision: 0,
         fields: json!({ "name": word }).as_object().cloned().expect("an object"),
     };
     for mark in [lead.id.as_str(), &word] {

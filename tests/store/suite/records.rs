@@ -28,6 +28,8 @@ fn persona(id: &str, name: &str, tenant: Option<&str>) -> Persona {
         tenant_id: tenant.map(TenantId::new),
         enabled: true,
         crm_voice_agent_id: None,
+        crm_campaign_id: None,
+        crm_client_id: None,
     }
 }
 
@@ -222,6 +224,7 @@ pub(crate) async fn a_lead_is_found_by_its_call_and_listed_newest_first(bench: &
             owner_id: Some(UserId::new(owner)),
             voice_agent_id: None,
             campaign_id: None,
+            revision: 0,
             fields: json!({ "name": "Eve", "phones": ["+4930123456"] }).as_object().cloned().unwrap(),
         };
         let stored = leads.insert(lead.clone()).await.unwrap();

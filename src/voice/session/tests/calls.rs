@@ -166,10 +166,10 @@ fn a_tool_runs_and_its_result_goes_back_with_its_id_and_name() {
 }
 
 #[test]
-fn an_unknown_tool_is_answered_without_bothering_anybody() {
+fn an_unknown_tool_is_answered_at_once_and_reported() {
     let mut bench = Bench::talking();
     bench.server(tool_call("c-1", "launch_rocket"));
-    assert_eq!(bench.events, []);
+    assert!(matches!(&bench.events[..], [VoiceEvent::ToolRefused { name, .. }] if name == "launch_rocket"));
     assert!(responses(&bench)[0]["response"]["error"].is_string());
 }
 
@@ -238,7 +238,7 @@ fn what_the_caller_presses_is_typed_input() {
 #[test]
 fn stopping_closes_the_socket_and_nothing_happens_after() {
     let mut bench = Bench::talking();
-    bench.input(Input::Stop);
+    bench.input(Input::Stop { heard: None });
     assert_eq!(bench.closes, [1]);
     bench.close(1000, "");
     bench.pass_ms(3_600_000);

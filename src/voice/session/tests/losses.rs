@@ -297,7 +297,7 @@ fn random_inputs_neither_panic_nor_leave_the_machine_without_an_end() {
                 _ => bench.pass_ms(entropy.below(15_000)),
             }
         }
-        bench.input(Input::Stop);
+        bench.input(Input::Stop { heard: None });
         assert_eq!(bench.session.next_timeout(), None);
     }
 }

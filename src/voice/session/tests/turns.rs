@@ -43,6 +43,65 @@ fn an_interruption_cuts_the_models_item_and_the_turn_ends_interrupted() {
 }
 
 #[test]
+fn an_interruption_leaves_of_the_models_item_what_was_heard() {
+    let mut bench = Bench::talking();
+    bench.model_says("We open at nine and close at five.");
+    bench.interrupt_after(Heard { heard_ms: 900, said_ms: 2_000 });
+    assert_eq!(bench.utterances(), [(Speaker::Model, "We open at nine".into())]);
+    let interrupted = bench.fragments().iter().filter(|(_, f)| f.finished).all(|(_, f)| f.interrupted);
+    assert!(interrupted);
+}
+
+#[test]
+fn an_answer_nobody_heard_a_word_of_is_no_item() {
+    let mut bench = Bench::talking();
+    bench.model_says("We open at nine.");
+    bench.interrupt_after(Heard { heard_ms: 0, said_ms: 1_000 });
+    assert_eq!(bench.utterances(), []);
+}
+
+#[test]
+fn a_call_that_ends_in_mid_sentence_keeps_what_both_said() {
+    let mut bench = Bench::talking();
+    bench.caller_says(" When do you open?");
+    bench.model_says("We open at nine and close at five.");
+    bench.input(Input::Stop { heard: Some(Heard { heard_ms: 900, said_ms: 2_000 }) });
+    let said = [(Speaker::Caller, "When do you open?".into()), (Speaker::Model, "We open at nine".into())];
+    assert_eq!(bench.utterances(), said);
+}
+
+#[test]
+fn a_goodbye_that_was_heard_to_its_end_is_not_interrupted_by_the_end_of_the_call() {
+    let mut bench = Bench::talking();
+    bench.model_says("Goodbye.");
+    bench.input(Input::Stop { heard: Some(Heard { heard_ms: 700, said_ms: 700 }) });
+    let closed: Vec<_> = bench.fragments().into_iter().filter(|(_, f)| f.finished).collect();
+    assert_eq!((closed.len(), closed[0].1.text.as_str(), closed[0].1.interrupted), (1, "Goodbye.", false));
+}
+
+#[test]
+fn the_question_stands_before_an_answer_that_is_declared_finished_early() {
+    let mut bench = Bench::talking();
+    bench.caller_says(" When do you open?");
+    bench.audio();
+    bench.server(
+        json!({ "serverContent": { "outputTranscription": { "text": "At nine.", "finished": true } } }),
+    );
+    let said = [(Speaker::Caller, "When do you open?".into()), (Speaker::Model, "At nine.".into())];
+    assert_eq!(bench.utterances(), said);
+}
+
+#[test]
+fn words_that_the_server_says_twice_stand_once() {
+    let mut bench = Bench::talking();
+    bench.caller_says("I need an");
+    bench.caller_says("I need an appointment");
+    bench.model_says("Of course.");
+    bench.turn_complete();
+    assert_eq!(bench.utterances()[0], (Speaker::Caller, "I need an appointment".into()));
+}
+
+#[test]
 fn an_interruption_in_idle_or_twice_does_no_harm() {
     let mut bench = Bench::talking();
     for _ in 0..2 {

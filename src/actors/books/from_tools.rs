@@ -1,0 +1,173 @@
+//! What the model's tools ask to be kept: leads and call-backs. Whoever asks is answered when it is safe, which is when
+//! the store has it or, while the store is away, the journal.
+
+use actix::prelude::*;
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
+
+use crate::clock;
+use crate::domain::{CallId, Callback, Lead, LeadEntry, PhoneNumber, Timestamp};
+use crate::store::Journal;
+
+use super::Books;
+use super::page::Page;
+
+/// A person who wants to be called back more often than this does not.
+const CALLBACKS_MAX: usize = 20;
+
+/// What is to be kept.
+#[derive(Debug, Clone)]
+pub enum Deed {
+    Lead(Map<String, Value>),
+    /// Without a number it is the one of the call.
+    Callback {
+        due: Timestamp,
+        number: Option<PhoneNumber>,
+        reason: String,
+    },
+}
+
+/// Keep this with the call, and say what the model is to be told. An error is in words for the model.
+#[derive(Message)]
+#[rtype(result = "Result<Value, String>")]
+pub struct KeepDeed {
+    pub call: CallId,
+    pub deed: Deed,
+}
+
+/// What is told once the record of this revision is safe.
+pub(super) struct Promise {
+    revision: u64,
+    answer: Value,
+    told: oneshot::Sender<Result<Value, String>>,
+}
+
+impl Promise {
+    fn keep(self) {
+        // Whoever asked may be gone.
+        drop(self.told.send(Ok(self.answer)));
+    }
+}
+
+impl Handler<KeepDeed> for Books {
+    type Result = ResponseFuture<Result<Value, String>>;
+
+    fn handle(&mut self, KeepDeed { call, deed }: KeepDeed, ctx: &mut Context<Self>) -> Self::Result {
+        let (told, kept) = oneshot::channel();
+        self.guarded(&call, |books| books.keep_deed(&call, deed, told, ctx));
+        Box::pin(async move {
+            kept.await
+                .unwrap_or_else(|_| Err("it could not be stored; write it down in your own words".to_owned()))
+        })
+    }
+}
+
+impl Books {
+    fn keep_deed(
+        &mut self,
+        call: &CallId,
+        deed: Deed,
+        told: oneshot::Sender<Result<Value, String>>,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(page) = self.pages.get_mut(call) else { return };
+        match page.enter(deed) {
+            Ok(answer) => page.promises.push(Promise { revision: page.record.revision, answer, told }),
+            Err(why) => return drop(told.send(Err(why))),
+        }
+        if page.is_settled() {
+            page.keep_promises_up_to(u64::MAX);
+        } else if page.writing.is_none() {
+            self.write(call.clone(), ctx);
+        }
+        if self.store_is_away {
+            self.keep_in_journal(call);
+        }
+    }
+}
+
+impl Page {
+    fn enter(&mut self, deed: Deed) -> Result<Value, String> {
+        match deed {
+            Deed::Lead(fields) => self.enter_lead(&fields),
+            Deed::Callback { due, number, reason } => self.enter_callback(due, number, reason),
+        }
+    }
+
+    fn enter_lead(&mut self, fields: &Map<String, Value>) -> Result<Value, String> {
+        let call = self.record.session_id.clone();
+        let entry = self.leads.enter(&call, fields).map_err(|error| error.to_string())?;
+        let id = entry.id().clone();
+        match &entry {
+            LeadEntry::Known(_) => {}
+            LeadEntry::Changed(_) => tracing::info!(%call, lead = %id, "a lead was added to"),
+            LeadEntry::New(_) => {
+                tracing::info!(%call, "Lead created with ID: {id}");
+                self.record.leads.push(id.clone());
+            }
+        }
+        if !matches!(entry, LeadEntry::Known(_)) {
+            self.changed();
+            let lead = self.lead(&entry);
+            self.record.pending_leads.retain(|pending| pending.id != id);
+            self.record.pending_leads.push(lead);
+        }
+        Ok(json!({ "status": "stored", "lead_id": id.as_str() }))
+    }
+
+    fn lead(&self, entry: &LeadEntry) -> Lead {
+        let record = &self.record;
+        Lead {
+            id: entry.id().clone(),
+            session_id: record.session_id.clone(),
+            tenant_id: record.tenant_id.clone(),
+            owner_id: record.owner_id.clone(),
+            voice_agent_id: record.voice_agent_id.clone(),
+            campaign_id: record.campaign_id.clone(),
+            revision: record.revision,
+            fields: self.leads.fields_of(entry.id()).cloned().unwrap_or_default(),
+        }
+    }
+
+    fn enter_callback(
+        &mut self,
+        due: Timestamp,
+        number: Option<PhoneNumber>,
+        reason: String,
+    ) -> Result<Value, String> {
+        let number = number.unwrap_or_else(|| self.record.persons_number().clone());
+        let is_known = self.record.callbacks.iter().any(|known| known.due == due && known.number == number);
+        if !is_known {
+            if self.record.callbacks.len() == CALLBACKS_MAX {
+                return Err(format!("{CALLBACKS_MAX} call-backs are agreed on already; no more are taken"));
+            }
+            let asked_at = clock::unix_time();
+            self.record.callbacks.push(Callback { due, number, reason, asked_at });
+            self.changed();
+        }
+        Ok(json!({ "status": "scheduled", "time": due.to_string() }))
+    }
+
+    /// The store has taken what it was last offered.
+    pub(super) fn arrived_in_store(&mut self) {
+        let offered = self.offered;
+        self.record.pending_leads.retain(|lead| lead.revision > offered);
+        self.keep_promises_up_to(offered);
+    }
+
+    fn keep_promises_up_to(&mut self, revision: u64) {
+        self.promises.extract_if(.., |promise| promise.revision <= revision).for_each(Promise::keep);
+    }
+
+    /// Everything so far is in the journal's hands: safe when it is on the disk.
+    pub(super) fn keep_promises_by(&mut self, journal: Journal) {
+        let promises = std::mem::take(&mut self.promises);
+        if promises.is_empty() {
+            return;
+        }
+        actix::spawn(async move {
+            journal.flush().await;
+            promises.into_iter().for_each(Promise::keep);
+        });
+    }
+}
