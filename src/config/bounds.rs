@@ -16,7 +16,7 @@ const fn bound(path: &'static str, value: fn(&Settings) -> u64, allowed: RangeIn
     Bound { path, value, allowed }
 }
 
-static BOUNDS: [Bound; 19] = [
+static BOUNDS: [Bound; 20] = [
     bound("sip.ring_timeout_s", |settings| settings.sip.ring_timeout_s, 1..=180),
     bound("media.port_min", |settings| settings.media.port_min.into(), 1_024..=65_534),
     bound("media.threads", |settings| settings.media.threads as u64, 0..=64),
@@ -33,6 +33,11 @@ static BOUNDS: [Bound; 19] = [
     bound("node.beat_ms", |settings| settings.node.beat_ms, 100..=60_000),
     bound("node.dead_after_ms", |settings| settings.node.dead_after_ms, 400..=3_600_000),
     bound("node.journal_max_mb", |settings| settings.node.journal_max_mb, 1..=10_000),
+    bound(
+        "recording.encoder_core_percent",
+        |settings| settings.recording.encoder_core_percent.into(),
+        1..=100,
+    ),
     bound("http.requests_per_s", |settings| settings.http.requests_per_s.into(), 0..=1_000_000),
     bound("sessions.idle_s", |settings| settings.sessions.idle_s, 60..=90 * DAY_S),
     bound("sessions.longest_s", |settings| settings.sessions.longest_s, 60..=90 * DAY_S),

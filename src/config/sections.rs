@@ -181,6 +181,8 @@ impl Node {
 pub struct Recording {
     pub enabled: bool,
     pub dir: PathBuf,
+    /// How much of one core may make Opus files of what was recorded.
+    pub encoder_core_percent: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -354,7 +356,7 @@ impl Default for Node {
 
 impl Default for Recording {
     fn default() -> Self {
-        Self { enabled: true, dir: "data/recordings".into() }
+        Self { enabled: true, dir: "data/recordings".into(), encoder_core_percent: 50 }
     }
 }
 

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CallId, NodeId, Outcome, PhoneNumber, StartId, TenantId, Timestamp, UserId, VoiceAgentId};
+use super::{
+    CallId, NodeId, Outcome, PhoneNumber, RecordingMade, StartId, TenantId, Timestamp, UserId, VoiceAgentId,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -49,7 +51,14 @@ pub struct CallRecord {
     pub conversation_items: Vec<ConversationItem>,
     pub quality: Option<CallQuality>,
     pub usage: Option<ModelUsage>,
+    /// Once the recording is whole; like what is said of it here, it may come after the call's end.
     pub recording_filename: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_start_time: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_duration_seconds: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_bytes: Option<u64>,
     /// Until it ends: which engine has it, and how its far end is reached should that engine be lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<Running>,
@@ -85,9 +94,19 @@ impl CallRecord {
             quality: None,
             usage: None,
             recording_filename: None,
+            recording_start_time: None,
+            recording_duration_seconds: None,
+            recording_bytes: None,
             running: None,
             metadata: None,
         }
+    }
+
+    pub fn add_recording(&mut self, made: &RecordingMade) {
+        self.recording_filename = Some(made.filename.clone());
+        self.recording_start_time = Some(made.start_time);
+        self.recording_duration_seconds = Some(made.duration_seconds);
+        self.recording_bytes = Some(made.bytes);
     }
 }
 

@@ -19,14 +19,14 @@ use crate::actors::{
 use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::config::Settings;
-use crate::domain::{Entropy, StartId, WrongSealingKey};
+use crate::domain::{Entropy, NodeId, StartId, WrongSealingKey};
 use crate::http::{Api, Http, HttpError, LoadKeys};
 use crate::keys::{KeyRing, KeyTrouble, NodeWatch};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
 use crate::store::{
-    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leases, NodeFolder, Nodes, Numbers, Recordings,
-    Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
+    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leases, NodeFolder, Nodes, Numbers,
+    RecordingSettings, Recordings, Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
 };
 
 use super::store::{OpenStore, StoreStartError, wait_for_store};
@@ -184,7 +184,7 @@ impl Ground {
             users: Users::new(store.clone()),
             calls: Calls::new(store.clone()),
             store,
-            recordings: open_recordings(settings)?,
+            recordings: open_recordings(settings, &folder.node)?,
             troubles,
             folder,
             start: StartId::new(clock::new_id()),
@@ -308,13 +308,18 @@ fn start_router(settings: RouterSettings, entropy: Entropy, directory: &Director
     arbiter
 }
 
-fn open_recordings(settings: &Settings) -> Result<Option<Recordings>, StartError> {
+fn open_recordings(settings: &Settings, node: &NodeId) -> Result<Option<Recordings>, StartError> {
     if !settings.recording.enabled {
         return Ok(None);
     }
-    let path = &settings.recording.dir;
-    let failed = |error| StartError::Recordings { path: path.clone(), error };
-    Recordings::start(path).map(Some).map_err(failed)
+    let path = settings.recording.dir.clone();
+    let started = Recordings::start(&RecordingSettings {
+        folder: path.clone(),
+        node: node.clone(),
+        encoder_core_percent: settings.recording.encoder_core_percent,
+    });
+    let (recordings, _) = started.map_err(|error| StartError::Recordings { path, error })?;
+    Ok(Some(recordings))
 }
 
 /// Found out now, not by the first caller.

@@ -1,12 +1,13 @@
 //! Session records: inserted when a call is accepted, merged as it goes, listed without what was said.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::change::{change, every};
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
 use crate::domain::{
-    CallId, CallRecord, Direction, Outcome, PhoneNumber, Timestamp, UserId, VoiceAgentId, first_id_of,
+    CallId, CallRecord, Direction, Outcome, PhoneNumber, RecordingMade, Timestamp, UserId, VoiceAgentId,
+    first_id_of,
 };
 
 pub static CALLS: Collection = Collection {
@@ -161,6 +162,26 @@ impl Calls {
         match self.store.compare_and_set(&CALLS, id.as_str(), found.version, body).await {
             Ok(_) => Ok(Some(record)),
             Err(StoreError::Lost { .. } | StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// For a call whose record was closed before its recording was ready. False: there is no such record.
+    pub async fn add_recording(&self, id: &CallId, made: &RecordingMade) -> Result<bool, StoreError> {
+        let add = |found: &Document| {
+            let mut record: CallRecord = found.parse(&CALLS)?;
+            record.add_recording(made);
+            Ok(Some(json!({
+                "revision": record.revision + 1,
+                "recording_filename": record.recording_filename,
+                "recording_start_time": record.recording_start_time,
+                "recording_duration_seconds": record.recording_duration_seconds,
+                "recording_bytes": record.recording_bytes,
+            })))
+        };
+        match change(&self.store, &CALLS, id.as_str(), add).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }

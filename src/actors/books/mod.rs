@@ -9,6 +9,7 @@
 //! the journal's may arrive twice, or late.
 
 mod page;
+mod recording;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ use crate::store::{Calls, Journal, Recordings, StoreError, Unwritten};
 use crate::telemetry::{Counter, count};
 
 use super::SERVICE_MAILBOX_SIZE;
-use super::events::{CallEvent, EventStream, Ownership};
+use super::events::{EventStream, Ownership};
 use super::guard::guarded;
 use page::{Page, log};
 
@@ -38,6 +39,8 @@ const SPEECH_PAUSE: Duration = Duration::from_secs(2);
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// A store that has not answered by then may be away: what it was asked to keep goes into the journal.
 const LATE_AFTER: Duration = Duration::from_secs(1);
+/// A call's last word waits so long for its recording.
+const RECORDING_LIMIT: Duration = Duration::from_secs(5);
 
 pub struct Books {
     calls: Calls,
@@ -254,28 +257,6 @@ impl Books {
         if self.pages.values().any(|page| page.writing.is_some()) {
             self.plan_look_for_late(ctx);
         }
-    }
-
-    /// The recording first, then the record, then the last word: whoever hears that a call ended can read all of it.
-    fn close(&mut self, call: CallId, finish: Finish, quality: Option<CallQuality>, ctx: &mut Context<Self>) {
-        let recordings = self.recordings.clone();
-        let finishing = {
-            let call = call.clone();
-            async move {
-                match recordings {
-                    Some(recordings) => recordings.finish(&call).await,
-                    None => None,
-                }
-            }
-        };
-        ctx.spawn(finishing.into_actor(self).map(move |recording, books, ctx| {
-            if let Some(page) = books.pages.get_mut(&call) {
-                page.close(finish, quality, recording);
-                return books.plan_writing(STATE_PAUSE, ctx);
-            }
-            let ended = CallEvent::Ended { finish, recording };
-            books.events.tell_call(&call, Ownership::default(), ended);
-        }));
     }
 
     /// A store that is slow or away keeps nobody from hearing it.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::call::{Finish, Note};
 use crate::clock;
-use crate::domain::{CallId, CallQuality, CallRecord, ConversationItem, ModelUsage};
+use crate::domain::{CallId, CallQuality, CallRecord, ConversationItem, ModelUsage, RecordingMade};
 use crate::voice::TranscriptItem;
 
 use super::super::events::{CallEvent, said_by};
@@ -22,6 +22,8 @@ pub(super) struct Page {
     pub(super) dirty: bool,
     /// Since when the store has been asked to take it.
     pub(super) writing: Option<Instant>,
+    /// The call is over; its recording is being finished, and then the page is closed.
+    pub(super) closing: bool,
     pub(super) closed: bool,
     /// The newest revision that the journal has; 0 when it has none.
     pub(super) journaled: u64,
@@ -50,6 +52,7 @@ impl Page {
             known: None,
             dirty: true,
             writing: None,
+            closing: false,
             closed: false,
             journaled: 0,
             was_offered: false,
@@ -59,7 +62,7 @@ impl Page {
     }
 
     pub(super) fn is_settled(&self) -> bool {
-        !self.dirty && self.writing.is_none()
+        !self.dirty && !self.closing && self.writing.is_none()
     }
 
     pub(super) fn is_late(&self, now: Instant, limit: Duration) -> bool {
@@ -111,16 +114,30 @@ impl Page {
         }
     }
 
-    pub(super) fn close(&mut self, finish: Finish, quality: Option<CallQuality>, recording: Option<String>) {
+    pub(super) fn close(
+        &mut self,
+        finish: Finish,
+        quality: Option<CallQuality>,
+        recording: Option<&RecordingMade>,
+    ) {
         self.record.call_end_time = Some(clock::unix_time());
         self.record.outcome = Some(finish.outcome);
         self.record.end_reason = Some(finish.reason.clone());
         self.record.quality = quality;
-        self.record.recording_filename.clone_from(&recording);
         self.record.running = None;
+        if let Some(made) = recording {
+            self.record.add_recording(made);
+        }
         self.changed();
-        self.closed = true;
+        (self.closing, self.closed) = (false, true);
+        let recording = recording.map(|made| made.filename.clone());
         self.last_word = Some(CallEvent::Ended { finish, recording });
+    }
+
+    /// Encoding it took longer than the page could be kept open.
+    pub(super) fn add_recording(&mut self, made: &RecordingMade) {
+        self.record.add_recording(made);
+        self.changed();
     }
 }
 

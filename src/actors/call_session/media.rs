@@ -8,7 +8,7 @@ use actix::prelude::*;
 use crate::call::{Input, Signal};
 use crate::clock;
 use crate::domain::CallQuality;
-use crate::media::codec::{Codec, FRAME_SAMPLES};
+use crate::media::codec::Codec;
 use crate::media::path::{CallerFrame, CallerPacket, CallerPath};
 use crate::media::rtp::RtpPacket;
 use crate::media::sdp::Negotiated;
@@ -73,9 +73,7 @@ impl MediaPath {
 
     /// What is left of the last second.
     pub(super) fn close_recording(&mut self) {
-        if let Some(mut recording) = self.recording.take() {
-            recording.spool.finish().inspect(|block| recording.append(block));
-        }
+        self.recording = None;
     }
 
     fn receive(&mut self, packets: &PacketBatch, now: Instant) {
@@ -102,10 +100,9 @@ impl MediaPath {
     fn record(&mut self, frame_number: u64, played: &[u8; FRAME_BYTES]) {
         let Some(recording) = &mut self.recording else { return };
         let codec = self.media.as_ref().map_or(Codec::Pcmu, |media| media.codec);
-        let mut model = [0; FRAME_SAMPLES];
-        codec.decode_into(played, &mut model);
-        if let Some(block) = recording.spool.push(frame_number, &self.frame.pcm_8k, &model) {
-            recording.append(&block);
+        let heard = &self.frame.pcm_8k;
+        if let Some(block) = recording.spool.push(frame_number, heard, (codec, played), clock::unix_time) {
+            recording.append(block);
         }
     }
 
@@ -117,10 +114,20 @@ impl MediaPath {
 }
 
 impl Recording {
-    fn append(&self, block: &RecordingBlock) {
-        if self.sink.append(block.clone()).is_err() {
+    fn append(&self, block: RecordingBlock) {
+        if self.sink.append(block).is_err() {
             count(Counter::RecordingBlocksDropped);
         }
+    }
+}
+
+/// However the session ends, what it has gathered is not lost.
+impl Drop for Recording {
+    fn drop(&mut self) {
+        if let Some(block) = self.spool.finish() {
+            self.append(block);
+        }
+        telemetry::metrics().add(Counter::RecordingFramesLate, self.spool.late_frames());
     }
 }
 

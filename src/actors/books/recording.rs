@@ -1,0 +1,89 @@
+//! A call's end waits a moment for its recording; one that comes later still finds its record.
+
+use actix::prelude::*;
+use tokio::time::timeout;
+
+use crate::call::Finish;
+use crate::clock;
+use crate::domain::{CallId, CallQuality, RecordingMade};
+use crate::store::StoreError;
+use crate::telemetry::{Counter, count};
+
+use super::super::events::{CallEvent, Ownership};
+use super::{Books, RECORDING_LIMIT, RETRY_PAUSE, STATE_PAUSE};
+
+impl Books {
+    /// The recording first, then the record, then the last word: whoever hears that a call ended can read all of it.
+    pub(super) fn close(
+        &mut self,
+        call: CallId,
+        finish: Finish,
+        quality: Option<CallQuality>,
+        ctx: &mut Context<Self>,
+    ) {
+        if let Some(page) = self.pages.get_mut(&call) {
+            page.closing = true;
+        }
+        let Some(recordings) = self.recordings.clone() else {
+            return self.end(&call, finish, quality, None, ctx);
+        };
+        let recorded = call.clone();
+        let mut finishing = Box::pin(async move { recordings.finish(&recorded).await });
+        let in_time = async move {
+            let made = timeout(clock::timer_for(RECORDING_LIMIT), &mut finishing).await;
+            (made, finishing)
+        };
+        ctx.spawn(in_time.into_actor(self).map(move |(made, finishing), books, ctx| match made {
+            Ok(made) => books.end(&call, finish, quality, made, ctx),
+            Err(_) => {
+                tracing::info!(%call, "the call's recording is still being encoded; its record gets it later");
+                books.end(&call, finish, quality, None, ctx);
+                ctx.spawn(finishing.into_actor(books).map(move |made, books, ctx| {
+                    if let Some(made) = made {
+                        books.add_recording(call, made, ctx);
+                    }
+                }));
+            }
+        }));
+    }
+
+    fn end(
+        &mut self,
+        call: &CallId,
+        finish: Finish,
+        quality: Option<CallQuality>,
+        recording: Option<RecordingMade>,
+        ctx: &mut Context<Self>,
+    ) {
+        if let Some(page) = self.pages.get_mut(call) {
+            page.close(finish, quality, recording.as_ref());
+            return self.plan_writing(STATE_PAUSE, ctx);
+        }
+        let recording = recording.map(|made| made.filename);
+        self.events.tell_call(call, Ownership::default(), CallEvent::Ended { finish, recording });
+    }
+
+    /// Into the page as long as there is one, else into the store.
+    fn add_recording(&mut self, call: CallId, made: RecordingMade, ctx: &mut Context<Self>) {
+        if let Some(page) = self.pages.get_mut(&call) {
+            page.add_recording(&made);
+            return self.plan_writing(STATE_PAUSE, ctx);
+        }
+        let (calls, id) = (self.calls.clone(), call.clone());
+        let adding = async move { (calls.add_recording(&id, &made).await, made) };
+        ctx.spawn(adding.into_actor(self).map(move |(added, made), _, ctx| match added {
+            Ok(true) => tracing::info!(%call, "the call's record has its recording now"),
+            Ok(false) => tracing::warn!(%call, file = made.filename, "there is no record of a call whose recording is there"),
+            Err(error) if error.may_pass() => {
+                count(Counter::StoreFailures);
+                ctx.run_later(clock::timer_for(RETRY_PAUSE), |books, ctx| books.add_recording(call, made, ctx));
+            }
+            Err(error) => refused(&call, &made, &error),
+        }));
+    }
+}
+
+fn refused(call: &CallId, made: &RecordingMade, error: &StoreError) {
+    count(Counter::RecordsRefused);
+    tracing::error!(%call, file = made.filename, %error, "the store does not take where the recording is");
+}

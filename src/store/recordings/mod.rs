@@ -1,0 +1,148 @@
+//! Recordings on disk: no call ever waits for a file, and nothing that reached one is lost.
+//!
+//! A call hands over blocks of a second through its [`RecordingSink`]. One thread ([`writer`]) appends them to the call's
+//! spool file, which a crash can only cut off at its end. Another ([`encoder`]), behind everything else and within a
+//! budget, follows the spool files and makes of each the stereo Ogg/Opus file that people get; between the two stands
+//! the [`backlog`]. The Opus file has its name only once it is whole and on the disk, and until then the spool stays.
+//!
+//! Spool files lie in a folder of their own for each engine, beside the finished ones of all that share the folder: what
+//! an engine finds in its own when it starts, its former run has left.
+
+mod backlog;
+mod encoder;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::domain::{CallId, NodeId, RecordingMade};
+use crate::media::spool::RecordingBlock;
+use backlog::Backlog;
+use encoder::Encoder;
+use writer::{Job, Writer};
+
+/// Blocks that may wait for the disk: some seconds of hundreds of calls.
+const QUEUE_BLOCKS_MAX: usize = 2_048;
+const QUEUE_RETRY: Duration = Duration::from_millis(20);
+/// What people said on the telephone is for the engine's user alone.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+const SPOOLS: &str = "spools";
+const SPOOL_ENDING: &str = "spool";
+const FINISHED_ENDING: &str = "ogg";
+
+/// The door to both threads; cheap to clone. They end with its last clone.
+#[derive(Clone)]
+pub struct Recordings {
+    queue: SyncSender<Job>,
+    running: Running,
+}
+
+pub struct RecordingSettings {
+    pub folder: PathBuf,
+    /// Whose spool files are ours.
+    pub node: NodeId,
+    /// How much of a core the encoder may use.
+    pub encoder_core_percent: u32,
+}
+
+/// A recording of a former run of this engine that is being finished now.
+pub struct LeftBehind {
+    pub call: CallId,
+    pub finished: oneshot::Receiver<Option<RecordingMade>>,
+}
+
+/// The calls that are being recorded. A session that is not told at once that its call is over (its route was lost) still
+/// records for a moment, and must not open the finished file again.
+#[derive(Clone, Default)]
+struct Running(Arc<Mutex<HashSet<CallId>>>);
+
+impl Running {
+    fn with<R>(&self, work: impl FnOnce(&mut HashSet<CallId>) -> R) -> R {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One call's way into the recordings.
+#[derive(Clone)]
+pub struct RecordingSink {
+    call: CallId,
+    queue: SyncSender<Job>,
+}
+
+/// The disk is slower than the calls; the block is lost and must be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the recording's queue is full: the disk is too slow for this many calls")]
+pub struct RecordingDropped;
+
+impl Recordings {
+    /// Makes the folders that are missing, for their owner alone, starts the threads, and begins to finish what was left.
+    pub fn start(settings: &RecordingSettings) -> io::Result<(Self, Vec<LeftBehind>)> {
+        let spools = settings.folder.join(SPOOLS).join(settings.node.as_str());
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&spools)?;
+        let backlog = Backlog::default();
+        let left = spools_in(&spools)?.into_iter().map(|(call, path)| {
+            let (reply, finished) = oneshot::channel();
+            let bytes = fs::metadata(&path).map_or(0, |file| file.len());
+            backlog.end(&call, &path, bytes, reply);
+            LeftBehind { call, finished }
+        });
+        let left = left.collect();
+        let encoder = Encoder::new(settings, backlog.clone());
+        thread::Builder::new().name("encoder".into()).spawn(move || encoder.run())?;
+        let (queue, jobs) = sync_channel(QUEUE_BLOCKS_MAX);
+        let running = Running::default();
+        let writer = Writer::new(spools, running.clone(), backlog);
+        thread::Builder::new().name("recordings".into()).spawn(move || writer.run(&jobs))?;
+        Ok((Self { queue, running }, left))
+    }
+
+    /// From here until its end the call is recorded.
+    pub fn sink(&self, call: &CallId) -> RecordingSink {
+        self.running.with(|running| running.insert(call.clone()));
+        RecordingSink { call: call.clone(), queue: self.queue.clone() }
+    }
+
+    /// Answers once the call's Opus file is there; `None` when nothing was recorded, or nothing can be made of it.
+    pub async fn finish(&self, call: &CallId) -> Option<RecordingMade> {
+        let (reply, answer) = oneshot::channel();
+        let mut job = Job::Finish { call: call.clone(), reply };
+        // A full queue empties in milliseconds; the end of a call can wait for it, its audio could not.
+        while let Err(TrySendError::Full(unsent)) = self.queue.try_send(job) {
+            job = unsent;
+            tokio::time::sleep(QUEUE_RETRY).await;
+        }
+        answer.await.ok().flatten()
+    }
+}
+
+impl RecordingSink {
+    /// Never waits.
+    pub fn append(&self, block: RecordingBlock) -> Result<(), RecordingDropped> {
+        let job = Job::Append { call: self.call.clone(), block };
+        self.queue.try_send(job).map_err(|_| RecordingDropped)
+    }
+}
+
+fn spools_in(folder: &Path) -> io::Result<Vec<(CallId, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_spool = path.extension().is_some_and(|ending| ending == SPOOL_ENDING);
+        let call = path.file_stem().and_then(|stem| stem.to_str()).map(CallId::new);
+        found.extend(call.filter(|_| is_spool).map(|call| (call, path.clone())));
+    }
+    Ok(found)
+}

@@ -1,0 +1,104 @@
+//! The thread that appends blocks to spool files.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+
+use tokio::sync::oneshot;
+
+use super::backlog::Backlog;
+use super::{FILE_MODE, Running, SPOOL_ENDING};
+use crate::domain::{CallId, RecordingMade};
+use crate::media::spool::RecordingBlock;
+use crate::media::spool::file::{SpoolHead, block_bytes};
+use crate::telemetry::{Counter, count};
+
+pub(super) enum Job {
+    Append { call: CallId, block: RecordingBlock },
+    Finish { call: CallId, reply: oneshot::Sender<Option<RecordingMade>> },
+}
+
+pub(super) struct Writer {
+    folder: PathBuf,
+    files: HashMap<CallId, SpoolFile>,
+    running: Running,
+    backlog: Backlog,
+}
+
+impl Writer {
+    pub(super) fn new(folder: PathBuf, running: Running, backlog: Backlog) -> Self {
+        Self { folder, files: HashMap::new(), running, backlog }
+    }
+
+    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+        while let Ok(job) = jobs.recv() {
+            match job {
+                Job::Append { call, block } => {
+                    if let Err(error) = self.append(&call, &block) {
+                        count(Counter::RecordingBlocksUnwritten);
+                        tracing::error!(%call, %error, "a second of the recording could not be written");
+                    }
+                }
+                Job::Finish { call, reply } => self.finish(&call, reply),
+            }
+        }
+        self.backlog.close();
+    }
+
+    fn append(&mut self, call: &CallId, block: &RecordingBlock) -> io::Result<()> {
+        let file = match self.files.get_mut(call) {
+            Some(file) => file,
+            None if !self.running.with(|running| running.contains(call)) => return Ok(()),
+            None => {
+                let file = SpoolFile::create(&self.folder, call, block)?;
+                self.files.entry(call.clone()).or_insert(file)
+            }
+        };
+        file.append(&block_bytes(block))?;
+        self.backlog.grown(call, &file.path, file.bytes);
+        Ok(())
+    }
+
+    fn finish(&mut self, call: &CallId, reply: oneshot::Sender<Option<RecordingMade>>) {
+        self.running.with(|running| running.remove(call));
+        match self.files.remove(call) {
+            Some(file) => self.backlog.end(call, &file.path, file.bytes, reply),
+            // Nobody may wait for it any more.
+            None => drop(reply.send(None)),
+        }
+    }
+}
+
+struct SpoolFile {
+    file: File,
+    path: PathBuf,
+    /// All that is whole.
+    bytes: u64,
+}
+
+impl SpoolFile {
+    fn create(folder: &Path, call: &CallId, first: &RecordingBlock) -> io::Result<Self> {
+        let path = folder.join(format!("{call}.{SPOOL_ENDING}"));
+        let file = OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(&path)?;
+        let bytes = file.metadata()?.len();
+        let mut spool = Self { file, path, bytes };
+        if bytes == 0 {
+            spool.append(&SpoolHead::of(call, first).to_bytes())?;
+        }
+        Ok(spool)
+    }
+
+    /// Whole or not at all, as far as the disk lets us: half a block is cut off again.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let written = self.file.write_all(bytes);
+        match written {
+            Ok(()) => self.bytes += bytes.len() as u64,
+            // If that fails too, the reader steps over what is left there.
+            Err(_) => drop(self.file.set_len(self.bytes)),
+        }
+        written
+    }
+}
