@@ -19,18 +19,18 @@ use crate::actors::{
 use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::config::Settings;
-use crate::domain::{Entropy, NodeId, StartId, WrongSealingKey};
+use crate::domain::{Entropy, StartId, WrongSealingKey};
 use crate::http::{Api, Http, HttpError, LoadKeys};
 use crate::keys::{KeyRing, KeyTrouble, NodeWatch};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::sip::endpoint::Gateway;
 use crate::store::{
-    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leases, NodeFolder, Nodes, Numbers,
-    RecordingSettings, Recordings, Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
+    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leases, LeftBehind, NodeFolder, Nodes, Numbers,
+    Recordings, Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
 };
 
 use super::store::{OpenStore, StoreStartError, wait_for_store};
-use super::{Engine, descriptors, journal, settings as derive, threads};
+use super::{Engine, descriptors, journal, recordings, settings as derive, threads};
 
 /// Why the engine did not start, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +85,7 @@ impl Engine {
         let tuning = Tuning::read(configured, &store, directory.clone()).await;
         let settings = tuning.current().settings.clone();
         descriptors::raise_limit(settings.calls.max_calls);
-        let ground = Ground::prepare(&settings, store.clone(), directory, &mut entropy).await?;
+        let mut ground = Ground::prepare(&settings, store.clone(), directory, &mut entropy).await?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
         check_media_bind(&settings)?;
         let socket = bind_sip(settings.sip.listen)?;
@@ -144,6 +144,7 @@ struct Ground {
     staff: Staff,
     catalogue: Catalogue,
     recordings: Option<Recordings>,
+    left_recordings: Vec<LeftBehind>,
     /// What keys the model has refused before.
     troubles: Vec<KeyTrouble>,
     folder: NodeFolder,
@@ -165,6 +166,7 @@ impl Ground {
         let folder = NodeFolder::take(&path, clock::new_id);
         let folder = folder.map_err(|error| StartError::NodeFolder { path, error })?;
         let (journal, left_in_journal) = journal::open(settings, &folder)?;
+        let (recordings, left_recordings) = recordings::open(settings, &folder.node)?;
         let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
         let accounts = accounts.map_err(StartError::Passwords)?;
         let assignment = KeyAssignment {
@@ -184,7 +186,8 @@ impl Ground {
             users: Users::new(store.clone()),
             calls: Calls::new(store.clone()),
             store,
-            recordings: open_recordings(settings, &folder.node)?,
+            recordings,
+            left_recordings,
             troubles,
             folder,
             start: StartId::new(clock::new_id()),
@@ -200,6 +203,7 @@ impl Ground {
             staff: self.staff.clone(),
             catalogue: self.catalogue.clone(),
             store: self.store.clone(),
+            recordings: self.recordings.clone(),
             directory: self.directory.clone(),
             events: self.events.clone(),
             readiness,
@@ -237,7 +241,7 @@ impl Ground {
             timeouts: derive::timeouts(voice),
             users: self.users.clone(),
             sealing: self.staff.assignment.sealing.clone(),
-            recordings: self.recordings.clone(),
+            recordings: self.recordings.clone().filter(|_| settings.recording.enabled),
             node: self.folder.node.clone(),
             start: self.start.clone(),
             directory: self.directory.clone(),
@@ -247,7 +251,7 @@ impl Ground {
 
     /// All but signalling, which would bring in calls: from the inside out. Gives the threads they run on.
     fn start_services(
-        &self,
+        &mut self,
         settings: &Settings,
         call_settings: CallSettings,
         media_ip: IpAddr,
@@ -255,7 +259,7 @@ impl Ground {
     ) -> Vec<Arbiter> {
         let books = Books::new(
             self.calls.clone(),
-            self.recordings.clone(),
+            (self.recordings.clone(), std::mem::take(&mut self.left_recordings)),
             self.events.clone(),
             self.journal.clone(),
             self.left_in_journal.clone(),
@@ -306,20 +310,6 @@ fn start_router(settings: RouterSettings, entropy: Entropy, directory: &Director
         Supervisor::start_in_arbiter(&arbiter.handle(), move |_| UdpRouter::new(settings, entropy, registry));
     directory.add_router(router);
     arbiter
-}
-
-fn open_recordings(settings: &Settings, node: &NodeId) -> Result<Option<Recordings>, StartError> {
-    if !settings.recording.enabled {
-        return Ok(None);
-    }
-    let path = settings.recording.dir.clone();
-    let started = Recordings::start(&RecordingSettings {
-        folder: path.clone(),
-        node: node.clone(),
-        encoder_core_percent: settings.recording.encoder_core_percent,
-    });
-    let (recordings, _) = started.map_err(|error| StartError::Recordings { path, error })?;
-    Ok(Some(recordings))
 }
 
 /// Found out now, not by the first caller.

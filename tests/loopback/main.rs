@@ -25,6 +25,7 @@ mod isolation;
 mod limits;
 mod numbers;
 mod outcomes;
+mod recordings;
 mod refusals;
 mod stopping;
 mod store_away;

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use crate::call::{Finish, Note};
 use crate::clock;
 use crate::domain::{CallId, CallQuality, CallRecord};
-use crate::store::{Calls, Journal, Recordings, StoreError, Unwritten};
+use crate::store::{Calls, Journal, LeftBehind, Recordings, StoreError, Unwritten};
 use crate::telemetry::{Counter, count};
 
 use super::SERVICE_MAILBOX_SIZE;
@@ -45,6 +45,8 @@ const RECORDING_LIMIT: Duration = Duration::from_secs(5);
 pub struct Books {
     calls: Calls,
     recordings: Option<Recordings>,
+    /// Of a former run, until it is waited for.
+    left_recordings: Vec<LeftBehind>,
     events: EventStream,
     journal: Journal,
     pages: HashMap<CallId, Page>,
@@ -64,7 +66,7 @@ impl Books {
     /// `left` is what the journal holds of engines that are gone.
     pub fn new(
         calls: Calls,
-        recordings: Option<Recordings>,
+        (recordings, left_recordings): (Option<Recordings>, Vec<LeftBehind>),
         events: EventStream,
         journal: Journal,
         left: Vec<Unwritten>,
@@ -79,6 +81,7 @@ impl Books {
         Self {
             calls,
             recordings,
+            left_recordings,
             events,
             journal,
             pages,
@@ -179,7 +182,7 @@ impl Books {
             self.journal.arrived(call.as_str());
         }
         if page.closed {
-            self.pages.remove(call);
+            self.forget(call);
         }
     }
 
@@ -197,7 +200,15 @@ impl Books {
         if page.dirty {
             self.plan_writing(STATE_PAUSE, ctx);
         } else if page.closed {
-            self.pages.remove(call);
+            self.forget(call);
+        }
+    }
+
+    /// What was told of the call is written down.
+    fn forget(&mut self, call: &CallId) {
+        let Some(page) = self.pages.remove(call) else { return };
+        if page.record.recording_filename.is_some() {
+            self.recording_is_told(call);
         }
     }
 
@@ -284,6 +295,7 @@ impl Actor for Books {
         for call in left {
             self.write(call, ctx);
         }
+        self.wait_for_left_recordings(ctx);
     }
 }
 

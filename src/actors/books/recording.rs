@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use crate::call::Finish;
 use crate::clock;
 use crate::domain::{CallId, CallQuality, RecordingMade};
-use crate::store::StoreError;
+use crate::store::{LeftBehind, StoreError};
 use crate::telemetry::{Counter, count};
 
 use super::super::events::{CallEvent, Ownership};
@@ -63,6 +63,27 @@ impl Books {
         self.events.tell_call(call, Ownership::default(), CallEvent::Ended { finish, recording });
     }
 
+    /// Of calls whose records were closed by a former run of this engine, or are by whoever finds them lost.
+    pub(super) fn wait_for_left_recordings(&mut self, ctx: &mut Context<Self>) {
+        let left = std::mem::take(&mut self.left_recordings);
+        if !left.is_empty() {
+            tracing::info!(calls = left.len(), "recordings that a former run has left are finished now");
+        }
+        for LeftBehind { call, finished } in left {
+            ctx.spawn(finished.into_actor(self).map(move |made, books, ctx| {
+                if let Ok(Some(made)) = made {
+                    books.add_recording(call, made, ctx);
+                }
+            }));
+        }
+    }
+
+    pub(super) fn recording_is_told(&self, call: &CallId) {
+        if let Some(recordings) = &self.recordings {
+            recordings.told(call);
+        }
+    }
+
     /// Into the page as long as there is one, else into the store.
     fn add_recording(&mut self, call: CallId, made: RecordingMade, ctx: &mut Context<Self>) {
         if let Some(page) = self.pages.get_mut(&call) {
@@ -71,9 +92,15 @@ impl Books {
         }
         let (calls, id) = (self.calls.clone(), call.clone());
         let adding = async move { (calls.add_recording(&id, &made).await, made) };
-        ctx.spawn(adding.into_actor(self).map(move |(added, made), _, ctx| match added {
-            Ok(true) => tracing::info!(%call, "the call's record has its recording now"),
-            Ok(false) => tracing::warn!(%call, file = made.filename, "there is no record of a call whose recording is there"),
+        ctx.spawn(adding.into_actor(self).map(move |(added, made), books, ctx| match added {
+            Ok(true) => {
+                tracing::info!(%call, "the call's record has its recording now");
+                books.recording_is_told(&call);
+            }
+            Ok(false) => {
+                tracing::warn!(%call, file = made.filename, "there is no record of a call whose recording is there");
+                books.recording_is_told(&call);
+            }
             Err(error) if error.may_pass() => {
                 count(Counter::StoreFailures);
                 ctx.run_later(clock::timer_for(RETRY_PAUSE), |books, ctx| books.add_recording(call, made, ctx));

@@ -96,7 +96,7 @@ impl Bench {
     fn books_on(&self, journal: &Path) -> Addr<Books> {
         let OpenJournal { journal, unwritten, .. } = Journal::open(journal, ROOMY, Vec::new()).unwrap();
         let calls = Calls::new(Store::new(self.gate.clone()));
-        Books::new(calls, None, EventStream::new(), journal, unwritten).start()
+        Books::new(calls, (None, Vec::new()), EventStream::new(), journal, unwritten).start()
     }
 
     /// What a process that is killed now leaves in its journal.

@@ -177,3 +177,33 @@ impl CallSession {
         self.mailbag.ring();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+    use crate::clock::new_call_id;
+    use crate::domain::NodeId;
+    use crate::media::opus_file::Listened;
+    use crate::store::{RecordingSettings, Recordings};
+
+    #[tokio::test]
+    async fn however_a_session_ends_what_it_has_gathered_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let (recordings, _) = Recordings::start(&RecordingSettings {
+            folder: folder.path().to_owned(),
+            node: NodeId::new("node"),
+            gone: Vec::new(),
+            encoder_core_percent: 100,
+        })
+        .unwrap();
+        let call = new_call_id();
+        let mut media = MediaPath::new(Some(recordings.sink(&call)));
+        (0..30).for_each(|number| media.record(number, &[0x20; FRAME_BYTES]));
+        drop(media);
+        let made = recordings.finish(&call).await.expect("a recording");
+        let heard = Listened::to(File::open(&made.filename).unwrap()).unwrap();
+        assert_eq!(heard.model.len(), 30 * FRAME_BYTES);
+    }
+}

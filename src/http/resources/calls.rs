@@ -74,8 +74,19 @@ struct CallView {
     quality: Option<Quality>,
     usage: Option<Usage>,
     has_recording: bool,
+    /// Of a recording that is there; `GET /api/calls/{id}/recording` gives it.
+    recording: Option<RecordingView>,
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
+}
+
+/// What there is to be listened to: stereo Ogg/Opus, the person left, the voice agent right.
+#[derive(Serialize, ToSchema)]
+struct RecordingView {
+    #[schema(format = DateTime)]
+    started_at: Option<String>,
+    duration_seconds: Option<f64>,
+    bytes: Option<u64>,
 }
 
 /// What the network did to this call's audio.
@@ -219,7 +230,7 @@ async fn hang_up(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result
     }
 }
 
-async fn visible(api: &Api, identity: &Identity, id: &CallId) -> Result<CallRecord, Problem> {
+pub(super) async fn visible(api: &Api, identity: &Identity, id: &CallId) -> Result<CallRecord, Problem> {
     let record = live_record(api, id).await?.ok_or_else(Problem::not_found)?;
     identity.may_see_record(record.owner_id.as_ref(), record.tenant_id.as_ref())?;
     Ok(record)
@@ -234,9 +245,21 @@ pub(super) async fn live_record(api: &Api, id: &CallId) -> Result<Option<CallRec
     Ok(api.calls().get(id).await?)
 }
 
+impl RecordingView {
+    fn of(call: &CallRecord) -> Option<Self> {
+        call.recording_filename.as_ref()?;
+        Some(Self {
+            started_at: call.recording_start_time.map(|at| at.to_string()),
+            duration_seconds: call.recording_duration_seconds,
+            bytes: call.recording_bytes,
+        })
+    }
+}
+
 impl From<CallRecord> for CallView {
     fn from(call: CallRecord) -> Self {
         Self {
+            recording: RecordingView::of(&call),
             id: call.session_id.to_string(),
             direction: call.direction.into(),
             owner_id: call.owner_id.map(|id| id.to_string()),

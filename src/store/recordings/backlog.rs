@@ -116,6 +116,10 @@ impl Backlog {
         }
     }
 
+    pub(super) fn has(&self, call: &CallId) -> bool {
+        self.state().calls.contains_key(call)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

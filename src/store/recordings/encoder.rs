@@ -103,11 +103,10 @@ impl Encoder {
     }
 
     fn finished(&mut self, piece: &Piece, made: Option<RecordingMade>) {
-        if let Err(error) = fs::remove_file(&piece.spool) {
-            tracing::warn!(call = %piece.call, %error, "the spool file of a finished recording cannot be removed");
-        }
-        if made.is_some() {
-            count(Counter::Recordings);
+        match &made {
+            Some(_) => count(Counter::Recordings),
+            // Cut off before its first second was whole: nobody will ask for it.
+            None => drop(fs::remove_file(&piece.spool)),
         }
         self.backlog.finished(&piece.call, made);
     }

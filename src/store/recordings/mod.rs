@@ -3,10 +3,12 @@
 //! A call hands over blocks of a second through its [`RecordingSink`]. One thread ([`writer`]) appends them to the call's
 //! spool file, which a crash can only cut off at its end. Another ([`encoder`]), behind everything else and within a
 //! budget, follows the spool files and makes of each the stereo Ogg/Opus file that people get; between the two stands
-//! the [`backlog`]. The Opus file has its name only once it is whole and on the disk, and until then the spool stays.
+//! the [`backlog`]. The Opus file has its name only once it is whole and on the disk, and the spool stays until the call's
+//! record tells of it ([`Recordings::told`]): whatever dies when, the next start finds all it needs.
 //!
 //! Spool files lie in a folder of their own for each engine, beside the finished ones of all that share the folder: what
-//! an engine finds in its own when it starts, its former run has left.
+//! an engine finds in its own when it starts, its former run has left. Those of engines that ran here and are gone it
+//! makes its own.
 
 mod backlog;
 mod encoder;
@@ -46,19 +48,23 @@ const FINISHED_ENDING: &str = "ogg";
 /// The door to both threads; cheap to clone. They end with its last clone.
 #[derive(Clone)]
 pub struct Recordings {
+    folder: Arc<Path>,
     queue: SyncSender<Job>,
     running: Running,
+    backlog: Backlog,
 }
 
 pub struct RecordingSettings {
     pub folder: PathBuf,
     /// Whose spool files are ours.
     pub node: NodeId,
+    /// Engines that ran on this machine and do not come back as long as we start.
+    pub gone: Vec<NodeId>,
     /// How much of a core the encoder may use.
     pub encoder_core_percent: u32,
 }
 
-/// A recording of a former run of this engine that is being finished now.
+/// A recording of a former run that is being finished now.
 pub struct LeftBehind {
     pub call: CallId,
     pub finished: oneshot::Receiver<Option<RecordingMade>>,
@@ -92,6 +98,9 @@ impl Recordings {
     pub fn start(settings: &RecordingSettings) -> io::Result<(Self, Vec<LeftBehind>)> {
         let spools = settings.folder.join(SPOOLS).join(settings.node.as_str());
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&spools)?;
+        for node in settings.gone.iter().filter(|node| !node.as_str().is_empty()) {
+            adopt(&settings.folder.join(SPOOLS).join(node.as_str()), &spools)?;
+        }
         let backlog = Backlog::default();
         let left = spools_in(&spools)?.into_iter().map(|(call, path)| {
             let (reply, finished) = oneshot::channel();
@@ -104,9 +113,10 @@ impl Recordings {
         thread::Builder::new().name("encoder".into()).spawn(move || encoder.run())?;
         let (queue, jobs) = sync_channel(QUEUE_BLOCKS_MAX);
         let running = Running::default();
-        let writer = Writer::new(spools, running.clone(), backlog);
+        let writer = Writer::new(spools, running.clone(), backlog.clone());
         thread::Builder::new().name("recordings".into()).spawn(move || writer.run(&jobs))?;
-        Ok((Self { queue, running }, left))
+        let folder = settings.folder.as_path().into();
+        Ok((Self { folder, queue, running, backlog }, left))
     }
 
     /// From here until its end the call is recorded.
@@ -128,12 +138,40 @@ impl Recordings {
     }
 }
 
+impl Recordings {
+    /// The call is being recorded, or its recording is being encoded.
+    pub fn is_under_way(&self, call: &CallId) -> bool {
+        self.running.with(|running| running.contains(call)) || self.backlog.has(call)
+    }
+
+    /// Where a finished recording lies that a record names. Only our own folder is looked into, whatever a record says.
+    pub fn path_of(&self, filename: &str) -> Option<PathBuf> {
+        Path::new(filename).file_name().map(|name| self.folder.join(name))
+    }
+
+    /// The call's record tells of its recording: nothing else is needed any more. It does no harm if this cannot be said.
+    pub fn told(&self, call: &CallId) {
+        drop(self.queue.try_send(Job::Told { call: call.clone() }));
+    }
+}
+
 impl RecordingSink {
     /// Never waits.
     pub fn append(&self, block: RecordingBlock) -> Result<(), RecordingDropped> {
         let job = Job::Append { call: self.call.clone(), block };
         self.queue.try_send(job).map_err(|_| RecordingDropped)
     }
+}
+
+fn adopt(theirs: &Path, ours: &Path) -> io::Result<()> {
+    if !theirs.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(theirs)? {
+        let entry = entry?;
+        fs::rename(entry.path(), ours.join(entry.file_name()))?;
+    }
+    fs::remove_dir(theirs)
 }
 
 fn spools_in(folder: &Path) -> io::Result<Vec<(CallId, PathBuf)>> {

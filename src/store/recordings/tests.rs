@@ -15,7 +15,8 @@ const NODE: &str = "node-1";
 const SECOND: usize = 8_000;
 
 fn settings(folder: &Path) -> RecordingSettings {
-    RecordingSettings { folder: folder.to_owned(), node: NodeId::new(NODE), encoder_core_percent: 100 }
+    let (folder, node) = (folder.to_owned(), NodeId::new(NODE));
+    RecordingSettings { folder, node, gone: Vec::new(), encoder_core_percent: 100 }
 }
 
 /// The call may be longer than a piece that the encoder takes at once.
@@ -69,6 +70,12 @@ impl Bench {
         finished.await.unwrap()
     }
 
+    /// As Books does once the record is written.
+    async fn told(&self) {
+        self.recordings.told(&call());
+        assert_eq!(self.recordings.finish(&CallId::new("another")).await, None, "answered in order");
+    }
+
     /// Names of all files, wherever they lie.
     fn files(&self) -> Vec<String> {
         let folders = [self.folder.path().to_owned(), self.spool().parent().unwrap().to_owned()];
@@ -105,6 +112,7 @@ async fn a_recording_has_its_name_once_it_is_whole_and_says_what_it_is() {
     let made = bench.recordings.finish(&call()).await.unwrap();
     assert_eq!((made.start_time, made.duration_seconds), (NOON, 30.0));
     assert_eq!(made.bytes, fs::metadata(&made.filename).unwrap().len());
+    bench.told().await;
     assert_eq!(bench.files(), ["call-1.ogg"], "neither half a file nor its spool stays");
     let heard = listen(&made);
     assert_eq!((heard.call, heard.caller.len()), (Some(call()), 30 * SECOND));
@@ -135,6 +143,7 @@ async fn what_comes_after_the_end_of_a_recording_does_not_open_it_again() {
     sink.append(second).unwrap();
     assert_eq!(bench.recordings.finish(&call()).await, None, "no file is left open");
     assert_eq!(fs::read(&made.filename).unwrap(), as_reported);
+    bench.told().await;
     assert_eq!(bench.files(), ["call-1.ogg"]);
 }
 
@@ -171,6 +180,7 @@ async fn what_a_crash_left_is_finished_at_the_next_start_to_its_last_whole_secon
     let made = bench.of_former_run().await.unwrap();
     assert_eq!((made.start_time, made.duration_seconds), (NOON, 9.0));
     assert_eq!(listen(&made).caller.len(), 9 * SECOND);
+    bench.told().await;
     assert_eq!(bench.files(), ["call-1.ogg"]);
 }
 
@@ -183,7 +193,20 @@ async fn a_crash_in_the_middle_of_encoding_costs_nothing() {
     });
     let made = bench.of_former_run().await.unwrap();
     assert_eq!(listen(&made).caller.len(), 3 * SECOND);
+    bench.told().await;
     assert_eq!(bench.files(), ["call-1.ogg"]);
+}
+
+#[tokio::test]
+async fn a_recording_that_no_record_tells_of_yet_is_found_again_after_a_crash() {
+    let bench = Bench::new();
+    let sink = bench.recordings.sink(&call());
+    blocks(3).into_iter().for_each(|block| sink.append(block).unwrap());
+    let made = bench.recordings.finish(&call()).await.unwrap();
+    let mut bench = bench.start_again(|_| {});
+    assert_eq!(bench.of_former_run().await, Some(made));
+    bench.told().await;
+    assert!(bench.start_again(|_| {}).left.is_empty());
 }
 
 #[tokio::test]
@@ -219,6 +242,21 @@ async fn another_engine_s_spools_are_left_alone() {
     let others = RecordingSettings { node: NodeId::new("node-2"), ..settings(bench.folder.path()) };
     let (_recordings, left) = Recordings::start(&others).unwrap();
     assert!(left.is_empty() && bench.spool().exists());
+}
+
+#[tokio::test]
+async fn the_spools_of_an_engine_that_is_gone_are_finished_by_another() {
+    let bench = Bench::new();
+    left_by_a_crash(&bench.spool(), &blocks(2));
+    let other = RecordingSettings {
+        node: NodeId::new("node-2"),
+        gone: vec![NodeId::new(NODE), NodeId::new("")],
+        ..settings(bench.folder.path())
+    };
+    let (_recordings, mut left) = Recordings::start(&other).unwrap();
+    let made = left.pop().unwrap().finished.await.unwrap().unwrap();
+    assert_eq!((made.duration_seconds, left.len()), (2.0, 0));
+    assert!(!bench.spool().exists());
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The thread that appends blocks to spool files.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use crate::telemetry::{Counter, count};
 pub(super) enum Job {
     Append { call: CallId, block: RecordingBlock },
     Finish { call: CallId, reply: oneshot::Sender<Option<RecordingMade>> },
+    Told { call: CallId },
 }
 
 pub(super) struct Writer {
@@ -43,6 +44,7 @@ impl Writer {
                     }
                 }
                 Job::Finish { call, reply } => self.finish(&call, reply),
+                Job::Told { call } => self.remove(&call),
             }
         }
         self.backlog.close();
@@ -70,6 +72,19 @@ impl Writer {
             None => drop(reply.send(None)),
         }
     }
+
+    fn remove(&self, call: &CallId) {
+        match fs::remove_file(spool_path(&self.folder, call)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%call, %error, "the spool file of a finished recording cannot be removed");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+}
+
+fn spool_path(folder: &Path, call: &CallId) -> PathBuf {
+    folder.join(format!("{call}.{SPOOL_ENDING}"))
 }
 
 struct SpoolFile {
@@ -81,7 +96,7 @@ struct SpoolFile {
 
 impl SpoolFile {
     fn create(folder: &Path, call: &CallId, first: &RecordingBlock) -> io::Result<Self> {
-        let path = folder.join(format!("{call}.{SPOOL_ENDING}"));
+        let path = spool_path(folder, call);
         let file = OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(&path)?;
         let bytes = file.metadata()?.len();
         let mut spool = Self { file, path, bytes };
