@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    CallId, NodeId, Outcome, PhoneNumber, RecordingMade, StartId, TenantId, Timestamp, UserId, VoiceAgentId,
+    CallId, NodeId, Outcome, PhoneNumber, RecordingMade, RecordingState, StartId, TenantId, Timestamp,
+    UserId, VoiceAgentId,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,6 +52,9 @@ pub struct CallRecord {
     pub conversation_items: Vec<ConversationItem>,
     pub quality: Option<CallQuality>,
     pub usage: Option<ModelUsage>,
+    /// While the call goes on; `None`: nothing of it is ever recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_state: Option<RecordingState>,
     /// Once the recording is whole; like what is said of it here, it may come after the call's end.
     pub recording_filename: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +63,9 @@ pub struct CallRecord {
     pub recording_duration_seconds: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording_bytes: Option<u64>,
+    /// Since then it is not there any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_deleted_time: Option<Timestamp>,
     /// Until it ends: which engine has it, and how its far end is reached should that engine be lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<Running>,
@@ -93,10 +100,12 @@ impl CallRecord {
             conversation_items: Vec::new(),
             quality: None,
             usage: None,
+            recording_state: None,
             recording_filename: None,
             recording_start_time: None,
             recording_duration_seconds: None,
             recording_bytes: None,
+            recording_deleted_time: None,
             running: None,
             metadata: None,
         }

@@ -35,7 +35,7 @@ pub use number_forms::{Dialed, NotANumber, NumberForms, in_e164};
 pub use outcome::Outcome;
 pub use persona::{KNOWN_TOOLS, Persona};
 pub use phone::{PhoneNumber, mask_number};
-pub use recording::RecordingMade;
+pub use recording::{RecordingMade, RecordingRule, RecordingState};
 pub use sealed::{CannotOpen, Sealing, WrongSealingKey, is_sealed, new_sealing_key};
 pub use secret::Secret;
 pub use timestamp::Timestamp;

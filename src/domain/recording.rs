@@ -1,6 +1,39 @@
-//! What a call's record says of its finished recording.
+//! Recordings in the words of records: whether a call may be recorded, whether it is, and what came of it.
+
+use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
+
+/// What a persona says of its calls (SPEC U2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingRule {
+    #[default]
+    On,
+    Off,
+    /// Not before somebody starts it, because the person agreed.
+    Consent,
+}
+
+/// Of a call that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingState {
+    Recording,
+    Paused,
+    Off,
+}
+
+impl RecordingState {
+    /// As it stands in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recording => "recording",
+            Self::Paused => "paused",
+            Self::Off => "off",
+        }
+    }
+}
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordingMade {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::VoiceAgentId;
+use super::{RecordingRule, VoiceAgentId};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -22,6 +22,7 @@ pub struct VoiceAgent {
     /// Names of the tools the model may call.
     pub tools: Vec<String>,
     pub limits: CallLimits,
+    pub recording: RecordingRule,
 }
 
 /// What this persona allows a call; 0 means the engine's own setting decides.
@@ -47,6 +48,7 @@ impl Default for VoiceAgent {
             language: "en-US".into(),
             tools: vec!["end_call".into()],
             limits: CallLimits::default(),
+            recording: RecordingRule::On,
         }
     }
 }

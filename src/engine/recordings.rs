@@ -1,8 +1,9 @@
 //! The recordings' threads, and what is left of recordings of engines that are gone.
 
+use crate::actors::{Readiness, RecordingKeeper};
 use crate::config::Settings;
 use crate::domain::NodeId;
-use crate::store::{LeftBehind, NodeFolder, RecordingSettings, Recordings};
+use crate::store::{Calls, DiskLimits, LeftBehind, NodeFolder, RecordingSettings, Recordings};
 
 use super::StartError;
 
@@ -26,4 +27,20 @@ pub(super) fn open(
     });
     let (recordings, left) = started.map_err(|error| StartError::Recordings { path: folder, error })?;
     Ok((Some(recordings), left))
+}
+
+pub(super) fn keeper(
+    settings: &Settings,
+    recordings: Option<Recordings>,
+    calls: &Calls,
+    readiness: &Readiness,
+) -> Option<RecordingKeeper> {
+    let megabytes = |number: u64| number.saturating_mul(1_000_000);
+    let limits = DiskLimits {
+        warn_free_bytes: megabytes(settings.recording.warn_free_mb),
+        min_free_bytes: megabytes(settings.recording.min_free_mb),
+    };
+    let keep = settings.recording.keep();
+    recordings
+        .map(|recordings| RecordingKeeper::new(recordings, calls.clone(), readiness.clone(), limits, keep))
 }

@@ -110,12 +110,14 @@ impl Engine {
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
         let lost_calls = ground.lost_calls(&settings);
+        let keeper = recordings::keeper(&settings, ground.recordings.clone(), &ground.calls, &readiness);
         let Ground { store, users, calls, staff, catalogue, directory, events, folder, .. } = ground;
-        let tidying = vec![
+        let mut tidying = vec![
             actix::spawn(staff.accounts.clone().keep_tidy()),
             actix::spawn(tuning.keep_looking()),
             actix::spawn(lost_calls.keep_looking()),
         ];
+        tidying.extend(keeper.map(|keeper| actix::spawn(keeper.keep_looking())));
         Ok(Self {
             directory,
             events,

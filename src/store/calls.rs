@@ -33,6 +33,9 @@ pub static CALLS: Collection = Collection {
 
 const RUNNING: &str = "running.marker";
 
+/// In these states of its upload a call's recording is not needed for it any more.
+const UPLOADS_OVER: [&str; 2] = ["done", "parked"];
+
 /// What a list does not show, and what would make it slow.
 const LONG: &[&str] = &["conversation_items"];
 
@@ -89,6 +92,12 @@ pub struct CallList {
     pub calls: Vec<CallRecord>,
     /// Ask for the next page with it; `None`: this was the last.
     pub next: Option<String>,
+}
+
+/// A state that this version does not know is one that waits.
+fn waits_for_upload(record: &Value) -> bool {
+    let state = record.pointer("/upload/state").and_then(Value::as_str);
+    state.is_some_and(|state| !UPLOADS_OVER.contains(&state))
 }
 
 #[derive(Clone)]
@@ -182,6 +191,25 @@ impl Calls {
         match change(&self.store, &CALLS, id.as_str(), add).await {
             Ok(_) => Ok(true),
             Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the call's recording may be deleted: it was uploaded, was given up, or is no upload's business. If so, its
+    /// record says from now on that it is deleted.
+    pub async fn let_recording_go(&self, id: &CallId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut may_go = true;
+        let decide = |found: &Document| {
+            may_go = !waits_for_upload(&found.body);
+            let is_known = found.body.get("recording_filename").is_some_and(Value::is_string);
+            let revision = found.body.get("revision").and_then(Value::as_u64).unwrap_or(0);
+            let deleted = json!({ "revision": revision + 1, "recording_filename": null, "recording_deleted_time": now });
+            Ok((may_go && is_known).then_some(deleted))
+        };
+        match change(&self.store, &CALLS, id.as_str(), decide).await {
+            Ok(_) => Ok(may_go),
+            // Nothing of ours waits for what no record knows.
+            Err(StoreError::NotFound { .. }) => Ok(true),
             Err(error) => Err(error),
         }
     }

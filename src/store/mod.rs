@@ -60,7 +60,9 @@ pub use migrate::MIGRATIONS;
 pub use node_folder::NodeFolder;
 pub use nodes::{Beaten, NODES, Nodes};
 pub use numbers::{NUMBERS, NumberFound, Numbers};
-pub use recordings::{LeftBehind, RecordingSettings, RecordingSink, Recordings};
+pub use recordings::{
+    DiskLimits, DiskState, LeftBehind, RecordingSettings, RecordingSink, Recordings, Shelved,
+};
 pub use records::{Listed, Stored};
 pub use run_time_settings::{RUN_TIME_SETTINGS_ID, RunTimeSettings, SETTINGS};
 pub use storable::fault_in_nested;

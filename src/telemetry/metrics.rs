@@ -61,6 +61,7 @@ table! {
         RecordingFramesLate = "clearline_recording_frames_late_total", "Frames that came after their second had been given away.";
         RecordingEncodingFailures = "clearline_recording_encoding_failures_total", "Recordings that could not be encoded at the first try.";
         Recordings = "clearline_recordings_total", "Recordings finished.";
+        RecordingsDeleted = "clearline_recordings_deleted_total", "Recordings deleted because of their age, or to make room.";
         LogIns = "clearline_log_ins_total", "Log-ins with the right password.";
         LogInsWrong = "clearline_log_ins_wrong_total", "Log-ins with a wrong name or password.";
         LogInsSlowed = "clearline_log_ins_slowed_total", "Log-ins refused unseen because their address has guessed too often.";
@@ -82,6 +83,7 @@ table! {
         KeyLeases = "clearline_key_leases", "Model sessions booked on Google projects.";
         SipDialogs = "clearline_sip_dialogs", "SIP dialogs held.";
         SipTransactions = "clearline_sip_transactions", "SIP transactions held.";
+        RecordingsDiskFree = "clearline_recordings_disk_free_bytes", "What the disk of recording.dir has room for.";
         GatewaysRegistered = "clearline_gateways_registered", "Gateways that accepted our registration.";
     }
 }

@@ -66,7 +66,8 @@ async fn add_call(bench: &Bench, owner: &User, change: impl FnOnce(&mut CallReco
 }
 
 use reqwest::header::{
-    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    IF_RANGE, RANGE,
 };
 
 #[test]
@@ -87,7 +88,10 @@ fn u2_a_recording_is_given_whole_or_in_part_and_known_again() {
         let (status, _, body) = room.get(&[(RANGE, "bytes=5-7"), (IF_RANGE, "\"other\"")]).await;
         assert_eq!((status, body.as_slice()), (200, CONTENT), "it is another file now");
         let (status, headers, _) = room.get(&[(RANGE, "bytes=1000-")]).await;
-        assert_eq!((status, &headers[CONTENT_RANGE]), (416, &format!("bytes */{}", CONTENT.len()).parse().unwrap()));
+        assert_eq!(
+            (status, &headers[CONTENT_RANGE]),
+            (416, &format!("bytes */{}", CONTENT.len()).parse().unwrap())
+        );
         let (status, headers, body) = room.get(&[(IF_NONE_MATCH, tag)]).await;
         assert_eq!((status, body.len(), &headers[ETAG]), (304, 0, &tag.parse().unwrap()));
 

@@ -11,6 +11,8 @@
 mod page;
 mod recording;
 
+pub use recording::KeepRecordingState;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 

@@ -7,7 +7,9 @@ use tokio::sync::oneshot;
 
 use crate::call::{Finish, Note};
 use crate::clock;
-use crate::domain::{CallId, CallQuality, CallRecord, ConversationItem, ModelUsage, RecordingMade};
+use crate::domain::{
+    CallId, CallQuality, CallRecord, ConversationItem, ModelUsage, RecordingMade, RecordingState,
+};
 use crate::voice::TranscriptItem;
 
 use super::super::events::{CallEvent, said_by};
@@ -114,6 +116,11 @@ impl Page {
         }
     }
 
+    pub(super) fn keep_recording_state(&mut self, state: RecordingState) {
+        self.record.recording_state = Some(state);
+        self.changed();
+    }
+
     pub(super) fn close(
         &mut self,
         finish: Finish,
@@ -125,6 +132,7 @@ impl Page {
         self.record.end_reason = Some(finish.reason.clone());
         self.record.quality = quality;
         self.record.running = None;
+        self.record.recording_state = None;
         if let Some(made) = recording {
             self.record.add_recording(made);
         }

@@ -5,7 +5,7 @@ use tokio::time::timeout;
 
 use crate::call::Finish;
 use crate::clock;
-use crate::domain::{CallId, CallQuality, RecordingMade};
+use crate::domain::{CallId, CallQuality, RecordingMade, RecordingState};
 use crate::store::{LeftBehind, StoreError};
 use crate::telemetry::{Counter, count};
 
@@ -113,4 +113,26 @@ impl Books {
 fn refused(call: &CallId, made: &RecordingMade, error: &StoreError) {
     count(Counter::RecordsRefused);
     tracing::error!(%call, file = made.filename, %error, "the store does not take where the recording is");
+}
+
+/// Somebody has started, stopped, paused or resumed a call's recording.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct KeepRecordingState {
+    pub call: CallId,
+    pub state: RecordingState,
+}
+
+impl Handler<KeepRecordingState> for Books {
+    type Result = ();
+
+    fn handle(&mut self, KeepRecordingState { call, state }: KeepRecordingState, ctx: &mut Context<Self>) {
+        self.guarded(&call, |books| {
+            let Some(page) = books.pages.get_mut(&call) else { return };
+            page.keep_recording_state(state);
+            let of = Ownership::from(&page.record);
+            books.plan_writing(STATE_PAUSE, ctx);
+            books.events.tell_call(&call, of, CallEvent::RecordingChanged(state));
+        });
+    }
 }

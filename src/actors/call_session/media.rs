@@ -7,7 +7,7 @@ use actix::prelude::*;
 
 use crate::call::{Input, Signal};
 use crate::clock;
-use crate::domain::CallQuality;
+use crate::domain::{CallQuality, RecordingState};
 use crate::media::codec::Codec;
 use crate::media::path::{CallerFrame, CallerPacket, CallerPath};
 use crate::media::rtp::RtpPacket;
@@ -38,16 +38,18 @@ pub(super) struct MediaPath {
 struct Recording {
     spool: Spool,
     sink: RecordingSink,
+    state: RecordingState,
 }
 
 impl MediaPath {
-    pub(super) fn new(sink: Option<RecordingSink>) -> Self {
+    pub(super) fn new(recording: Option<(RecordingSink, RecordingState)>) -> Self {
+        let recording = recording.map(|(sink, state)| Recording { spool: Spool::default(), sink, state });
         Self {
             caller: CallerPath::default(),
             frame: CallerFrame::SILENT,
             media: None,
             greeting_guard_ends: None,
-            recording: sink.map(|sink| Recording { spool: Spool::default(), sink }),
+            recording,
             playing: false,
         }
     }
@@ -68,6 +70,15 @@ impl MediaPath {
             packets_late: quality.late,
             jitter_ms: quality.jitter_ms.into(),
             ..CallQuality::default()
+        }
+    }
+
+    /// What was gathered before a pause is written at its beginning.
+    pub(super) fn set_recording(&mut self, state: RecordingState) {
+        let Some(recording) = &mut self.recording else { return };
+        recording.state = state;
+        if state != RecordingState::Recording {
+            recording.write_gathered();
         }
     }
 
@@ -99,6 +110,9 @@ impl MediaPath {
 
     fn record(&mut self, frame_number: u64, played: &[u8; FRAME_BYTES]) {
         let Some(recording) = &mut self.recording else { return };
+        if recording.state != RecordingState::Recording {
+            return;
+        }
         let codec = self.media.as_ref().map_or(Codec::Pcmu, |media| media.codec);
         let heard = &self.frame.pcm_8k;
         if let Some(block) = recording.spool.push(frame_number, heard, (codec, played), clock::unix_time) {
@@ -114,6 +128,12 @@ impl MediaPath {
 }
 
 impl Recording {
+    fn write_gathered(&mut self) {
+        if let Some(block) = self.spool.finish() {
+            self.append(block);
+        }
+    }
+
     fn append(&self, block: RecordingBlock) {
         if self.sink.append(block).is_err() {
             count(Counter::RecordingBlocksDropped);
@@ -124,9 +144,7 @@ impl Recording {
 /// However the session ends, what it has gathered is not lost.
 impl Drop for Recording {
     fn drop(&mut self) {
-        if let Some(block) = self.spool.finish() {
-            self.append(block);
-        }
+        self.write_gathered();
         telemetry::metrics().add(Counter::RecordingFramesLate, self.spool.late_frames());
     }
 }
@@ -181,16 +199,26 @@ impl CallSession {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::ops::Range;
+
+    use tempfile::TempDir;
 
     use super::*;
     use crate::clock::new_call_id;
-    use crate::domain::NodeId;
+    use crate::domain::{CallId, NodeId};
+    use crate::media::level::rms;
     use crate::media::opus_file::Listened;
     use crate::store::{RecordingSettings, Recordings};
 
-    #[tokio::test]
-    async fn however_a_session_ends_what_it_has_gathered_is_not_lost() {
-        let folder = tempfile::tempdir().unwrap();
+    struct Bench {
+        media: MediaPath,
+        recordings: Recordings,
+        call: CallId,
+        _folder: TempDir,
+    }
+
+    fn bench(state: RecordingState) -> Bench {
+        let (folder, call) = (tempfile::tempdir().unwrap(), new_call_id());
         let (recordings, _) = Recordings::start(&RecordingSettings {
             folder: folder.path().to_owned(),
             node: NodeId::new("node"),
@@ -198,12 +226,61 @@ mod tests {
             encoder_core_percent: 100,
         })
         .unwrap();
-        let call = new_call_id();
-        let mut media = MediaPath::new(Some(recordings.sink(&call)));
-        (0..30).for_each(|number| media.record(number, &[0x20; FRAME_BYTES]));
-        drop(media);
-        let made = recordings.finish(&call).await.expect("a recording");
-        let heard = Listened::to(File::open(&made.filename).unwrap()).unwrap();
-        assert_eq!(heard.model.len(), 30 * FRAME_BYTES);
+        let media = MediaPath::new(Some((recordings.sink(&call), state)));
+        Bench { media, recordings, call, _folder: folder }
+    }
+
+    impl Bench {
+        fn hear(&mut self, frames: Range<u64>) {
+            frames.for_each(|number| self.media.record(number, &[0x20; FRAME_BYTES]));
+        }
+
+        /// How loud the model's side is, frame by frame.
+        async fn end(self) -> Option<Vec<f32>> {
+            drop(self.media);
+            let made = self.recordings.finish(&self.call).await?;
+            let heard = Listened::to(File::open(&made.filename).unwrap()).unwrap();
+            Some(heard.model.chunks(FRAME_BYTES).map(rms).collect())
+        }
+    }
+
+    #[tokio::test]
+    async fn however_a_session_ends_what_it_has_gathered_is_not_lost() {
+        let mut bench = bench(RecordingState::Recording);
+        bench.hear(0..30);
+        assert_eq!(bench.end().await.expect("a recording").len(), 30);
+    }
+
+    #[tokio::test]
+    async fn u2_a_pause_is_silence_of_its_length() {
+        let mut bench = bench(RecordingState::Recording);
+        bench.hear(0..70);
+        bench.media.set_recording(RecordingState::Paused);
+        bench.hear(70..130);
+        bench.media.set_recording(RecordingState::Recording);
+        bench.hear(130..200);
+        let loudness = bench.end().await.expect("a recording");
+        assert_eq!(loudness.len(), 200);
+        let is_loud: Vec<bool> = loudness.iter().map(|rms| *rms > 1_000.0).collect();
+        assert!(is_loud[2..69].iter().chain(&is_loud[132..199]).all(|loud| *loud), "{loudness:?}");
+        assert!(is_loud[72..129].iter().all(|loud| !loud), "{loudness:?}");
+    }
+
+    #[tokio::test]
+    async fn u2_what_waits_for_consent_begins_with_it_and_what_was_recorded_before_a_stop_stays() {
+        let mut bench = bench(RecordingState::Off);
+        bench.hear(0..1_000);
+        bench.media.set_recording(RecordingState::Recording);
+        bench.hear(1_000..1_040);
+        bench.media.set_recording(RecordingState::Off);
+        bench.hear(1_040..2_000);
+        assert_eq!(bench.end().await.expect("a recording").len(), 40);
+    }
+
+    #[tokio::test]
+    async fn u2_nothing_is_left_of_a_call_to_which_nobody_consented() {
+        let mut bench = bench(RecordingState::Off);
+        bench.hear(0..100);
+        assert_eq!(bench.end().await, None);
     }
 }

@@ -11,6 +11,7 @@ use super::super::body::at_most;
 use super::super::caller::Who;
 use super::super::paging::{Listed, Narrowed, Paging};
 use super::super::problem::{Code, Problem};
+use super::recordings::RecordingStateName;
 use crate::access::Identity;
 use crate::actors::books::AskBook;
 use crate::actors::call_supervisor::EndCall;
@@ -74,6 +75,8 @@ struct CallView {
     quality: Option<Quality>,
     usage: Option<Usage>,
     has_recording: bool,
+    /// While the call goes on; null: nothing of it is ever recorded.
+    recording_state: Option<RecordingStateName>,
     /// Of a recording that is there; `GET /api/calls/{id}/recording` gives it.
     recording: Option<RecordingView>,
     #[schema(value_type = Option<Object>)]
@@ -259,6 +262,7 @@ impl RecordingView {
 impl From<CallRecord> for CallView {
     fn from(call: CallRecord) -> Self {
         Self {
+            recording_state: call.recording_state.map(RecordingStateName::from),
             recording: RecordingView::of(&call),
             id: call.session_id.to_string(),
             direction: call.direction.into(),

@@ -21,7 +21,7 @@ async fn health() -> HttpResponse {
 
 /// Does the engine take calls?
 ///
-/// If not, the text says why, and the status is 503.
+/// If not, the text says why, and the status is 503. What somebody should look after meanwhile stands in lines of its own.
 #[utoipa::path(tag = "engine", security(()), responses(
     (status = 200, description = "It does", body = String, content_type = "text/plain"),
     (status = 503, description = "It does not: why", body = String, content_type = "text/plain"),
@@ -29,7 +29,12 @@ async fn health() -> HttpResponse {
 #[get("/ready")]
 async fn ready(api: web::Data<Api>) -> HttpResponse {
     match api.readiness.reason_against() {
-        None => HttpResponse::Ok().content_type(ContentType::plaintext()).body("ready\n"),
+        None => {
+            let warnings =
+                api.readiness.warnings().into_iter().map(|warning| format!("warning: {warning}\n"));
+            let lines: String = std::iter::once("ready\n".to_owned()).chain(warnings).collect();
+            HttpResponse::Ok().content_type(ContentType::plaintext()).body(lines)
+        }
         Some(reason) => HttpResponse::ServiceUnavailable()
             .content_type(ContentType::plaintext())
             .body(format!("{reason}\n")),

@@ -17,7 +17,7 @@ use super::super::versions::{added, expected, shown};
 use crate::access::Identity;
 use crate::catalogue::KnownVoiceAgent;
 use crate::clock;
-use crate::domain::{CallLimits, Persona, VoiceAgent, VoiceAgentId};
+use crate::domain::{CallLimits, Persona, RecordingRule, VoiceAgent, VoiceAgentId};
 use crate::store::{By, Stored};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -47,6 +47,7 @@ struct VoiceAgentView {
     language: String,
     tools: Vec<String>,
     limits: Limits,
+    recording: RecordingRuleName,
     /// Null: it is shared by all tenants.
     tenant_id: Option<String>,
     enabled: bool,
@@ -57,6 +58,37 @@ struct VoiceAgentView {
     created_at: Option<String>,
     #[schema(format = DateTime)]
     updated_at: Option<String>,
+}
+
+/// Whether its calls are recorded.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RecordingRuleName {
+    On,
+    /// Never, whoever wants it.
+    Off,
+    /// Not before it is started in the call, because the person agreed.
+    Consent,
+}
+
+impl From<RecordingRule> for RecordingRuleName {
+    fn from(rule: RecordingRule) -> Self {
+        match rule {
+            RecordingRule::On => Self::On,
+            RecordingRule::Off => Self::Off,
+            RecordingRule::Consent => Self::Consent,
+        }
+    }
+}
+
+impl From<RecordingRuleName> for RecordingRule {
+    fn from(rule: RecordingRuleName) -> Self {
+        match rule {
+            RecordingRuleName::On => Self::On,
+            RecordingRuleName::Off => Self::Off,
+            RecordingRuleName::Consent => Self::Consent,
+        }
+    }
 }
 
 /// What this voice agent allows a call; 0: the engine's own limit.
@@ -101,6 +133,7 @@ struct AddVoiceAgent {
     language: Option<String>,
     tools: Option<Vec<String>>,
     limits: Option<Limits>,
+    recording: Option<RecordingRuleName>,
     /// A disabled one cannot be called with; numbers that name it are answered by the default one.
     enabled: Option<bool>,
     #[schema(min_length = 1, max_length = 100)]
@@ -135,6 +168,9 @@ struct ChangeVoiceAgent {
     #[serde(default)]
     #[schema(value_type = ChangeLimits)]
     limits: Sent<ChangeLimits>,
+    #[serde(default)]
+    #[schema(value_type = RecordingRuleName)]
+    recording: Sent<RecordingRuleName>,
     #[serde(default)]
     #[schema(value_type = bool)]
     enabled: Sent<bool>,
@@ -278,6 +314,7 @@ impl AddVoiceAgent {
             language: self.language.unwrap_or(usual.language),
             tools: self.tools.unwrap_or(usual.tools),
             limits: self.limits.map_or(usual.limits, CallLimits::from),
+            recording: self.recording.map_or(usual.recording, RecordingRule::from),
         };
         let (enabled, crm_voice_agent_id) = (self.enabled.unwrap_or(true), self.crm_voice_agent_id);
         Persona { agent, tenant_id: None, enabled, crm_voice_agent_id }
@@ -298,6 +335,9 @@ impl ChangeVoiceAgent {
             limits.max_call_s.lay_over(&mut agent.limits.max_call_s);
             limits.silence_timeout_s.lay_over(&mut agent.limits.silence_timeout_s);
         }
+        if let Sent::Value(recording) = self.recording {
+            agent.recording = recording.into();
+        }
         self.enabled.lay_over(&mut persona.enabled);
         self.crm_voice_agent_id.lay_over(&mut persona.crm_voice_agent_id);
         persona
@@ -316,6 +356,7 @@ impl VoiceAgentView {
             language: agent.language,
             tools: agent.tools,
             limits: agent.limits.into(),
+            recording: agent.recording.into(),
             tenant_id: None,
             enabled: true,
             crm_voice_agent_id: None,

@@ -12,6 +12,7 @@
 
 mod backlog;
 mod encoder;
+mod shelf;
 mod writer;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -33,6 +35,7 @@ use crate::domain::{CallId, NodeId, RecordingMade};
 use crate::media::spool::RecordingBlock;
 use backlog::Backlog;
 use encoder::Encoder;
+pub use shelf::{DiskLimits, DiskState, Shelved};
 use writer::{Job, Writer};
 
 /// Blocks that may wait for the disk: some seconds of hundreds of calls.
@@ -52,6 +55,7 @@ pub struct Recordings {
     queue: SyncSender<Job>,
     running: Running,
     backlog: Backlog,
+    is_full: Arc<AtomicBool>,
 }
 
 pub struct RecordingSettings {
@@ -113,10 +117,11 @@ impl Recordings {
         thread::Builder::new().name("encoder".into()).spawn(move || encoder.run())?;
         let (queue, jobs) = sync_channel(QUEUE_BLOCKS_MAX);
         let running = Running::default();
-        let writer = Writer::new(spools, running.clone(), backlog.clone());
+        let is_full = Arc::<AtomicBool>::default();
+        let writer = Writer::new(spools, running.clone(), backlog.clone(), is_full.clone());
         thread::Builder::new().name("recordings".into()).spawn(move || writer.run(&jobs))?;
         let folder = settings.folder.as_path().into();
-        Ok((Self { folder, queue, running, backlog }, left))
+        Ok((Self { folder, queue, running, backlog, is_full }, left))
     }
 
     /// From here until its end the call is recorded.
@@ -153,6 +158,39 @@ impl Recordings {
     pub fn told(&self, call: &CallId) {
         drop(self.queue.try_send(Job::Told { call: call.clone() }));
     }
+}
+
+/// What its keeper asks; all of it off the threads that calls live on.
+impl Recordings {
+    /// The disk has no room left: nothing is written to it until it has.
+    pub fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    pub async fn free_bytes(&self) -> io::Result<u64> {
+        let folder = self.folder.clone();
+        off_this_thread(move || shelf::free_bytes(&folder)).await
+    }
+
+    /// Oldest first.
+    pub async fn shelved(&self) -> io::Result<Vec<Shelved>> {
+        let folder = self.folder.clone();
+        off_this_thread(move || shelf::finished_in(&folder)).await
+    }
+
+    pub async fn remove(&self, path: PathBuf) -> io::Result<()> {
+        off_this_thread(move || fs::remove_file(path)).await
+    }
+}
+
+async fn off_this_thread<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 impl RecordingSink {

@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 
 use tokio::sync::oneshot;
@@ -27,11 +29,17 @@ pub(super) struct Writer {
     files: HashMap<CallId, SpoolFile>,
     running: Running,
     backlog: Backlog,
+    disk_is_full: Arc<AtomicBool>,
 }
 
 impl Writer {
-    pub(super) fn new(folder: PathBuf, running: Running, backlog: Backlog) -> Self {
-        Self { folder, files: HashMap::new(), running, backlog }
+    pub(super) fn new(
+        folder: PathBuf,
+        running: Running,
+        backlog: Backlog,
+        disk_is_full: Arc<AtomicBool>,
+    ) -> Self {
+        Self { folder, files: HashMap::new(), running, backlog, disk_is_full }
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
@@ -51,6 +59,11 @@ impl Writer {
     }
 
     fn append(&mut self, call: &CallId, block: &RecordingBlock) -> io::Result<()> {
+        if self.disk_is_full.load(Ordering::Relaxed) {
+            // Its keeper has said so, once.
+            count(Counter::RecordingBlocksUnwritten);
+            return Ok(());
+        }
         let file = match self.files.get_mut(call) {
             Some(file) => file,
             None if !self.running.with(|running| running.contains(call)) => return Ok(()),
