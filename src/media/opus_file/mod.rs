@@ -34,7 +34,10 @@ impl From<opus_pure::Error> for OpusFileError {
             opus_pure::Error::InvalidPacket(what) | opus_pure::Error::InvalidStream(what) => {
                 Self::Damaged(what.to_owned())
             }
-            other => Self::Codec(other.to_string()),
+            fault @ (opus_pure::Error::InvalidArgument(_)
+            | opus_pure::Error::BufferTooSmall { .. }
+            | opus_pure::Error::Internal(_)
+            | _) => Self::Codec(fault.to_string()),
         }
     }
 }

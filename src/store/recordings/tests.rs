@@ -231,6 +231,8 @@ async fn a_file_that_is_no_spool_is_put_aside_and_stops_nothing() {
     let sink = bench.recordings.sink(&CallId::new("next"));
     blocks(1).into_iter().for_each(|block| sink.append(block).unwrap());
     assert!(bench.recordings.finish(&CallId::new("next")).await.is_some());
+    bench.recordings.told(&CallId::new("next"));
+    bench.told().await;
     let again = bench.start_again(|_| {});
     assert_eq!(again.left.len(), 0, "it is not tried again and again");
 }
