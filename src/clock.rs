@@ -66,6 +66,12 @@ pub fn machine_time(of: Instant) -> Duration {
     since_boot + of.saturating_duration_since(now) - now.saturating_duration_since(of)
 }
 
+/// What the calling thread has used of a core since it began: for work that must keep to a budget.
+pub fn thread_cpu_time() -> Duration {
+    let read = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(read.tv_sec.unsigned_abs(), u32::try_from(read.tv_nsec).unwrap_or(0))
+}
+
 /// How far the wall clock is ahead of the machine's: what the kernel stamps is wall-clock time.
 pub fn wall_clock_lead() -> Duration {
     let read = clock_gettime(ClockId::Realtime);

@@ -3,6 +3,7 @@
 mod descriptors;
 mod journal;
 mod owners;
+mod recordings;
 mod settings;
 mod start;
 mod stop;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use clearline::media::wav::Wav;
+use clearline::media::opus_file::Listened;
 use serde_json::{Value, json};
 
 fn clearline(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
@@ -225,10 +225,9 @@ fn two_demos_into_one_folder_both_hold_and_leave_a_recording_of_each_call() {
     recordings.dedup();
     assert_eq!(recordings.len(), 4, "nothing is overwritten: {recordings:?}");
     for recording in recordings {
-        let wav = Wav::parse(&std::fs::read(recording).unwrap()).unwrap();
-        assert_eq!((wav.channels, wav.rate_hz), (2, 8_000));
-        assert!(wav.channel(0).iter().any(|&sample| sample.abs() > 3_000), "the person is on the left");
-        assert!(wav.channel(1).iter().any(|&sample| sample.abs() > 3_000), "the model is on the right");
+        let heard = Listened::to(std::fs::File::open(recording).unwrap()).unwrap();
+        assert!(heard.caller.iter().any(|&sample| sample.abs() > 3_000), "the person is on the left");
+        assert!(heard.model.iter().any(|&sample| sample.abs() > 3_000), "the model is on the right");
     }
     let left: Vec<_> =
         std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -3,7 +3,9 @@
 use tokio::sync::broadcast;
 
 use crate::call::Finish;
-use crate::domain::{CallId, CallRecord, Direction, GatewayId, PhoneNumber, Speaker, TenantId, User, UserId};
+use crate::domain::{
+    CallId, CallRecord, Direction, GatewayId, PhoneNumber, RecordingState, Speaker, TenantId, User, UserId,
+};
 use crate::sip::registration::RegistrationState;
 use crate::voice::{Speaker as Voice, TranscriptItem};
 
@@ -53,6 +55,7 @@ pub enum CallEvent {
     },
     Interrupted,
     Held(bool),
+    RecordingChanged(RecordingState),
     ModelReconnecting,
     /// The session crashed and is being rebuilt for the given time.
     Rebuilding {

@@ -71,6 +71,7 @@ impl LostCalls {
         let finish = Finish::new(Outcome::EngineLost, REASON);
         let closed = self.calls.close_lost(call, |record, last_heard_of| {
             record.running = None;
+            record.recording_state = None;
             record.outcome = Some(finish.outcome);
             record.end_reason = Some(finish.reason.clone());
             record.call_end_time = Some(last_heard_of);

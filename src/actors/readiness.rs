@@ -1,22 +1,28 @@
 //! Whether the engine takes calls, and if not, why: told to load balancers and people.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::store::Store;
+
+/// What somebody should look after while calls are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Warning {
+    RecordingDisk,
+    Crm,
+}
 
 /// Shared between the engine, which writes it, and HTTP, which shows it.
 #[derive(Clone)]
 pub struct Readiness {
     stage: Arc<RwLock<Option<&'static str>>>,
-    crm_is_down: Arc<AtomicBool>,
+    warnings: Arc<RwLock<BTreeMap<Warning, &'static str>>>,
     store: Store,
 }
 
 impl Readiness {
     pub fn starting(store: Store) -> Self {
-        let stage = Arc::new(RwLock::new(Some("the engine is starting")));
-        Self { stage, crm_is_down: Arc::default(), store }
+        Self { stage: Arc::new(RwLock::new(Some("the engine is starting"))), warnings: Arc::default(), store }
     }
 
     pub fn set_ready(&self) {
@@ -33,14 +39,17 @@ impl Readiness {
         stage.or_else(|| self.store.trouble())
     }
 
-    /// What is wrong without keeping calls from being taken.
-    pub fn trouble(&self) -> Option<&'static str> {
-        let is_down = self.crm_is_down.load(Ordering::Relaxed);
-        is_down.then_some("the CRM does not take what it is sent; ended calls wait in the outbox")
+    /// `None`: it is over.
+    pub fn set_warning(&self, what: Warning, text: Option<&'static str>) {
+        let mut warnings = self.warnings.write().unwrap_or_else(PoisonError::into_inner);
+        match text {
+            Some(text) => drop(warnings.insert(what, text)),
+            None => drop(warnings.remove(&what)),
+        }
     }
 
-    pub fn tell_crm(&self, is_well: bool) {
-        self.crm_is_down.store(!is_well, Ordering::Relaxed);
+    pub fn warnings(&self) -> Vec<&'static str> {
+        self.warnings.read().unwrap_or_else(PoisonError::into_inner).values().copied().collect()
     }
 
     fn set(&self, reason: Option<&'static str>) {

@@ -9,6 +9,7 @@
 //! - [`checkpoint`] is what must survive a crash of the session: a plain struct, from which a new machine goes on
 //!   in the same dialog and on the same audio route, without greeting again. [`postbox`] keeps what signalling has
 //!   said, so that a session that dies over news does not take them along.
+//! - [`recording`] says whether the call is recorded.
 //! - [`registry`] admits calls, counts restarts and knows who is alive; its shell is the CallSupervisor.
 //!
 //! Audio does not pass through here: the session's media path moves it, this machine only says what may be heard.
@@ -23,6 +24,7 @@ pub mod machine;
 #[cfg(test)]
 mod machine_tests;
 pub mod postbox;
+pub mod recording;
 pub mod registry;
 pub mod signal;
 pub mod talk;

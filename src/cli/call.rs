@@ -178,6 +178,7 @@ impl Call {
             | CallEvent::ToolCalled { .. }
             | CallEvent::Interrupted
             | CallEvent::Held(_)
+            | CallEvent::RecordingChanged(_)
             | CallEvent::ModelReconnecting
             | CallEvent::Rebuilding { .. } => {}
         }

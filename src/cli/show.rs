@@ -35,6 +35,7 @@ pub(super) fn describe_call(event: &CallEvent) -> Option<String> {
         CallEvent::Interrupted => "the caller interrupts; the model's voice stops".into(),
         CallEvent::Held(true) => "on hold".into(),
         CallEvent::Held(false) => "back from hold".into(),
+        CallEvent::RecordingChanged(state) => format!("recording: {}", state.as_str()),
         CallEvent::ModelReconnecting => "the model's connection was lost; it is being resumed".into(),
         CallEvent::Rebuilding { attempt } => {
             format!("the call's actor crashed; it is rebuilt (time {attempt}), dialog and audio stream go on")

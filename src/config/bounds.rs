@@ -16,7 +16,7 @@ const fn bound(path: &'static str, value: fn(&Settings) -> u64, allowed: RangeIn
     Bound { path, value, allowed }
 }
 
-static BOUNDS: [Bound; 24] = [
+static BOUNDS: [Bound; 28] = [
     bound("sip.ring_timeout_s", |settings| settings.sip.ring_timeout_s, 1..=180),
     bound("media.port_min", |settings| settings.media.port_min.into(), 1_024..=65_534),
     bound("media.threads", |settings| settings.media.threads as u64, 0..=64),
@@ -38,6 +38,14 @@ static BOUNDS: [Bound; 24] = [
     bound("crm.answer_timeout_ms", |settings| settings.crm.answer_timeout_ms, 100..=600_000),
     bound("crm.upload_timeout_s", |settings| settings.crm.upload_timeout_s, 1..=DAY_S),
     bound("crm.flush_limit_s", |settings| settings.crm.flush_limit_s, 0..=DAY_S),
+    bound(
+        "recording.encoder_core_percent",
+        |settings| settings.recording.encoder_core_percent.into(),
+        1..=100,
+    ),
+    bound("recording.keep_days", |settings| settings.recording.keep_days, 0..=36_500),
+    bound("recording.warn_free_mb", |settings| settings.recording.warn_free_mb, 0..=1_000_000_000),
+    bound("recording.min_free_mb", |settings| settings.recording.min_free_mb, 0..=1_000_000_000),
     bound("http.requests_per_s", |settings| settings.http.requests_per_s.into(), 0..=1_000_000),
     bound("sessions.idle_s", |settings| settings.sessions.idle_s, 60..=90 * DAY_S),
     bound("sessions.longest_s", |settings| settings.sessions.longest_s, 60..=90 * DAY_S),

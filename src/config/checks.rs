@@ -23,6 +23,7 @@ pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
         .or_else(|| personas(settings))
         .or_else(|| http(settings))
         .or_else(|| crm(settings))
+        .or_else(|| recording(settings))
 }
 
 fn ranges(settings: &Settings) -> Option<Fault> {
@@ -49,6 +50,13 @@ fn dead_after(settings: &Settings) -> Option<Fault> {
     let least_ms = 4 * settings.node.beat_ms;
     let problem = format!("is at least four times node.beat_ms: {least_ms}");
     (settings.node.dead_after_ms < least_ms).then(|| ("node.dead_after_ms".into(), problem))
+}
+
+/// Who is warned only when it is too late was not warned.
+fn recording(settings: &Settings) -> Option<Fault> {
+    let recording = &settings.recording;
+    let problem = format!("is at least recording.min_free_mb: {}", recording.min_free_mb);
+    (recording.warn_free_mb < recording.min_free_mb).then(|| ("recording.warn_free_mb".into(), problem))
 }
 
 fn http(settings: &Settings) -> Option<Fault> {

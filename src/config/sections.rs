@@ -190,6 +190,18 @@ impl Node {
 pub struct Recording {
     pub enabled: bool,
     pub dir: PathBuf,
+    /// How much of one core may make Opus files of what was recorded.
+    pub encoder_core_percent: u32,
+    /// 0: until the disk is full.
+    pub keep_days: u64,
+    pub warn_free_mb: u64,
+    pub min_free_mb: u64,
+}
+
+impl Recording {
+    pub fn keep(&self) -> Option<Duration> {
+        (self.keep_days > 0).then(|| Duration::from_secs(self.keep_days * 86_400))
+    }
 }
 
 /// Where calls are told of once they are over (SPEC U4).
@@ -393,7 +405,14 @@ impl Default for Node {
 
 impl Default for Recording {
     fn default() -> Self {
-        Self { enabled: true, dir: "data/recordings".into() }
+        Self {
+            enabled: true,
+            dir: "data/recordings".into(),
+            encoder_core_percent: 50,
+            keep_days: 0,
+            warn_free_mb: 5_000,
+            min_free_mb: 500,
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    CallId, CallUpload, Callback, CampaignId, CrmCallId, Lead, LeadId, NodeId, Outcome, PhoneNumber, StartId,
-    TenantId, Timestamp, ToolResult, UserId, VoiceAgentId,
+    CallId, CallUpload, Callback, CampaignId, CrmCallId, Lead, LeadId, NodeId, Outcome, PhoneNumber,
+    RecordingMade, RecordingState, StartId, TenantId, Timestamp, ToolResult, UserId, VoiceAgentId,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,7 +77,20 @@ pub struct CallRecord {
     pub full_config: Option<Value>,
     pub quality: Option<CallQuality>,
     pub usage: Option<ModelUsage>,
+    /// While the call goes on; `None`: nothing of it is ever recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_state: Option<RecordingState>,
+    /// Once the recording is whole; like what is said of it here, it may come after the call's end.
     pub recording_filename: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_start_time: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_duration_seconds: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_bytes: Option<u64>,
+    /// Since then it is not there any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_deleted_time: Option<Timestamp>,
     /// The call's name in the CRM, once the store has the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crm_call_id: Option<CrmCallId>,
@@ -134,12 +147,24 @@ impl CallRecord {
             full_config: None,
             quality: None,
             usage: None,
+            recording_state: None,
             recording_filename: None,
+            recording_start_time: None,
+            recording_duration_seconds: None,
+            recording_bytes: None,
+            recording_deleted_time: None,
             crm_call_id: None,
             upload: None,
             running: None,
             metadata: None,
         }
+    }
+
+    pub fn add_recording(&mut self, made: &RecordingMade) {
+        self.recording_filename = Some(made.filename.clone());
+        self.recording_start_time = Some(made.start_time);
+        self.recording_duration_seconds = Some(made.duration_seconds);
+        self.recording_bytes = Some(made.bytes);
     }
 }
 

@@ -150,7 +150,7 @@ fn enabled_by_default() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{CallLimits, VoiceAgentId};
+    use crate::domain::{CallLimits, RecordingRule, VoiceAgentId};
 
     fn persona() -> Persona {
         Persona {
@@ -202,6 +202,7 @@ mod tests {
                 tools: vec!["end_call".into(), "fly".into(), "end_call".into()],
                 webhooks: Vec::new(),
                 limits: CallLimits { max_call_s: LIMIT_MAX_S + 1, silence_timeout_s: u64::MAX },
+                recording: RecordingRule::On,
             };
             persona.crm_voice_agent_id = Some(String::new());
             persona.crm_client_id = Some(String::new());

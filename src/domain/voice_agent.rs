@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::field_problem::Problems;
-use super::{FieldProblem, VoiceAgentId, Webhook};
+use super::{FieldProblem, RecordingRule, VoiceAgentId, Webhook};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +26,7 @@ pub struct VoiceAgent {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub webhooks: Vec<Webhook>,
     pub limits: CallLimits,
+    pub recording: RecordingRule,
 }
 
 const WEBHOOKS_MAX: usize = 20;
@@ -69,6 +70,7 @@ impl Default for VoiceAgent {
             tools: vec!["end_call".into()],
             webhooks: Vec::new(),
             limits: CallLimits::default(),
+            recording: RecordingRule::On,
         }
     }
 }

@@ -31,12 +31,12 @@ use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::net::webhook::{NoClient, Webhooks};
 use crate::sip::endpoint::Gateway;
 use crate::store::{
-    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leads, Leases, NodeFolder, Nodes, Numbers,
-    Outbox, Recordings, Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
+    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leads, Leases, LeftBehind, NodeFolder, Nodes,
+    Numbers, Outbox, Recordings, Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
 };
 
 use super::store::{Io, OpenStore, StoreStartError, wait_for_store};
-use super::{Engine, descriptors, journal, settings as derive, threads};
+use super::{Engine, descriptors, journal, recordings, settings as derive, threads};
 
 /// Why the engine did not start, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +96,7 @@ impl Engine {
         let tuning = Tuning::read(configured, &store, directory.clone()).await;
         let settings = tuning.current().settings.clone();
         descriptors::raise_limit(settings.calls.max_calls);
-        let ground = Ground::prepare(&settings, store.clone(), directory, &mut entropy).await?;
+        let mut ground = Ground::prepare(&settings, store.clone(), directory, &mut entropy).await?;
         let crm = crm_client(&settings, &io)?;
         let gateways = derive::resolve_gateways(&settings.sip)?;
         check_media_bind(&settings)?;
@@ -124,12 +124,14 @@ impl Engine {
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
         let lost_calls = ground.lost_calls(&settings);
+        let keeper = recordings::keeper(&settings, ground.recordings.clone(), &ground.calls, &readiness);
         let Ground { store, users, calls, staff, catalogue, directory, events, folder, .. } = ground;
-        let tidying = vec![
+        let mut tidying = vec![
             actix::spawn(staff.accounts.clone().keep_tidy()),
             actix::spawn(tuning.keep_looking()),
             actix::spawn(lost_calls.keep_looking()),
         ];
+        tidying.extend(keeper.map(|keeper| actix::spawn(keeper.keep_looking())));
         Ok(Self {
             directory,
             events,
@@ -175,6 +177,7 @@ struct Ground {
     staff: Staff,
     catalogue: Catalogue,
     recordings: Option<Recordings>,
+    left_recordings: Vec<LeftBehind>,
     /// What keys the model has refused before.
     troubles: Vec<KeyTrouble>,
     folder: NodeFolder,
@@ -198,6 +201,7 @@ impl Ground {
         let folder = NodeFolder::take(&path, clock::new_id);
         let folder = folder.map_err(|error| StartError::NodeFolder { path, error })?;
         let (journal, left_in_journal) = journal::open(settings, &folder)?;
+        let (recordings, left_recordings) = recordings::open(settings, &folder.node)?;
         let accounts = Accounts::new(&store, settings.sessions.limits(), Times::REAL);
         let accounts = accounts.map_err(StartError::Passwords)?;
         let assignment = KeyAssignment {
@@ -217,7 +221,8 @@ impl Ground {
             users: Users::new(store.clone()),
             calls: Calls::new(store.clone()),
             store,
-            recordings: open_recordings(settings)?,
+            recordings,
+            left_recordings,
             troubles,
             folder,
             start: StartId::new(clock::new_id()),
@@ -234,6 +239,7 @@ impl Ground {
             staff: self.staff.clone(),
             catalogue: self.catalogue.clone(),
             store: self.store.clone(),
+            recordings: self.recordings.clone(),
             directory: self.directory.clone(),
             events: self.events.clone(),
             readiness,
@@ -318,7 +324,7 @@ impl Ground {
             timeouts: derive::timeouts(voice),
             users: self.users.clone(),
             sealing,
-            recordings: self.recordings.clone(),
+            recordings: self.recordings.clone().filter(|_| settings.recording.enabled),
             node: self.folder.node.clone(),
             start: self.start.clone(),
             directory: self.directory.clone(),
@@ -328,7 +334,7 @@ impl Ground {
 
     /// All but signalling, which would bring in calls: from the inside out. Gives the threads they run on.
     fn start_services(
-        &self,
+        &mut self,
         settings: &Settings,
         call_settings: CallSettings,
         media_ip: IpAddr,
@@ -336,7 +342,7 @@ impl Ground {
     ) -> Vec<Arbiter> {
         let books = Books::new(
             self.shelf(),
-            self.recordings.clone(),
+            (self.recordings.clone(), std::mem::take(&mut self.left_recordings)),
             self.events.clone(),
             self.journal.clone(),
             self.left_in_journal.clone(),
@@ -387,15 +393,6 @@ fn start_router(settings: RouterSettings, entropy: Entropy, directory: &Director
         Supervisor::start_in_arbiter(&arbiter.handle(), move |_| UdpRouter::new(settings, entropy, registry));
     directory.add_router(router);
     arbiter
-}
-
-fn open_recordings(settings: &Settings) -> Result<Option<Recordings>, StartError> {
-    if !settings.recording.enabled {
-        return Ok(None);
-    }
-    let path = &settings.recording.dir;
-    let failed = |error| StartError::Recordings { path: path.clone(), error };
-    Recordings::start(path).map(Some).map_err(failed)
 }
 
 /// Found out now, not by the first caller.

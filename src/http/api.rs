@@ -12,7 +12,7 @@ use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::domain::{Gate, Network, Rate};
 use crate::keys::KeyPool;
-use crate::store::{Calls, IdempotencyKeys, Leads, Outbox, Store};
+use crate::store::{Calls, IdempotencyKeys, Leads, Outbox, Recordings, Store};
 
 use super::problem::{Code, Problem};
 
@@ -49,6 +49,8 @@ pub struct Api {
     pub staff: Staff,
     pub catalogue: Catalogue,
     pub store: Store,
+    /// `None`: this engine has none.
+    pub recordings: Option<Recordings>,
     pub directory: Directory,
     pub events: EventStream,
     pub readiness: Readiness,

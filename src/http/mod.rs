@@ -20,10 +20,12 @@ mod client;
 mod openapi;
 mod paging;
 mod problem;
+mod ranges;
 mod refusals;
 mod resources;
 mod sent;
 mod server;
+mod stored_file;
 mod versions;
 mod wording;
 

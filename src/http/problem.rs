@@ -32,6 +32,12 @@ pub(super) enum Code {
     UnderWay,
     /// The same request came before, and nobody knows what became of it: look before you send a new one.
     OutcomeUnknown,
+    /// It is being made; it will be there in a while.
+    NotReady,
+    /// Another engine has it.
+    HeldElsewhere,
+    /// The file has no such part.
+    NoSuchRange,
     /// Somebody else changed it meanwhile.
     ChangedMeanwhile,
     TooLarge,
@@ -56,7 +62,9 @@ impl Code {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict | Self::UnderWay | Self::OutcomeUnknown => StatusCode::CONFLICT,
+            Self::Conflict | Self::UnderWay | Self::OutcomeUnknown | Self::NotReady => StatusCode::CONFLICT,
+            Self::HeldElsewhere => StatusCode::MISDIRECTED_REQUEST,
+            Self::NoSuchRange => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::ChangedMeanwhile => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -81,6 +89,9 @@ impl Code {
             Self::Conflict => "Something else stands in the way",
             Self::UnderWay => "The same request is being worked on",
             Self::OutcomeUnknown => "Nobody knows what became of the first request",
+            Self::NotReady => "It is not ready yet",
+            Self::HeldElsewhere => "Another engine has it",
+            Self::NoSuchRange => "The file has no such part",
             Self::ChangedMeanwhile => "Somebody else changed it meanwhile",
             Self::TooLarge => "The request is too large",
             Self::WrongMediaType => "The body is not JSON",

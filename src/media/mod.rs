@@ -6,7 +6,8 @@
 //!
 //! From there [`path`] leads both ways: the caller's packets through the [`jitter`] buffer and concealment ([`conceal`])
 //! to the model's rate ([`resample`]), the model's speech through a [`codec`] into the [`playout`] queue, from which the
-//! router takes a frame every 20 ms. [`dtmf`] hears and presses keys, [`spool`] and [`wav`] make the recording.
+//! router takes a frame every 20 ms. [`dtmf`] hears and presses keys. [`spool`] gathers what is recorded, [`opus_file`]
+//! makes of it what people listen to, and [`wav`] reads prompts.
 //!
 //! Nothing here owns a socket or reads a clock: the UdpRouter actor lends the bytes and says what time it is.
 //!
@@ -19,6 +20,7 @@ pub mod demux;
 pub mod dtmf;
 pub mod jitter;
 pub mod level;
+pub mod opus_file;
 pub mod path;
 pub mod playout;
 pub mod resample;

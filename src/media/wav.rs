@@ -1,44 +1,10 @@
-//! WAV files as bytes: the header of a recording that is still growing, and a tolerant reader for prompts and tests.
-//!
-//! A recording is written without knowing its end: a header of length 0 first, samples after it, and at the end the
-//! header once more with the true length. A file cut off before that is still readable by [`Wav::parse`] and by every
-//! player that takes a length of 0 or too much for "to the end".
+//! WAV files as bytes: a tolerant reader for prompts. A file whose end was never written into its header is read to the
+//! end, as every player does.
 
-/// The header of PCM with 16 bits a sample; write it again at offset 0 when `data_bytes` is known.
-pub fn header(rate_hz: u32, channels: u16, data_bytes: u32) -> [u8; HEADER_BYTES] {
-    let bytes_per_frame = channels * BYTES_PER_SAMPLE;
-    let mut header = [0; HEADER_BYTES];
-    let fields: [&[u8]; 13] = [
-        b"RIFF",
-        &data_bytes.saturating_add(HEADER_BYTES as u32 - 8).to_le_bytes(),
-        b"WAVE",
-        b"fmt ",
-        &16_u32.to_le_bytes(),
-        &FORMAT_PCM.to_le_bytes(),
-        &channels.to_le_bytes(),
-        &rate_hz.to_le_bytes(),
-        &(rate_hz * u32::from(bytes_per_frame)).to_le_bytes(),
-        &bytes_per_frame.to_le_bytes(),
-        &(BYTES_PER_SAMPLE * 8).to_le_bytes(),
-        b"data",
-        &data_bytes.to_le_bytes(),
-    ];
-    for (slot, &byte) in header.iter_mut().zip(fields.iter().copied().flatten()) {
-        *slot = byte;
-    }
-    header
-}
-
-pub const HEADER_BYTES: usize = 44;
 const BYTES_PER_SAMPLE: u16 = 2;
 const FORMAT_PCM: u16 = 1;
 /// The real format then stands in the extension; for 16 bits it is PCM.
 const FORMAT_EXTENSIBLE: u16 = 0xFFFE;
-
-/// Appends samples as they stand in the file.
-pub fn append_samples(samples: &[i16], out: &mut Vec<u8>) {
-    out.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-}
 
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,9 +102,16 @@ fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
 mod tests {
     use super::*;
 
+    const HEADER_BYTES: usize = 44;
+
     fn file(rate_hz: u32, channels: u16, samples: &[i16], stated_bytes: u32) -> Vec<u8> {
-        let mut file = header(rate_hz, channels, stated_bytes).to_vec();
-        append_samples(samples, &mut file);
+        let frame_bytes = channels * BYTES_PER_SAMPLE;
+        let mut file = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0".to_vec();
+        file.extend([FORMAT_PCM, channels].map(u16::to_le_bytes).concat());
+        file.extend([rate_hz, rate_hz * u32::from(frame_bytes)].map(u32::to_le_bytes).concat());
+        file.extend([frame_bytes, BYTES_PER_SAMPLE * 8].map(u16::to_le_bytes).concat());
+        file.extend([&b"data"[..], &stated_bytes.to_le_bytes()].concat());
+        file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
         file
     }
 
@@ -149,15 +122,6 @@ mod tests {
         assert_eq!(wav, Wav { rate_hz: 8_000, channels: 2, samples: samples.to_vec() });
         assert_eq!((wav.channel(0), wav.channel(1)), (vec![1, 2, i16::MAX], vec![-1, -2, i16::MIN]));
         assert!(wav.channel(2).is_empty());
-    }
-
-    #[test]
-    fn the_header_says_what_players_need() {
-        let header = header(8_000, 2, 1_000);
-        assert_eq!(u32_at(&header, 4), Some(1_036));
-        assert_eq!(u32_at(&header, 28), Some(32_000), "bytes a second");
-        assert_eq!((u16_at(&header, 32), u16_at(&header, 34)), (Some(4), Some(16)));
-        assert_eq!((&header[36..40], u32_at(&header, 40)), (&b"data"[..], Some(1_000)));
     }
 
     #[test]

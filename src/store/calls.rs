@@ -1,13 +1,14 @@
 //! Session records: inserted when a call is accepted, merged as it goes, listed without what was said.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::change::{change, every};
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
 use crate::crm::EndedCall;
 use crate::domain::{
-    CallId, CallRecord, Direction, Outcome, PhoneNumber, Timestamp, UserId, VoiceAgentId, first_id_of,
+    CallId, CallRecord, Direction, Outcome, PhoneNumber, RecordingMade, Timestamp, UserId, VoiceAgentId,
+    first_id_of,
 };
 
 pub static CALLS: Collection = Collection {
@@ -37,6 +38,9 @@ const FILTERED: &[&str] =
     &["owner_id", "tenant_id", "dialed_number", "from_number", "outcome", "direction", "voice_agent_id"];
 
 const RUNNING: &str = "running.marker";
+
+/// In these states of its upload a call's recording is not needed for it any more.
+const UPLOADS_OVER: [&str; 2] = ["done", "parked"];
 
 /// What a list does not show, and what would make it slow.
 const LONG: &[&str] = &["conversation_items", "tool_results", "full_config"];
@@ -94,6 +98,12 @@ pub struct CallList {
     pub calls: Vec<CallRecord>,
     /// Ask for the next page with it; `None`: this was the last.
     pub next: Option<String>,
+}
+
+/// A state that this version does not know is one that waits.
+fn waits_for_upload(record: &Value) -> bool {
+    let state = record.pointer("/upload/state").and_then(Value::as_str);
+    state.is_some_and(|state| !UPLOADS_OVER.contains(&state))
 }
 
 #[derive(Clone)]
@@ -173,6 +183,45 @@ impl Calls {
         match self.store.compare_and_set(&CALLS, id.as_str(), found.version, body).await {
             Ok(_) => Ok(Some(record)),
             Err(StoreError::Lost { .. } | StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// For a call whose record was closed before its recording was ready. False: there is no such record.
+    pub async fn add_recording(&self, id: &CallId, made: &RecordingMade) -> Result<bool, StoreError> {
+        let add = |found: &Document| {
+            let mut record: CallRecord = found.parse(&CALLS)?;
+            record.add_recording(made);
+            Ok(Some(json!({
+                "revision": record.revision + 1,
+                "recording_filename": record.recording_filename,
+                "recording_start_time": record.recording_start_time,
+                "recording_duration_seconds": record.recording_duration_seconds,
+                "recording_bytes": record.recording_bytes,
+            })))
+        };
+        match change(&self.store, &CALLS, id.as_str(), add).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the call's recording may be deleted: it was uploaded, was given up, or is no upload's business. If so, its
+    /// record says from now on that it is deleted.
+    pub async fn let_recording_go(&self, id: &CallId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut may_go = true;
+        let decide = |found: &Document| {
+            may_go = !waits_for_upload(&found.body);
+            let is_known = found.body.get("recording_filename").is_some_and(Value::is_string);
+            let revision = found.body.get("revision").and_then(Value::as_u64).unwrap_or(0);
+            let deleted = json!({ "revision": revision + 1, "recording_filename": null, "recording_deleted_time": now });
+            Ok((may_go && is_known).then_some(deleted))
+        };
+        match change(&self.store, &CALLS, id.as_str(), decide).await {
+            Ok(_) => Ok(may_go),
+            // Nothing of ours waits for what no record knows.
+            Err(StoreError::NotFound { .. }) => Ok(true),
             Err(error) => Err(error),
         }
     }

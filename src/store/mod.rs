@@ -64,7 +64,9 @@ pub use node_folder::NodeFolder;
 pub use nodes::{Beaten, NODES, Nodes};
 pub use numbers::{NUMBERS, NumberFound, Numbers};
 pub use outbox::{CRM_CALL_IDS, OUTBOX, OUTBOX_CLAIMS, Outbox, StepClaim};
-pub use recordings::{RecordingSink, Recordings};
+pub use recordings::{
+    DiskLimits, DiskState, LeftBehind, RecordingSettings, RecordingSink, Recordings, Shelved,
+};
 pub use records::{Listed, Stored};
 pub use run_time_settings::{RUN_TIME_SETTINGS_ID, RunTimeSettings, SETTINGS};
 pub use storable::fault_in_nested;

@@ -49,7 +49,8 @@ impl NodeFolder {
                 break;
             }
             if let Some(lock) = lock(&path)? {
-                left.push(PathLock { path, _lock: lock });
+                let node = fs::read_to_string(path.join(NAME)).unwrap_or_default();
+                left.push(PathLock { node: NodeId::new(node.trim()), path, _lock: lock });
             }
         }
         Ok(left)
@@ -59,6 +60,8 @@ impl NodeFolder {
 /// A folder that nobody else uses as long as this is there.
 pub struct PathLock {
     pub path: PathBuf,
+    /// Empty where the engine died before it had a name.
+    pub node: NodeId,
     _lock: File,
 }
 
@@ -121,7 +124,8 @@ mod tests {
         assert!(NodeFolder::left_behind(folder.path()).unwrap().is_empty());
         drop(gone);
         let left = NodeFolder::left_behind(folder.path()).unwrap();
-        assert_eq!(left.iter().map(|left| &left.path).collect::<Vec<_>>(), [&folder.path().join("1")]);
+        let found: Vec<_> = left.iter().map(|left| (&left.path, left.node.as_str())).collect();
+        assert_eq!(found, [(&folder.path().join("1"), "a")]);
         assert_eq!(take(folder.path(), "c").path, folder.path().join("3"));
         drop(running);
     }

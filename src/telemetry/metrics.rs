@@ -56,6 +56,12 @@ table! {
         CallsRefused = "clearline_calls_refused_total", "Calls refused before they began.";
         PanicsCaught = "clearline_panics_caught_total", "Panics that cost one entry of a service.";
         RecordingBlocksDropped = "clearline_recording_blocks_dropped_total", "Seconds of recordings the disk was too slow for.";
+        RecordingBlocksUnwritten = "clearline_recording_blocks_unwritten_total", "Seconds of recordings the disk would not take.";
+        RecordingBlocksDamaged = "clearline_recording_blocks_damaged_total", "Pieces of spool files that could not be read; they are silence now.";
+        RecordingFramesLate = "clearline_recording_frames_late_total", "Frames that came after their second had been given away.";
+        RecordingEncodingFailures = "clearline_recording_encoding_failures_total", "Recordings that could not be encoded at the first try.";
+        Recordings = "clearline_recordings_total", "Recordings finished.";
+        RecordingsDeleted = "clearline_recordings_deleted_total", "Recordings deleted because of their age, or to make room.";
         LogIns = "clearline_log_ins_total", "Log-ins with the right password.";
         LogInsWrong = "clearline_log_ins_wrong_total", "Log-ins with a wrong name or password.";
         LogInsSlowed = "clearline_log_ins_slowed_total", "Log-ins refused unseen because their address has guessed too often.";
@@ -82,6 +88,7 @@ table! {
         SipTransactions = "clearline_sip_transactions", "SIP transactions held.";
         UploadsHeld = "clearline_uploads_held", "Calls on their way to the CRM, up to the queue's bound.";
         CrmDown = "clearline_crm_down", "1 while the CRM does not take what it is sent.";
+        RecordingsDiskFree = "clearline_recordings_disk_free_bytes", "What the disk of recording.dir has room for.";
         GatewaysRegistered = "clearline_gateways_registered", "Gateways that accepted our registration.";
     }
 }

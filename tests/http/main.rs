@@ -9,6 +9,7 @@ mod leads;
 mod log_in;
 mod manners;
 mod numbers;
+mod recordings;
 mod roles;
 mod settings;
 mod uploads;

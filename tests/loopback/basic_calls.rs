@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use clearline::actors::events::CallEvent;
 use clearline::domain::{Direction, Outcome, Secret, Speaker};
-use clearline::media::wav::Wav;
+use clearline::media::opus_file::Listened;
 
 use crate::far_end::FarEnd;
 use crate::log;
@@ -75,13 +75,25 @@ fn the_recording_holds_the_caller_on_the_left_and_the_model_on_the_right() {
         caller.say(CALLERS_HZ, 600);
         world.session_when(ADAS_KEY, "the caller's turn", |session| session.caller_turns == 1).await;
         caller.hang_up().await;
-        let file = world.record(&call).await.recording_filename.expect("a recording");
+        let record = world.record(&call).await;
+        let file = record.recording_filename.expect("a recording");
         let bytes = std::fs::read(file).expect("a readable file");
-        let wav = Wav::parse(&bytes).expect("a WAV file");
-        let (person, model) = (wav.channel(0), wav.channel(1));
-        assert!(marker.heard_in(&model, wav.rate_hz) && !marker.heard_in(&person, wav.rate_hz));
-        let crossings = person.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
-        assert!((290..=300).contains(&crossings), "0.6 s of 500 Hz cross zero 300 times, not {crossings}");
+        let Listened { call: named, started, rate_hz, caller: person, model } =
+            Listened::to(&bytes[..]).expect("an Opus file");
+        assert_eq!((named, started), (Some(call), record.recording_start_time));
+        let seconds = person.len() as f64 / f64::from(rate_hz);
+        assert_eq!(
+            (record.recording_duration_seconds, record.recording_bytes),
+            (Some(seconds), Some(bytes.len() as u64))
+        );
+        assert!(marker.heard_in(&model, rate_hz) && !marker.heard_in(&person, rate_hz));
+        // From well below to above zero: between the words an Opus file is not quite silent.
+        let (mut below, mut crossings) = (false, 0);
+        for sample in person {
+            crossings += usize::from(below && sample >= 0);
+            below = if sample >= 0 { false } else { below || sample < -500 };
+        }
+        assert!((290..=301).contains(&crossings), "0.6 s of 500 Hz cross zero 300 times, not {crossings}");
         world.close().await;
     });
 }

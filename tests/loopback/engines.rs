@@ -24,12 +24,11 @@ const SAFETY_LIMIT: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Signs of life in a hurry, so that the test need not wait half a minute.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 8] = [
     "sip.listen=127.0.0.1:0",
     "sip.allowed_sources=127.0.0.1",
     "http.listen=127.0.0.1:0",
     "media.bind=127.0.0.1",
-    "recording.enabled=false",
     "keys.sessions_per_project=1",
     "calls.default_owner_id=ada",
     "node.beat_ms=250",
@@ -73,7 +72,7 @@ pub(crate) fn add_ada(folder: &Path) {
     assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
 }
 
-async fn call(engine: &Engine) -> (FarEnd, Option<u16>) {
+pub(crate) async fn call(engine: &Engine) -> (FarEnd, Option<u16>) {
     let caller = FarEnd::usual().await;
     caller.dial(engine.sip, "100").await;
     let status = caller.verdict().await.status();
@@ -117,7 +116,7 @@ pub(crate) fn shared_store(folder: &Path) -> Store {
 }
 
 /// What the store of both engines says of the only call there is.
-async fn the_call(folder: &Path, is_wanted: impl Fn(&CallRecord) -> bool) -> CallRecord {
+pub(crate) async fn the_call(folder: &Path, is_wanted: impl Fn(&CallRecord) -> bool) -> CallRecord {
     let store = shared_store(folder);
     let calls = Calls::new(store.clone());
     let looking = async {
@@ -137,7 +136,7 @@ async fn the_call(folder: &Path, is_wanted: impl Fn(&CallRecord) -> bool) -> Cal
     timeout(SAFETY_LIMIT, looking).await.expect("the record never became as it should")
 }
 
-fn can_be_hung_up_by_others(record: &CallRecord) -> bool {
+pub(crate) fn can_be_hung_up_by_others(record: &CallRecord) -> bool {
     record.running.as_ref().is_some_and(|running| running.dialog.is_some())
 }
 

@@ -13,6 +13,7 @@
 
 mod from_tools;
 mod page;
+mod recording;
 mod shelf;
 
 use std::collections::HashMap;
@@ -25,14 +26,15 @@ use tokio::sync::oneshot;
 use crate::call::{Finish, Note};
 use crate::clock;
 use crate::domain::{CallId, CallQuality, CallRecord};
-use crate::store::{Journal, Recordings, StoreError, Unwritten};
+use crate::store::{Journal, LeftBehind, Recordings, StoreError, Unwritten};
 use crate::telemetry::{Counter, count};
 
 use super::SERVICE_MAILBOX_SIZE;
-use super::events::{CallEvent, EventStream, Ownership};
+use super::events::{EventStream, Ownership};
 use super::guard::guarded;
 pub use from_tools::{Deed, KeepDeed};
 use page::{Page, log};
+pub use recording::KeepRecordingState;
 use shelf::Written;
 
 pub use shelf::Shelf;
@@ -47,10 +49,14 @@ const SPEECH_PAUSE: Duration = Duration::from_secs(2);
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// A store that has not answered by then may be away: what it was asked to keep goes into the journal.
 const LATE_AFTER: Duration = Duration::from_secs(1);
+/// A call's last word waits so long for its recording.
+const RECORDING_LIMIT: Duration = Duration::from_secs(5);
 
 pub struct Books {
     shelf: Shelf,
     recordings: Option<Recordings>,
+    /// Of a former run, until it is waited for.
+    left_recordings: Vec<LeftBehind>,
     events: EventStream,
     journal: Journal,
     pages: HashMap<CallId, Page>,
@@ -70,7 +76,7 @@ impl Books {
     /// `left` is what the journal holds of engines that are gone.
     pub fn new(
         shelf: Shelf,
-        recordings: Option<Recordings>,
+        (recordings, left_recordings): (Option<Recordings>, Vec<LeftBehind>),
         events: EventStream,
         journal: Journal,
         left: Vec<Unwritten>,
@@ -85,6 +91,7 @@ impl Books {
         Self {
             shelf,
             recordings,
+            left_recordings,
             events,
             journal,
             pages,
@@ -189,7 +196,7 @@ impl Books {
             self.journal.arrived(call.as_str());
         }
         if page.closed {
-            self.pages.remove(call);
+            self.forget(call);
         }
     }
 
@@ -207,7 +214,15 @@ impl Books {
         if page.dirty {
             self.plan_writing(STATE_PAUSE, ctx);
         } else if page.closed {
-            self.pages.remove(call);
+            self.forget(call);
+        }
+    }
+
+    /// What was told of the call is written down.
+    fn forget(&mut self, call: &CallId) {
+        let Some(page) = self.pages.remove(call) else { return };
+        if page.record.recording_filename.is_some() {
+            self.recording_is_told(call);
         }
     }
 
@@ -272,28 +287,6 @@ impl Books {
         }
     }
 
-    /// The recording first, then the record, then the last word: whoever hears that a call ended can read all of it.
-    fn close(&mut self, call: CallId, finish: Finish, quality: Option<CallQuality>, ctx: &mut Context<Self>) {
-        let recordings = self.recordings.clone();
-        let finishing = {
-            let call = call.clone();
-            async move {
-                match recordings {
-                    Some(recordings) => recordings.finish(&call).await,
-                    None => None,
-                }
-            }
-        };
-        ctx.spawn(finishing.into_actor(self).map(move |recording, books, ctx| {
-            if let Some(page) = books.pages.get_mut(&call) {
-                page.close(finish, quality, recording);
-                return books.plan_writing(STATE_PAUSE, ctx);
-            }
-            let ended = CallEvent::Ended { finish, recording };
-            books.events.tell_call(&call, Ownership::default(), ended);
-        }));
-    }
-
     /// A store that is slow or away keeps nobody from hearing it.
     fn tell_last_word(&mut self, call: &CallId) {
         let Some(page) = self.pages.get_mut(call) else { return };
@@ -319,6 +312,7 @@ impl Actor for Books {
         for call in left {
             self.write(call, ctx);
         }
+        self.wait_for_left_recordings(ctx);
     }
 }
 

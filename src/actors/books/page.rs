@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use crate::call::{Finish, Note, ToolCall, ToolDone};
 use crate::clock;
 use crate::domain::{
-    CallId, CallQuality, CallRecord, ConversationItem, LeadBook, ModelUsage, ToolResult, beginning,
-    storable_up_to,
+    CallId, CallQuality, CallRecord, ConversationItem, LeadBook, ModelUsage, RecordingMade, RecordingState,
+    ToolResult, beginning, storable_up_to,
 };
 use crate::voice::TranscriptItem;
 
@@ -29,6 +29,8 @@ pub(super) struct Page {
     pub(super) dirty: bool,
     /// Since when the store has been asked to take it.
     pub(super) writing: Option<Instant>,
+    /// The call is over; its recording is being finished, and then the page is closed.
+    pub(super) closing: bool,
     pub(super) closed: bool,
     /// The revision that the store was last asked to take.
     pub(super) offered: u64,
@@ -65,6 +67,7 @@ impl Page {
             offered: 0,
             leads: LeadBook::default(),
             promises: Vec::new(),
+            closing: false,
             closed: false,
             journaled: 0,
             was_offered: false,
@@ -74,7 +77,7 @@ impl Page {
     }
 
     pub(super) fn is_settled(&self) -> bool {
-        !self.dirty && self.writing.is_none()
+        !self.dirty && !self.closing && self.writing.is_none()
     }
 
     pub(super) fn is_late(&self, now: Instant, limit: Duration) -> bool {
@@ -140,16 +143,36 @@ impl Page {
         }
     }
 
-    pub(super) fn close(&mut self, finish: Finish, quality: Option<CallQuality>, recording: Option<String>) {
+    pub(super) fn keep_recording_state(&mut self, state: RecordingState) {
+        self.record.recording_state = Some(state);
+        self.changed();
+    }
+
+    pub(super) fn close(
+        &mut self,
+        finish: Finish,
+        quality: Option<CallQuality>,
+        recording: Option<&RecordingMade>,
+    ) {
         self.record.call_end_time = Some(clock::unix_time());
         self.record.outcome = Some(finish.outcome);
         self.record.end_reason = Some(finish.reason.clone());
         self.record.quality = quality;
-        self.record.recording_filename.clone_from(&recording);
         self.record.running = None;
+        self.record.recording_state = None;
+        if let Some(made) = recording {
+            self.record.add_recording(made);
+        }
         self.changed();
-        self.closed = true;
+        (self.closing, self.closed) = (false, true);
+        let recording = recording.map(|made| made.filename.clone());
         self.last_word = Some(CallEvent::Ended { finish, recording });
+    }
+
+    /// Encoding it took longer than the page could be kept open.
+    pub(super) fn add_recording(&mut self, made: &RecordingMade) {
+        self.record.add_recording(made);
+        self.changed();
     }
 }
 

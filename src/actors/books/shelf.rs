@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::domain::{CallRecord, CrmCallId, NodeId, StartId};
+use crate::crm::Upload;
+use crate::domain::{CallId, CallRecord, CrmCallId, NodeId, RecordingMade, StartId};
 use crate::store::{Calls, Leads, Outbox, StoreError};
 
 #[derive(Clone)]
@@ -51,11 +52,31 @@ impl Shelf {
         Ok(Written { known: None, crm_call_id })
     }
 
+    /// For a call whose record was closed before its recording was ready. False: there is no such record.
+    pub(super) async fn add_recording(
+        &self,
+        call: &CallId,
+        made: &RecordingMade,
+    ) -> Result<bool, StoreError> {
+        let is_there = self.calls.add_recording(call, made).await?;
+        if is_there {
+            self.tell_upload(call, self.outbox.recording_came(call).await?).await?;
+        }
+        Ok(is_there)
+    }
+
     async fn end(&self, record: &CallRecord) -> Result<(), StoreError> {
-        let call = &record.session_id;
-        let Some(upload) = self.outbox.end(call, record.recording_filename.is_some()).await? else {
-            return Ok(());
-        };
+        let (call, has_recording) = (&record.session_id, record.recording_filename.is_some());
+        let mut upload = self.outbox.end(call, has_recording).await?;
+        if has_recording {
+            // It may have ended before its recording was there.
+            upload = self.outbox.recording_came(call).await?;
+        }
+        self.tell_upload(call, upload).await
+    }
+
+    async fn tell_upload(&self, call: &CallId, upload: Option<Upload>) -> Result<(), StoreError> {
+        let Some(upload) = upload else { return Ok(()) };
         self.calls.merge(call, &json!({ "upload": upload.told() })).await?;
         self.bell.notify_one();
         Ok(())

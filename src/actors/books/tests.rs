@@ -107,7 +107,7 @@ impl Bench {
             run: (NodeId::new("node"), StartId::new("start")),
             bell: Arc::default(),
         };
-        Books::new(shelf, None, EventStream::new(), journal, unwritten).start()
+        Books::new(shelf, (None, Vec::new()), EventStream::new(), journal, unwritten).start()
     }
 
     /// What a process that is killed now leaves in its journal.

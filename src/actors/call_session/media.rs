@@ -7,8 +7,8 @@ use actix::prelude::*;
 
 use crate::call::{Input, Signal};
 use crate::clock;
-use crate::domain::CallQuality;
-use crate::media::codec::{Codec, FRAME_SAMPLES};
+use crate::domain::{CallQuality, RecordingState};
+use crate::media::codec::Codec;
 use crate::media::path::{CallerFrame, CallerPacket, CallerPath};
 use crate::media::rtp::RtpPacket;
 use crate::media::sdp::Negotiated;
@@ -38,16 +38,18 @@ pub(super) struct MediaPath {
 struct Recording {
     spool: Spool,
     sink: RecordingSink,
+    state: RecordingState,
 }
 
 impl MediaPath {
-    pub(super) fn new(sink: Option<RecordingSink>) -> Self {
+    pub(super) fn new(recording: Option<(RecordingSink, RecordingState)>) -> Self {
+        let recording = recording.map(|(sink, state)| Recording { spool: Spool::default(), sink, state });
         Self {
             caller: CallerPath::default(),
             frame: CallerFrame::SILENT,
             media: None,
             greeting_guard_ends: None,
-            recording: sink.map(|sink| Recording { spool: Spool::default(), sink }),
+            recording,
             playing: false,
         }
     }
@@ -71,11 +73,18 @@ impl MediaPath {
         }
     }
 
+    /// What was gathered before a pause is written at its beginning.
+    pub(super) fn set_recording(&mut self, state: RecordingState) {
+        let Some(recording) = &mut self.recording else { return };
+        recording.state = state;
+        if state != RecordingState::Recording {
+            recording.write_gathered();
+        }
+    }
+
     /// What is left of the last second.
     pub(super) fn close_recording(&mut self) {
-        if let Some(mut recording) = self.recording.take() {
-            recording.spool.finish().inspect(|block| recording.append(block));
-        }
+        self.recording = None;
     }
 
     fn receive(&mut self, packets: &PacketBatch, now: Instant) {
@@ -101,11 +110,13 @@ impl MediaPath {
 
     fn record(&mut self, frame_number: u64, played: &[u8; FRAME_BYTES]) {
         let Some(recording) = &mut self.recording else { return };
+        if recording.state != RecordingState::Recording {
+            return;
+        }
         let codec = self.media.as_ref().map_or(Codec::Pcmu, |media| media.codec);
-        let mut model = [0; FRAME_SAMPLES];
-        codec.decode_into(played, &mut model);
-        if let Some(block) = recording.spool.push(frame_number, &self.frame.pcm_8k, &model) {
-            recording.append(&block);
+        let heard = &self.frame.pcm_8k;
+        if let Some(block) = recording.spool.push(frame_number, heard, (codec, played), clock::unix_time) {
+            recording.append(block);
         }
     }
 
@@ -117,10 +128,24 @@ impl MediaPath {
 }
 
 impl Recording {
-    fn append(&self, block: &RecordingBlock) {
-        if self.sink.append(block.clone()).is_err() {
+    fn write_gathered(&mut self) {
+        if let Some(block) = self.spool.finish() {
+            self.append(block);
+        }
+    }
+
+    fn append(&self, block: RecordingBlock) {
+        if self.sink.append(block).is_err() {
             count(Counter::RecordingBlocksDropped);
         }
+    }
+}
+
+/// However the session ends, what it has gathered is not lost.
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.write_gathered();
+        telemetry::metrics().add(Counter::RecordingFramesLate, self.spool.late_frames());
     }
 }
 
@@ -168,5 +193,95 @@ impl CallSession {
             count(Counter::UplinkFramesDropped);
         }
         self.mailbag.ring();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::ops::Range;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::clock::new_call_id;
+    use crate::domain::{CallId, NodeId};
+    use crate::media::level::rms;
+    use crate::media::opus_file::Listened;
+    use crate::store::{RecordingSettings, Recordings};
+
+    struct Bench {
+        media: MediaPath,
+        recordings: Recordings,
+        call: CallId,
+        _folder: TempDir,
+    }
+
+    fn bench(state: RecordingState) -> Bench {
+        let (folder, call) = (tempfile::tempdir().unwrap(), new_call_id());
+        let (recordings, _) = Recordings::start(&RecordingSettings {
+            folder: folder.path().to_owned(),
+            node: NodeId::new("node"),
+            gone: Vec::new(),
+            encoder_core_percent: 100,
+        })
+        .unwrap();
+        let media = MediaPath::new(Some((recordings.sink(&call), state)));
+        Bench { media, recordings, call, _folder: folder }
+    }
+
+    impl Bench {
+        fn hear(&mut self, frames: Range<u64>) {
+            let tone = std::array::from_fn(|n| if n % 16 < 8 { 0x20 } else { 0xA0 });
+            frames.for_each(|number| self.media.record(number, &tone));
+        }
+
+        /// How loud the model's side is, frame by frame.
+        async fn end(self) -> Option<Vec<f32>> {
+            drop(self.media);
+            let made = self.recordings.finish(&self.call).await?;
+            let heard = Listened::to(File::open(&made.filename).unwrap()).unwrap();
+            Some(heard.model.chunks(FRAME_BYTES).map(rms).collect())
+        }
+    }
+
+    #[tokio::test]
+    async fn however_a_session_ends_what_it_has_gathered_is_not_lost() {
+        let mut bench = bench(RecordingState::Recording);
+        bench.hear(0..30);
+        assert_eq!(bench.end().await.expect("a recording").len(), 30);
+    }
+
+    #[tokio::test]
+    async fn u2_a_pause_is_silence_of_its_length() {
+        let mut bench = bench(RecordingState::Recording);
+        bench.hear(0..70);
+        bench.media.set_recording(RecordingState::Paused);
+        bench.hear(70..130);
+        bench.media.set_recording(RecordingState::Recording);
+        bench.hear(130..200);
+        let loudness = bench.end().await.expect("a recording");
+        assert_eq!(loudness.len(), 200);
+        let is_loud: Vec<bool> = loudness.iter().map(|rms| *rms > 1_000.0).collect();
+        assert!(is_loud[2..69].iter().chain(&is_loud[132..199]).all(|loud| *loud), "{loudness:?}");
+        assert!(is_loud[72..129].iter().all(|loud| !loud), "{loudness:?}");
+    }
+
+    #[tokio::test]
+    async fn u2_what_waits_for_consent_begins_with_it_and_what_was_recorded_before_a_stop_stays() {
+        let mut bench = bench(RecordingState::Off);
+        bench.hear(0..1_000);
+        bench.media.set_recording(RecordingState::Recording);
+        bench.hear(1_000..1_040);
+        bench.media.set_recording(RecordingState::Off);
+        bench.hear(1_040..2_000);
+        assert_eq!(bench.end().await.expect("a recording").len(), 40);
+    }
+
+    #[tokio::test]
+    async fn u2_nothing_is_left_of_a_call_to_which_nobody_consented() {
+        let mut bench = bench(RecordingState::Off);
+        bench.hear(0..100);
+        assert_eq!(bench.end().await, None);
     }
 }

@@ -22,7 +22,7 @@ use actix::prelude::*;
 
 use crate::call::{CallMachine, Checkpoint, Input, Setup, Signal};
 use crate::clock;
-use crate::domain::{CallId, Entropy, Secret, Webhook};
+use crate::domain::{CallId, Entropy, RecordingState, Secret, Webhook};
 use crate::media::codec::Codec;
 use crate::media::playout::{PlayoutReader, playout};
 use crate::media::sdp::Negotiation;
@@ -60,7 +60,7 @@ pub(super) struct SessionParts {
     pub(super) key: Secret,
     pub(super) timeouts: Timeouts,
     pub(super) entropy: Entropy,
-    pub(super) recording: Option<RecordingSink>,
+    pub(super) recording: Option<(RecordingSink, RecordingState)>,
     pub(super) directory: Directory,
 }
 
@@ -229,6 +229,19 @@ impl Handler<HangUp> for CallSession {
 
     fn handle(&mut self, HangUp { reason }: HangUp, ctx: &mut Context<Self>) {
         self.handle_input(Input::HangUp { reason }, ctx);
+    }
+}
+
+/// From now on the call is recorded, or not.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SetRecording(pub RecordingState);
+
+impl Handler<SetRecording> for CallSession {
+    type Result = ();
+
+    fn handle(&mut self, SetRecording(state): SetRecording, _: &mut Context<Self>) {
+        self.media.set_recording(state);
     }
 }
 

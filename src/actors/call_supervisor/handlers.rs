@@ -6,17 +6,21 @@ use std::rc::Rc;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use crate::call::recording::obeyed;
 use crate::clock;
-use crate::domain::{CallId, Direction};
+use crate::domain::{CallId, Direction, RecordingState};
 use crate::sip::endpoint::IncomingCall;
 
-use super::super::call_session::{CallFinished, CheckpointTaken, HangUp, InjectPanic, SessionGone};
+use super::super::books::KeepRecordingState;
+use super::super::call_session::{
+    CallFinished, CheckpointTaken, HangUp, InjectPanic, SessionGone, SetRecording,
+};
 use super::super::udp_router::SendDigits;
 use super::CallSupervisor;
 use super::admission::{Order, Refused};
 use super::messages::{
-    AskLiveCalls, BeginCall, CrashSession, DrainCalls, EndCall, IncomingOffered, PlaceCall, PressDigits,
-    RouteLost, TuneCalls,
+    AskLiveCalls, BeginCall, ControlRecording, CrashSession, DrainCalls, EndCall, IncomingOffered, PlaceCall,
+    PressDigits, RecordingRefused, RouteLost, TuneCalls,
 };
 
 impl Handler<IncomingOffered> for CallSupervisor {
@@ -146,6 +150,33 @@ impl Handler<PressDigits> for CallSupervisor {
         let Some(router) = self.settings.directory.router(live.route.router) else { return false };
         router.do_send(SendDigits { call, digits });
         true
+    }
+}
+
+impl Handler<ControlRecording> for CallSupervisor {
+    type Result = Result<RecordingState, RecordingRefused>;
+
+    /// The state is the call's, so that a session that is rebuilt goes on with it.
+    fn handle(
+        &mut self,
+        ControlRecording { call, order }: ControlRecording,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
+        let live = self.calls.get_mut(&call).ok_or(RecordingRefused::NotHere)?;
+        let before = live.recording.ok_or(RecordingRefused::Never)?;
+        let state = obeyed(before, order)?;
+        if state == before {
+            return Ok(state);
+        }
+        live.recording = Some(state);
+        if let Some(session) = &live.session {
+            session.do_send(SetRecording(state));
+        }
+        tracing::info!(%call, recording = state.as_str(), "recording changed");
+        if let Some(books) = self.settings.directory.books() {
+            books.do_send(KeepRecordingState { call, state });
+        }
+        Ok(state)
     }
 }
 

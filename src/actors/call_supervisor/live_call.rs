@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::Addr;
 
 use crate::call::{Checkpoint, Setup};
-use crate::domain::{CallId, CallLimits, Entropy, Webhook};
+use crate::domain::{CallId, CallLimits, Entropy, RecordingState, Webhook};
 use crate::keys::Granted;
 use crate::media::codec::Codec;
 use crate::media::sdp::{LocalMedia, Negotiation};
@@ -26,6 +26,8 @@ pub(super) struct LiveCall {
     pub(super) grant: Granted,
     pub(super) route: OpenedRoute,
     pub(super) checkpoint: Option<Box<Checkpoint>>,
+    /// `None`: nothing of this call is ever recorded.
+    pub(super) recording: Option<RecordingState>,
     persona: SessionConfig,
     webhooks: Arc<[Webhook]>,
     /// What the persona allows the call.
@@ -34,7 +36,12 @@ pub(super) struct LiveCall {
 }
 
 impl LiveCall {
-    pub(super) fn new(order: Order, prepared: Prepared, arbiter: usize) -> Self {
+    pub(super) fn new(
+        order: Order,
+        prepared: Prepared,
+        recording: Option<RecordingState>,
+        arbiter: usize,
+    ) -> Self {
         Self {
             session: None,
             of: Ownership::from(&prepared.parties.owner),
@@ -43,6 +50,7 @@ impl LiveCall {
             grant: prepared.grant,
             route: prepared.route,
             checkpoint: None,
+            recording,
             limits: prepared.parties.persona.agent.limits.clone(),
             persona: session_config(&prepared.parties.persona.agent),
             webhooks: prepared.parties.persona.agent.webhooks.into(),
@@ -75,7 +83,10 @@ impl LiveCall {
             key: self.grant.key.clone(),
             timeouts: settings.timeouts.clone(),
             entropy,
-            recording: settings.recordings.as_ref().map(|recordings| recordings.sink(call)),
+            recording: self.recording.and_then(|state| {
+                let recordings = settings.recordings.as_ref()?;
+                Some((recordings.sink(call), state))
+            }),
             directory: settings.directory.clone(),
         })
     }

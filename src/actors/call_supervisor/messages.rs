@@ -2,7 +2,8 @@
 
 use actix::prelude::*;
 
-use crate::domain::{CallId, GatewayId, UserId};
+use crate::call::recording::{NothingRecorded, RecordingOrder};
+use crate::domain::{CallId, GatewayId, RecordingState, UserId};
 use crate::sip::endpoint::IncomingCall;
 
 use super::admission::Refused;
@@ -58,6 +59,26 @@ pub struct BeginCall {
 pub struct EndCall {
     pub call: CallId,
     pub reason: String,
+}
+
+/// Starts, stops, pauses or resumes the recording of a call that goes on. The answer is what is the case from now on.
+#[derive(Message)]
+#[rtype(result = "Result<RecordingState, RecordingRefused>")]
+pub struct ControlRecording {
+    pub call: CallId,
+    pub order: RecordingOrder,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecordingRefused {
+    #[error("the call has ended already, has not begun yet, or goes on at another engine")]
+    NotHere,
+    #[error(
+        "nothing of this call is recorded: its voice agent says so (recording), or this engine (recording.enabled)"
+    )]
+    Never,
+    #[error(transparent)]
+    Nothing(#[from] NothingRecorded),
 }
 
 /// Sends keys to the far end as telephone events.

@@ -18,6 +18,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::call::Finish;
+use crate::call::recording::at_the_start;
 use crate::call::registry::{AdmissionRefused, AfterCrash, Registry};
 use crate::clock;
 use crate::domain::{CallId, CallQuality, Direction, Entropy, Outcome};
@@ -35,10 +36,11 @@ use super::udp_router::CloseRoute;
 use admission::{Order, Prepared};
 use live_call::LiveCall;
 
+pub use crate::call::recording::RecordingOrder;
 pub use admission::{CallSettings, GatewaySettings, NumberRule, Refused};
 pub use messages::{
-    AskLiveCalls, BeginCall, CallOwner, CrashSession, DrainCalls, EndCall, IncomingOffered, PlaceCall,
-    PressDigits, RouteLost, TuneCalls,
+    AskLiveCalls, BeginCall, CallOwner, ControlRecording, CrashSession, DrainCalls, EndCall, IncomingOffered,
+    PlaceCall, PressDigits, RecordingRefused, RouteLost, TuneCalls,
 };
 
 /// Callers refused for want of room may try again this soon.
@@ -106,8 +108,12 @@ impl CallSupervisor {
                 key_hint: prepared.grant.key.hint(),
             },
         );
+        let rule = prepared.parties.persona.agent.recording;
+        let recording = self.settings.recordings.as_ref().and_then(|_| at_the_start(rule));
         if let Some(books) = self.settings.directory.books() {
-            books.do_send(OpenBook { record: Box::new(prepared.first_record(&self.settings, &order)) });
+            let mut record = prepared.first_record(&self.settings, &order);
+            record.recording_state = recording;
+            books.do_send(OpenBook { record: Box::new(record) });
         }
         if let (Direction::Outbound, Some(sip)) = (order.direction, self.settings.directory.sip()) {
             let owner = prepared.parties.owner.id.clone();
@@ -116,7 +122,7 @@ impl CallSupervisor {
             }
         }
         self.calls_begun += 1;
-        self.calls.insert(call.clone(), LiveCall::new(order, prepared, self.calls_begun));
+        self.calls.insert(call.clone(), LiveCall::new(order, prepared, recording, self.calls_begun));
         match hung_up {
             Some(reason) => self.end_by_force(&call, Finish::new(Outcome::Canceled, reason)),
             None => self.start_session(&call),

@@ -17,9 +17,10 @@ use crate::crm::{Health, Input, Limits, Output, Uploads};
 use crate::domain::{CallId, Entropy};
 use crate::telemetry::{Gauge, metrics};
 
+use super::SERVICE_MAILBOX_SIZE;
 use super::alarm::Alarm;
 use super::guard::guarded;
-use super::{Readiness, SERVICE_MAILBOX_SIZE};
+use super::readiness::{Readiness, Warning};
 
 pub use desk::Desk;
 use sweep::Sweep;
@@ -129,7 +130,8 @@ impl Uploader {
             (Some(_), Some(_)) | (None, None) => {}
         }
         metrics().set(Gauge::CrmDown, i64::from(health.trouble().is_some()));
-        self.readiness.tell_crm(health.trouble().is_none());
+        let text = "the CRM does not take what it is sent; ended calls wait in the outbox";
+        self.readiness.set_warning(Warning::Crm, health.trouble().map(|_| text));
         self.told = health;
     }
 }

@@ -40,12 +40,12 @@ impl Folder {
     pub(super) fn claim_names(&self, person: &str) -> io::Result<(PathBuf, PathBuf)> {
         for number in 1..NUMBERS_TRIED_MAX {
             let stem = if number == 1 { person.to_owned() } else { format!("{person}-{number}") };
-            let (wav, txt) = (self.path.join(format!("{stem}.wav")), self.path.join(format!("{stem}.txt")));
-            if wav.exists() {
+            let (ogg, txt) = (self.path.join(format!("{stem}.ogg")), self.path.join(format!("{stem}.txt")));
+            if ogg.exists() {
                 continue;
             }
             match File::create_new(&txt) {
-                Ok(_) => return Ok((wav, txt)),
+                Ok(_) => return Ok((ogg, txt)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -89,11 +89,11 @@ mod tests {
     fn a_second_demo_in_one_folder_touches_nothing_of_the_first() {
         let outer = tempfile::tempdir().unwrap();
         let first = Folder::open(Some(outer.path())).unwrap();
-        fs::write(outer.path().join("ada.wav"), "precious").unwrap();
+        fs::write(outer.path().join("ada.ogg"), "precious").unwrap();
         let second = Folder::open(Some(outer.path())).unwrap();
         assert_ne!(first.engine(), second.engine());
-        assert_eq!(first.claim_names("ada").unwrap().0, outer.path().join("ada-2.wav"));
-        assert_eq!(second.claim_names("ada").unwrap().0, outer.path().join("ada-3.wav"));
+        assert_eq!(first.claim_names("ada").unwrap().0, outer.path().join("ada-2.ogg"));
+        assert_eq!(second.claim_names("ada").unwrap().0, outer.path().join("ada-3.ogg"));
         drop((first, second));
         assert_eq!(fs::read_dir(outer.path()).unwrap().count(), 3, "a recording and two claims");
     }

@@ -89,9 +89,9 @@ async fn report_call(
     let record = record.map_err(|error| Failure::cannot("read the call's record", error))?;
     let text = record.as_ref().map(transcript_text).unwrap_or_default();
     let names = folder.claim_names(person.name);
-    let (wav, transcript) = names.map_err(|error| Failure::cannot("name the files of a call", error))?;
+    let (ogg, transcript) = names.map_err(|error| Failure::cannot("name the files of a call", error))?;
     fs::write(&transcript, &text).map_err(|error| Failure::cannot("write a transcript", error))?;
-    let recording = played.recording.map(|made| rename(&made, &wav));
+    let recording = played.recording.map(|made| rename(&made, &ogg));
     let verdict = Verdict::of(person, other, tape, &stage.model.sessions());
     Ok(CallReport {
         call_id: played.call.to_string(),

@@ -11,12 +11,13 @@ use super::super::body::at_most;
 use super::super::caller::Who;
 use super::super::paging::{Listed, Narrowed, Paging};
 use super::super::problem::{Code, Problem};
+use super::recordings::RecordingStateName;
 use crate::access::Identity;
 use crate::actors::books::AskBook;
 use crate::actors::call_supervisor::EndCall;
 use crate::domain::{
-    CallId, CallQuality, CallRecord, CallUpload, Callback, ConversationItem, CrmCallId, Direction, ModelUsage,
-    Outcome, PhoneNumber, Speaker, Timestamp, ToolResult, UserId, VoiceAgentId,
+    CallId, CallQuality, CallRecord, CallUpload, Callback, ConversationItem, CrmCallId, Direction,
+    ModelUsage, Outcome, PhoneNumber, Speaker, Timestamp, ToolResult, UserId, VoiceAgentId,
 };
 use crate::store::{CallFilter, CallList};
 
@@ -92,8 +93,21 @@ struct CallView {
     leads: Vec<String>,
     /// Whom to call back, and when.
     callbacks: Vec<CallbackView>,
+    /// While the call goes on; null: nothing of it is ever recorded.
+    recording_state: Option<RecordingStateName>,
+    /// Of a recording that is there; `GET /api/calls/{id}/recording` gives it.
+    recording: Option<RecordingView>,
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
+}
+
+/// What there is to be listened to: stereo Ogg/Opus, the person left, the voice agent right.
+#[derive(Serialize, ToSchema)]
+struct RecordingView {
+    #[schema(format = DateTime)]
+    started_at: Option<String>,
+    duration_seconds: Option<f64>,
+    bytes: Option<u64>,
 }
 
 /// How far a call is on its way to the CRM.
@@ -283,7 +297,7 @@ async fn hang_up(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result
     }
 }
 
-async fn visible(api: &Api, identity: &Identity, id: &CallId) -> Result<CallRecord, Problem> {
+pub(super) async fn visible(api: &Api, identity: &Identity, id: &CallId) -> Result<CallRecord, Problem> {
     let record = match live_record(api, id).await? {
         Some(record) => record,
         None => named_in_crm(api, id).await?.ok_or_else(Problem::not_found)?,
@@ -308,9 +322,22 @@ pub(super) async fn live_record(api: &Api, id: &CallId) -> Result<Option<CallRec
     Ok(api.calls().get(id).await?)
 }
 
+impl RecordingView {
+    fn of(call: &CallRecord) -> Option<Self> {
+        call.recording_filename.as_ref()?;
+        Some(Self {
+            started_at: call.recording_start_time.map(|at| at.to_string()),
+            duration_seconds: call.recording_duration_seconds,
+            bytes: call.recording_bytes,
+        })
+    }
+}
+
 impl From<CallRecord> for CallView {
     fn from(call: CallRecord) -> Self {
         Self {
+            recording_state: call.recording_state.map(RecordingStateName::from),
+            recording: RecordingView::of(&call),
             id: call.session_id.to_string(),
             direction: call.direction.into(),
             owner_id: call.owner_id.map(|id| id.to_string()),

@@ -19,6 +19,7 @@ use super::super::body::{Asked, at_most};
 use super::super::caller::Who;
 use super::super::problem::{Code, Problem};
 use super::calls::{DirectionName, RoleInTalk};
+use super::recordings::RecordingStateName;
 use crate::access::Scope;
 use crate::accounts::{Accounts, Caller};
 use crate::actors::Ownership;
@@ -85,6 +86,10 @@ enum What {
     Interrupted,
     Held {
         held: bool,
+    },
+    /// Somebody has started, stopped, paused or resumed the recording.
+    Recording {
+        state: RecordingStateName,
     },
     /// The connection to the voice model was lost and is being taken up again.
     ModelReconnecting,
@@ -274,6 +279,7 @@ impl From<CallEvent> for What {
             CallEvent::ToolCalled { name } => Self::ToolCalled { name },
             CallEvent::Interrupted => Self::Interrupted,
             CallEvent::Held(held) => Self::Held { held },
+            CallEvent::RecordingChanged(state) => Self::Recording { state: state.into() },
             CallEvent::ModelReconnecting => Self::ModelReconnecting,
             CallEvent::Rebuilding { attempt } => Self::Rebuilding { attempt },
             CallEvent::Ended { finish, recording } => Self::Ended {

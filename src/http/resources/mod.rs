@@ -8,6 +8,7 @@ mod leads;
 mod make_call;
 mod me;
 mod numbers;
+mod recordings;
 mod session;
 mod settings;
 mod status;
@@ -28,6 +29,7 @@ pub(super) fn all(config: &mut ServiceConfig) {
     numbers::routes(config);
     make_call::routes(config);
     calls::routes(config);
+    recordings::routes(config);
     events::routes(config);
     leads::routes(config);
     keys::routes(config);

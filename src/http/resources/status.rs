@@ -21,8 +21,7 @@ async fn health() -> HttpResponse {
 
 /// Does the engine take calls?
 ///
-/// If not, the text says why, and the status is 503. What is wrong without keeping calls from being taken stands in
-/// lines below.
+/// If not, the text says why, and the status is 503. What somebody should look after meanwhile stands in lines of its own.
 #[utoipa::path(tag = "engine", security(()), responses(
     (status = 200, description = "It does", body = String, content_type = "text/plain"),
     (status = 503, description = "It does not: why", body = String, content_type = "text/plain"),
@@ -31,9 +30,10 @@ async fn health() -> HttpResponse {
 async fn ready(api: web::Data<Api>) -> HttpResponse {
     match api.readiness.reason_against() {
         None => {
-            let trouble = api.readiness.trouble().map(|trouble| format!("{trouble}\n"));
-            let text = format!("ready\n{}", trouble.unwrap_or_default());
-            HttpResponse::Ok().content_type(ContentType::plaintext()).body(text)
+            let warnings =
+                api.readiness.warnings().into_iter().map(|warning| format!("warning: {warning}\n"));
+            let lines: String = std::iter::once("ready\n".to_owned()).chain(warnings).collect();
+            HttpResponse::Ok().content_type(ContentType::plaintext()).body(lines)
         }
         Some(reason) => HttpResponse::ServiceUnavailable()
             .content_type(ContentType::plaintext())

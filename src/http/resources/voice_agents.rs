@@ -18,7 +18,7 @@ use super::webhooks::{WebhookInput, WebhookView, webhooks_of};
 use crate::access::Identity;
 use crate::catalogue::KnownVoiceAgent;
 use crate::clock;
-use crate::domain::{CallLimits, Persona, Sealing, VoiceAgent, VoiceAgentId};
+use crate::domain::{CallLimits, Persona, RecordingRule, Sealing, VoiceAgent, VoiceAgentId};
 use crate::store::{By, Stored};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
@@ -50,6 +50,7 @@ struct VoiceAgentView {
     /// Tools that are web services of your own.
     webhooks: Vec<WebhookView>,
     limits: Limits,
+    recording: RecordingRuleName,
     /// Null: it is shared by all tenants.
     tenant_id: Option<String>,
     enabled: bool,
@@ -64,6 +65,37 @@ struct VoiceAgentView {
     created_at: Option<String>,
     #[schema(format = DateTime)]
     updated_at: Option<String>,
+}
+
+/// Whether its calls are recorded.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RecordingRuleName {
+    On,
+    /// Never, whoever wants it.
+    Off,
+    /// Not before it is started in the call, because the person agreed.
+    Consent,
+}
+
+impl From<RecordingRule> for RecordingRuleName {
+    fn from(rule: RecordingRule) -> Self {
+        match rule {
+            RecordingRule::On => Self::On,
+            RecordingRule::Off => Self::Off,
+            RecordingRule::Consent => Self::Consent,
+        }
+    }
+}
+
+impl From<RecordingRuleName> for RecordingRule {
+    fn from(rule: RecordingRuleName) -> Self {
+        match rule {
+            RecordingRuleName::On => Self::On,
+            RecordingRuleName::Off => Self::Off,
+            RecordingRuleName::Consent => Self::Consent,
+        }
+    }
 }
 
 /// What this voice agent allows a call; 0: the engine's own limit.
@@ -109,6 +141,7 @@ struct AddVoiceAgent {
     tools: Option<Vec<String>>,
     webhooks: Option<Vec<WebhookInput>>,
     limits: Option<Limits>,
+    recording: Option<RecordingRuleName>,
     /// A disabled one cannot be called with; numbers that name it are answered by the default one.
     enabled: Option<bool>,
     #[schema(min_length = 1, max_length = 100)]
@@ -151,6 +184,9 @@ struct ChangeVoiceAgent {
     #[serde(default)]
     #[schema(value_type = ChangeLimits)]
     limits: Sent<ChangeLimits>,
+    #[serde(default)]
+    #[schema(value_type = RecordingRuleName)]
+    recording: Sent<RecordingRuleName>,
     #[serde(default)]
     #[schema(value_type = bool)]
     enabled: Sent<bool>,
@@ -302,6 +338,7 @@ impl AddVoiceAgent {
             tools: self.tools.unwrap_or(usual.tools),
             webhooks: webhooks_of(self.webhooks.unwrap_or_default(), &[], sealing),
             limits: self.limits.map_or(usual.limits, CallLimits::from),
+            recording: self.recording.map_or(usual.recording, RecordingRule::from),
         };
         Persona {
             enabled: self.enabled.unwrap_or(true),
@@ -330,6 +367,9 @@ impl ChangeVoiceAgent {
             limits.max_call_s.lay_over(&mut agent.limits.max_call_s);
             limits.silence_timeout_s.lay_over(&mut agent.limits.silence_timeout_s);
         }
+        if let Sent::Value(recording) = self.recording {
+            agent.recording = recording.into();
+        }
         self.enabled.lay_over(&mut persona.enabled);
         self.crm_voice_agent_id.lay_over(&mut persona.crm_voice_agent_id);
         self.crm_campaign_id.lay_over(&mut persona.crm_campaign_id);
@@ -351,6 +391,7 @@ impl VoiceAgentView {
             tools: agent.tools,
             webhooks: agent.webhooks.into_iter().map(WebhookView::from).collect(),
             limits: agent.limits.into(),
+            recording: agent.recording.into(),
             tenant_id: None,
             enabled: true,
             crm_voice_agent_id: None,

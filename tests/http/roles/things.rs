@@ -148,6 +148,7 @@ async fn plant_call(bench: &Bench, spy: &mut Spy, owner: &User) -> CallRecord {
     let mut call = CallRecord::started(id, Direction::Inbound, PhoneNumber::new("+4989555"), dialed, now);
     call.owner_id = Some(owner.id.clone());
     call.tenant_id.clone_from(&owner.tenant_id);
+    call.recording_filename = Some(format!("/recordings/of-another-engine/{}.ogg", call.session_id));
     call.conversation_items.push(ConversationItem {
         role: Speaker::User,
         content: word.clone(),
