@@ -176,13 +176,18 @@ impl World {
 
     /// A figure as the engine's own metrics page tells it.
     pub(crate) async fn figure(&self, name: &str) -> u64 {
-        let mut page = String::new();
-        let mut stream = TcpStream::connect(self.engine.http_address()).await.expect("the engine's HTTP");
-        let request = b"GET /metrics HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n";
-        stream.write_all(request).await.expect("a request is taken");
-        stream.read_to_string(&mut page).await.expect("a page");
+        let page = self.page("/metrics").await;
         let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
         value.unwrap_or_else(|| panic!("no {name} in {page}"))
+    }
+
+    pub(crate) async fn page(&self, path: &str) -> String {
+        let mut page = String::new();
+        let mut stream = TcpStream::connect(self.engine.http_address()).await.expect("the engine's HTTP");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("a request is taken");
+        stream.read_to_string(&mut page).await.expect("a page");
+        page
     }
 
     pub(crate) async fn close(self) {
