@@ -260,7 +260,8 @@ fn u5_a_crm_with_a_wrong_certificate_is_told_nothing_and_that_is_said() {
         let reason = upload.progress.reason().unwrap_or_default().to_owned();
         assert!(reason.contains("certificate") && reason.contains("crm.ca_file"), "{reason}");
         assert_eq!(upload.progress.state, UploadState::Due);
-        assert_eq!(world.figure("clearline_crm_down").await, 1);
+        let ready = world.page("/ready").await;
+        assert!(ready.starts_with("HTTP/1.1 200") && ready.contains("the CRM does not take"), "{ready}");
         assert_eq!(crm.received(), Received::default());
         world.close().await;
         crm.stop().await;

@@ -174,7 +174,13 @@ impl World {
         assert!(given_back, "still held after {SAFETY_LIMIT:?}: {last:#?}");
     }
 
-    /// An answer of the engine's HTTP, its head included.
+    /// A figure as the engine's own metrics page tells it.
+    pub(crate) async fn figure(&self, name: &str) -> u64 {
+        let page = self.page("/metrics").await;
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("no {name} in {page}"))
+    }
+
     pub(crate) async fn page(&self, path: &str) -> String {
         let mut page = String::new();
         let mut stream = TcpStream::connect(self.engine.http_address()).await.expect("the engine's HTTP");
@@ -182,13 +188,6 @@ impl World {
         stream.write_all(request.as_bytes()).await.expect("a request is taken");
         stream.read_to_string(&mut page).await.expect("a page");
         page
-    }
-
-    /// A figure as the engine's own metrics page tells it.
-    pub(crate) async fn figure(&self, name: &str) -> u64 {
-        let page = self.page("/metrics").await;
-        let value = page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-        value.unwrap_or_else(|| panic!("no {name} in {page}"))
     }
 
     pub(crate) async fn close(self) {
