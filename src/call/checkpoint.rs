@@ -5,11 +5,15 @@ use std::time::Instant;
 use crate::media::sdp::Negotiation;
 use crate::voice::{ResumeHandle, Start, TranscriptItem};
 
+use super::io::ToolDone;
 use super::lifecycle::Lifecycle;
 use super::talk::Talk;
 
 /// Items kept for seeding a fresh model session; older ones fall off.
 const TRANSCRIPT_ITEMS_MAX: usize = 60;
+const TOOLS_MAX: usize = 16;
+/// Who says more than this to a tool hardly says it twice in the same words.
+const TOOL_ARGS_BYTES_MAX: usize = 8 * 1024;
 
 /// A plain copy of the machine's durable state. It is sent when it changed, never per frame.
 #[derive(Debug, Clone)]
@@ -32,12 +36,29 @@ pub struct Memory {
     /// A rebuild has tried this handle already; if it fails again, it is not worth a second try.
     handle_used: bool,
     transcript: Vec<TranscriptItem>,
+    /// Answered since the handle was made: a model that goes on from there asks for them again.
+    tools: Vec<ToolDone>,
 }
 
 impl Memory {
     pub(super) fn new_handle(&mut self, handle: ResumeHandle) {
         self.handle = Some(handle);
         self.handle_used = false;
+        self.tools.clear();
+    }
+
+    pub(super) fn remember_tool(&mut self, done: ToolDone) {
+        if done.call.args.to_string().len() > TOOL_ARGS_BYTES_MAX {
+            return;
+        }
+        if self.tools.len() == TOOLS_MAX {
+            self.tools.remove(0);
+        }
+        self.tools.push(done);
+    }
+
+    pub(super) fn tools(&self) -> &[ToolDone] {
+        &self.tools
     }
 
     pub(super) fn remember(&mut self, item: TranscriptItem) {

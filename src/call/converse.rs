@@ -36,6 +36,10 @@ impl CallMachine {
                 self.talk.turn_lost();
                 self.turn_over(now);
             }
+            VoiceEvent::TurnEnded { reason: TurnEnd::Complete } => {
+                self.answered_before.clear();
+                self.turn_over(now);
+            }
             VoiceEvent::GenerationComplete | VoiceEvent::TurnEnded { .. } => self.turn_over(now),
             VoiceEvent::Interrupted => {
                 self.talk.interrupted(now);

@@ -8,7 +8,7 @@ use crate::media::sdp::Negotiation;
 use crate::voice::Start;
 
 use super::checkpoint::Memory;
-use super::io::{Input, MediaCommand, Note, Output, Setup, ToolCall, VoiceCommand};
+use super::io::{Input, MediaCommand, Note, Output, Setup, ToolCall, ToolDone, VoiceCommand};
 use super::lifecycle::{Lifecycle, Phase};
 use super::signal::Refusal;
 use super::talk::{Greeting, Talk};
@@ -29,6 +29,8 @@ pub struct CallMachine {
     pub(super) durable_change: bool,
     /// Carried out elsewhere. A session that is rebuilt is asked by the model again.
     pub(super) running_tools: Vec<ToolCall>,
+    /// Answered by a predecessor that died: the same call now is the same wish again, until a turn has gone by.
+    pub(super) answered_before: Vec<ToolDone>,
     /// The person has heard the model, in the life of this machine.
     pub(super) was_heard: bool,
     outputs: VecDeque<Output>,
@@ -53,6 +55,7 @@ impl CallMachine {
             waiting_answer: None,
             durable_change: false,
             running_tools: Vec::new(),
+            answered_before: Vec::new(),
             was_heard: false,
             outputs: VecDeque::new(),
             last_word: None,
@@ -71,6 +74,7 @@ impl CallMachine {
             watch,
             lifecycle,
             talk: talk.resumed(),
+            answered_before: memory.tools().to_vec(),
             memory,
             offer_open: checkpoint.offer_open,
             waiting_answer: checkpoint.waiting_answer,

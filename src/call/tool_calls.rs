@@ -17,6 +17,9 @@ const KEYS_AT_ONCE_MAX: usize = 32;
 impl CallMachine {
     pub(super) fn on_tool_call(&mut self, call: ToolCall, now: Instant) {
         self.emit(Output::Note(Note::ToolCalled { name: call.name.clone() }));
+        if let Some(result) = self.answer_of_before(&call) {
+            return self.answer_tool(call, result);
+        }
         let result = match call.name.as_str() {
             "end_call" => self.end_call(now),
             "send_dtmf" => self.press(&call.args),
@@ -51,6 +54,11 @@ impl CallMachine {
         self.emit(Output::Note(Note::ToolDone(ToolDone { call, result })));
     }
 
+    fn answer_of_before(&self, call: &ToolCall) -> Option<Result<Value, String>> {
+        let is_same = |done: &&ToolDone| done.call.name == call.name && done.call.args == call.args;
+        self.answered_before.iter().find(is_same).map(|done| done.result.clone())
+    }
+
     fn take_running(&mut self, id: &str) -> Option<ToolCall> {
         let place = self.running_tools.iter().position(|call| call.id == id)?;
         Some(self.running_tools.swap_remove(place))
@@ -58,6 +66,8 @@ impl CallMachine {
 
     fn answer_tool(&mut self, call: ToolCall, result: Result<Value, String>) {
         let ToolCall { id, name, .. } = call.clone();
+        self.memory.remember_tool(ToolDone { call: call.clone(), result: result.clone() });
+        self.durable_change = true;
         self.note_tool(call, result.clone());
         self.emit(Output::Voice(VoiceCommand::AnswerTool { id, name, result }));
     }

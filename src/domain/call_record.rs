@@ -204,7 +204,6 @@ const CONVERSATION_ITEMS_MAX: usize = 10_000;
 /// A document of MongoDB holds 16 MiB in all.
 const CONVERSATION_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this form")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }

@@ -40,8 +40,8 @@ const SCHEMA_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 20;
 const HEADER_BYTES_MAX: usize = 4_000;
 const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 100..=60_000;
-/// A longer answer stalls the model.
-const ANSWER_BYTES: std::ops::RangeInclusive<u64> = 1..=8 * 1024;
+/// A longer answer stalls the model; so much fits among what a tool may say in all.
+const ANSWER_BYTES: std::ops::RangeInclusive<u64> = 1..=6_000;
 /// These are the request's own.
 const HEADERS_OF_REQUEST: [&str; 8] = [
     "host",
@@ -126,7 +126,7 @@ impl Webhook {
         let fits = TIMEOUT_MS.contains(&self.timeout_ms);
         problems.add_unless(fits, &field("timeout_ms"), "is 100 to 60000 milliseconds");
         let fits = ANSWER_BYTES.contains(&self.answer_max_bytes);
-        problems.add_unless(fits, &field("answer_max_bytes"), "is 1 to 8192 bytes");
+        problems.add_unless(fits, &field("answer_max_bytes"), "is 1 to 6000 bytes");
     }
 
     fn check_parameters(&self, field: &str, problems: &mut Problems) {
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_webhook_says_only_what_differs_from_the_usual() {
-        assert_eq!((webhook().timeout_ms, webhook().answer_max_bytes), (5_000, 8_192));
+        assert_eq!((webhook().timeout_ms, webhook().answer_max_bytes), (5_000, 6_000));
         assert_eq!(webhook().parameters["type"], "object");
         assert!(problems(|_| {}).is_empty());
     }

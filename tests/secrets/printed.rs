@@ -7,7 +7,10 @@ use std::time::Duration;
 use clearline::access::{Bearer, BearerKind};
 use clearline::accounts::{Added, FirstUser, LoggedIn, NewToken};
 use clearline::config::{Settings, Sources, load};
-use clearline::domain::{CallRecord, Direction, PhoneNumber, Role, Sealing, Secret, Timestamp, User, UserId};
+use clearline::domain::{
+    CallRecord, Direction, Persona, PhoneNumber, Role, Sealing, Secret, Timestamp, User, UserId, VoiceAgent,
+    Webhook,
+};
 use clearline::keys::KeyPool;
 use clearline::sandbox::model::KnownKey;
 use clearline::sip::digest::{Credentials, DigestClient};
@@ -54,6 +57,8 @@ fn things(folder: &Path) -> Vec<(&'static str, String)> {
         ),
         printed("a document", &document()),
         printed("a call's record", &record()),
+        printed("a voice agent", &voice_agent()),
+        printed("a voice agent, as it is recorded", &Persona::of_settings(voice_agent()).as_recorded()),
         printed("somebody added", &Added { user: user(), one_time_password: Some(secret()) }),
         printed("the first user", &FirstUser { name: "superadmin".into(), one_time_password: secret() }),
         printed("a new API token", &NewToken { id: "t1".into(), token: token() }),
@@ -120,6 +125,12 @@ fn record() -> CallRecord {
         CallRecord::started(id, Direction::Outbound, number(), number(), Timestamp::from_millis(0));
     record.key_hint = Some(Secret::new(CANARY).hint());
     record
+}
+
+fn voice_agent() -> VoiceAgent {
+    let usual = Webhook::to("stock".into(), "Looks.".into(), "https://crm.example.com/stock".into());
+    let secret_headers = [("Authorization".to_owned(), Secret::new(CANARY))].into();
+    VoiceAgent { webhooks: vec![Webhook { secret_headers, ..usual }], ..VoiceAgent::default() }
 }
 
 fn credentials() -> Credentials {

@@ -14,6 +14,7 @@ const MIRAS_PASSWORD: &str = "canary of mira + sésame/1";
 const BENS_PASSWORD: &str = "canary of ben & sésame/2";
 const ZOES_PASSWORD: &str = "canary of zoe = sésame/3";
 const BOSS_PASSWORD: &str = "canary of the boss/4";
+const WEBHOOK_SECRET: &str = "canary of a web service/5";
 const NOT_OURS: &str = "cls_canary-that-was-never-a-token";
 
 /// The engine as its clients meet it.
@@ -44,6 +45,7 @@ async fn play(log_format: &'static str) {
         office.canaries.plant(&format!("the password of {name}"), password);
     }
     office.canaries.plant("a token that is none", NOT_OURS);
+    office.canaries.plant("the secret of a webhook", WEBHOOK_SECRET);
     prepare(&mut office);
     let engine = office.serve();
     let desk = Desk::at(&engine);
@@ -54,7 +56,8 @@ async fn play(log_format: &'static str) {
     let refusals = desk.mistakes().await;
     desk.make_token(&mut office.canaries, &mira).await;
     desk.call_comes_in().await;
-    desk.call_goes_out(&mira, &mut called).await;
+    let voice_agent = desk.add_webhook(&mira).await;
+    desk.call_goes_out(&mira, &voice_agent, &mut called).await;
     desk.call_with_a_refused_key(&ben).await;
     read_keys_again(&office, &engine);
     let mut found = office.canaries.found_in("an answer to a mistake", &refusals);
@@ -213,9 +216,19 @@ impl Desk {
         while !matches!(caller.next_event().await, Some(PhoneEvent::Ended { .. }) | None) {}
     }
 
-    async fn call_goes_out(&self, token: &str, called: &mut Phone) {
+    /// A voice agent whose web service wants a secret; gives its id.
+    async fn add_webhook(&self, token: &str) -> String {
+        let webhook = json!({ "name": "stock", "description": "Looks.", "url": "https://crm.example.com/stock",
+                              "secret_headers": { "Authorization": WEBHOOK_SECRET } });
+        let add = json!({ "name": "Desk", "webhooks": [webhook] });
+        let made = self.done(Method::POST, "/api/voice_agents", token, add).await;
+        made["id"].as_str().expect("an id").to_owned()
+    }
+
+    async fn call_goes_out(&self, token: &str, voice_agent: &str, called: &mut Phone) {
         let mut events = self.listen(token).await;
-        let call = self.done(Method::POST, "/api/make_call", token, json!({ "to": "200" })).await;
+        let order = json!({ "to": "200", "voice_agent_id": voice_agent });
+        let call = self.done(Method::POST, "/api/make_call", token, order).await;
         assert!(called.wait_for(&PhoneEvent::HeardSpeech).await, "the model greets");
         let path = format!("/api/calls/{}", call["call_id"].as_str().expect("an id"));
         self.done(Method::DELETE, &path, token, json!({})).await;

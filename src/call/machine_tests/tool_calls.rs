@@ -68,6 +68,36 @@ fn a_call_that_ends_first_leaves_no_tool_unmentioned() {
 }
 
 #[test]
+fn what_a_dead_session_has_done_is_not_done_again_when_the_model_asks_again() {
+    let mut play = Play::greeted();
+    let digits = || json!({ "digits": "12" });
+    let pressed = |play: &Play| play.count(|output| matches!(output, Output::Media(MediaCommand::Press(_))));
+    play.tool_with("c-1", "send_dtmf", digits());
+    play.tool_with("c-2", "weather", json!({}));
+    play.input(done("c-2"));
+    assert_eq!(pressed(&play), 1);
+    play.rebuild();
+    play.tool_with("c-3", "send_dtmf", digits());
+    play.tool_with("c-4", "weather", json!({}));
+    let told = vec![("c-3".to_owned(), true), ("c-4".to_owned(), true)];
+    assert_eq!((pressed(&play), answered(&play).0), (0, told));
+    assert_eq!(play.count(|output| matches!(output, Output::Tool(_))), 0);
+    play.model(VoiceEvent::TurnEnded { reason: TurnEnd::Complete });
+    play.tool_with("c-5", "send_dtmf", digits());
+    assert_eq!(pressed(&play), 1, "now it is a new wish");
+}
+
+#[test]
+fn what_the_models_memory_holds_is_no_repetition() {
+    let mut play = Play::greeted();
+    play.tool_with("c-1", "send_dtmf", json!({ "digits": "12" }));
+    play.model(handle());
+    play.rebuild();
+    play.tool_with("c-2", "send_dtmf", json!({ "digits": "12" }));
+    assert_eq!(play.count(|output| matches!(output, Output::Media(MediaCommand::Press(_)))), 1);
+}
+
+#[test]
 fn the_first_sound_that_is_heard_is_noted_once() {
     let mut play = Play::greeted();
     play.speak(SECOND);

@@ -48,8 +48,8 @@ pub(super) struct WebhookInput {
     /// 5000 if it is left out.
     #[schema(minimum = 100, maximum = 60_000)]
     timeout_ms: Option<u64>,
-    /// What is longer is cut; 8192 if it is left out.
-    #[schema(minimum = 1, maximum = 8_192)]
+    /// What is longer is cut; 6000 if it is left out.
+    #[schema(minimum = 1, maximum = 6_000)]
     answer_max_bytes: Option<u64>,
 }
 
