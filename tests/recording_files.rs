@@ -1,5 +1,6 @@
 //! Programs that we did not write play what we record: `opusinfo` and `opusdec` (Debian's opus-tools), `ffprobe` (ffmpeg).
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -46,7 +47,8 @@ fn wave(sample: u64, hz: f64) -> i16 {
 fn run(program: &str, arguments: &[&str]) -> Option<Output> {
     let output = Command::new(program).args(arguments).output();
     if output.is_err() {
-        println!("skipped: {program} is not installed");
+        let line = format!("\nskipped: {program} is not installed (opus-tools, ffmpeg)\n");
+        std::io::stderr().write_all(line.as_bytes()).expect("standard error");
     }
     output.ok()
 }
