@@ -1,5 +1,6 @@
 //! Programs that we did not write play what we record: `opusinfo` and `opusdec` (Debian's opus-tools), `ffprobe` (ffmpeg).
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -19,9 +20,9 @@ fn recording(path: &Path) -> Listened {
     let head = SpoolHead {
         call: CallId::new("0198-call"),
         first_frame: 7,
-        started: Timestamp::parse("2026-11-28T10:00:00.250Z").unwrap(),
+        started: Timestamp::parse("2026-11-28T10:00:00.250Z").expect("a time"),
     };
-    let mut file = OpusFile::begin(Vec::new(), &head).unwrap();
+    let mut file = OpusFile::begin(Vec::new(), &head).expect("an encoder");
     for number in 7..7 + FRAMES {
         let tone = |hz: f64| std::array::from_fn(|n| wave(number * 160 + n as u64, hz));
         let (caller, model) = match number {
@@ -29,11 +30,11 @@ fn recording(path: &Path) -> Listened {
             251..=280 => (tone(450.0), tone(1_150.0)),
             _ => ([0; 160], tone(1_150.0)),
         };
-        file.add(&Heard { number, caller, model }).unwrap();
+        file.add(&Heard { number, caller, model }).expect("it takes every frame");
     }
-    let bytes = file.finish().unwrap();
-    std::fs::write(path, &bytes).unwrap();
-    Listened::to(&bytes[..]).unwrap()
+    let bytes = file.finish().expect("a whole file");
+    std::fs::write(path, &bytes).expect("a writable folder");
+    Listened::to(&bytes[..]).expect("what was just written")
 }
 
 /// A tone whose loudness moves, as a voice's does.
@@ -46,7 +47,8 @@ fn wave(sample: u64, hz: f64) -> i16 {
 fn run(program: &str, arguments: &[&str]) -> Option<Output> {
     let output = Command::new(program).args(arguments).output();
     if output.is_err() {
-        println!("skipped: {program} is not installed");
+        let line = format!("\nskipped: {program} is not installed (opus-tools, ffmpeg)\n");
+        std::io::stderr().write_all(line.as_bytes()).expect("standard error");
     }
     output.ok()
 }

@@ -7,6 +7,7 @@
 mod calls;
 mod downlink;
 mod media;
+mod recording;
 mod signalling;
 mod uplink;
 

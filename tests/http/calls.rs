@@ -21,14 +21,14 @@ use crate::bench::{Answer, Bench, answer, play};
 const SAFETY_LIMIT: Duration = Duration::from_secs(60);
 
 /// A bench whose engine dials a phone that picks up.
-struct Office {
-    bench: Bench,
-    phone: Phone,
+pub(crate) struct Office {
+    pub(crate) bench: Bench,
+    pub(crate) phone: Phone,
     model: ModelServer,
 }
 
 impl Office {
-    async fn open(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn open(change: impl FnOnce(&mut Settings)) -> Self {
         let model = ModelServer::start(ModelSettings::default()).await.expect("a stand-in model");
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 5060));
         let phone = Phone::start(PhoneSettings::new("ben", nowhere)).expect("a phone");
@@ -41,12 +41,12 @@ impl Office {
         Self { bench, phone, model }
     }
 
-    async fn make_call(&self, token: &str, body: Value, key: Option<&str>) -> Answer {
+    pub(crate) async fn make_call(&self, token: &str, body: Value, key: Option<&str>) -> Answer {
         let request = self.bench.client.post(self.bench.url("/api/make_call")).bearer_auth(token).json(&body);
         answer(if let Some(key) = key { request.header("idempotency-key", key) } else { request }).await
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         self.bench.stop().await;
         self.model.stop().await;
     }
@@ -65,18 +65,18 @@ pub(crate) fn gateway(address: SocketAddr) -> Gateway {
     }
 }
 
-fn id(call: &Value) -> String {
+pub(crate) fn id(call: &Value) -> String {
     call["call_id"].as_str().expect("a call's id").to_owned()
 }
 
 /// Live events as a browser reads them.
-struct Stream {
+pub(crate) struct Stream {
     response: Response,
     text: String,
 }
 
 impl Stream {
-    async fn open(bench: &Bench, token: &str, path: &str) -> Self {
+    pub(crate) async fn open(bench: &Bench, token: &str, path: &str) -> Self {
         let request = bench.client.get(bench.url(path)).bearer_auth(token);
         let response = request.send().await.expect("the engine answers");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -93,7 +93,7 @@ impl Stream {
     }
 
     /// The next event of this name.
-    async fn until(&mut self, name: &str) -> Value {
+    pub(crate) async fn until(&mut self, name: &str) -> Value {
         let wanted = format!("event: {name}\ndata: ");
         let found = async {
             loop {

@@ -2,13 +2,17 @@
 
 use clearline::clock;
 use clearline::domain::{CallRecord, Direction, PhoneNumber, RecordingMade, Role, Timestamp, User};
+use clearline::media::opus_file::Listened;
+use clearline::sandbox::phone::PhoneEvent;
 use reqwest::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
     HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE,
 };
 use reqwest::{Method, Response};
+use serde_json::{Value, json};
 
 use crate::bench::{Bench, answer, play};
+use crate::calls::{Office, Stream, id};
 
 const CONTENT: &[u8] = b"OggS and what follows";
 
@@ -22,7 +26,7 @@ struct Room {
 
 impl Room {
     async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let bench = Bench::planned(|settings| {
             settings.recording.enabled = true;
             settings.recording.dir = folder.path().to_owned();
@@ -32,7 +36,7 @@ impl Room {
         let token = bench.log_in("mira").await;
         let call = add_call(&bench, &mira, |record| {
             let file = folder.path().join(format!("{}.ogg", record.session_id));
-            std::fs::write(&file, CONTENT).unwrap();
+            std::fs::write(&file, CONTENT).expect("a writable folder");
             record.add_recording(&RecordingMade {
                 filename: file.display().to_string(),
                 start_time: Timestamp::from_millis(1_764_000_000_000),
@@ -53,7 +57,7 @@ impl Room {
     async fn get(&self, headers: &[(HeaderName, &str)]) -> (u16, HeaderMap, Vec<u8>) {
         let response = self.ask(Method::GET, headers).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        (status, headers, response.bytes().await.unwrap().to_vec())
+        (status, headers, response.bytes().await.expect("a whole answer").to_vec())
     }
 }
 
@@ -64,7 +68,7 @@ async fn add_call(bench: &Bench, owner: &User, change: impl FnOnce(&mut CallReco
     record.owner_id = Some(owner.id.clone());
     record.tenant_id.clone_from(&owner.tenant_id);
     change(&mut record);
-    bench.engine.calls().insert(&record).await.unwrap();
+    bench.engine.calls().insert(&record).await.expect("a call");
     record.session_id.to_string()
 }
 
@@ -133,5 +137,80 @@ fn what_is_no_recording_is_told_apart() {
         let foreign = room.bench.client.get(room.bench.url(&room.path)).bearer_auth(zoe);
         answer(foreign).await.refused(404, "not_found");
         room.bench.stop().await;
+    });
+}
+
+#[test]
+fn u2_a_call_is_recorded_once_the_person_consents_paused_resumed_and_stopped() {
+    play(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut office = Office::open(|settings| {
+            settings.recording.enabled = true;
+            settings.recording.dir = folder.path().to_owned();
+        })
+        .await;
+        let token = office.bench.token("mira", Role::Admin, None).await;
+        let asking = json!({ "name": "asks first", "recording": "consent" });
+        let persona = office.bench.post("/api/voice_agents", &token, asking).await.expect(201);
+        assert_eq!(persona["recording"], "consent");
+        let mut events = Stream::open(&office.bench, &token, "/api/events").await;
+        let order = json!({ "to": "+49 30 123456", "voice_agent_id": persona["id"] });
+        let call = id(&office.make_call(&token, order, None).await.expect(202));
+        assert!(office.phone.wait_for(&PhoneEvent::Connected).await);
+        let path = format!("/api/calls/{call}");
+        let state = async || office.bench.get(&path, &token).await.expect(200)["recording_state"].clone();
+        let say = async |word: &str| {
+            office.bench.post(&format!("{path}/recording/{word}"), &token, Value::Null).await
+        };
+        assert_eq!(state().await, "off");
+        say("pause").await.refused(409, "conflict");
+        for (word, now) in [
+            ("start", "recording"),
+            ("pause", "paused"),
+            ("pause", "paused"),
+            ("resume", "recording"),
+            ("stop", "off"),
+            ("start", "recording"),
+        ] {
+            assert_eq!(say(word).await.expect(200)["state"], now, "{word}");
+        }
+        assert_eq!(events.until("recording").await["state"], "recording");
+        office.bench.get(&format!("{path}/recording"), &token).await.refused(409, "not_ready");
+        assert!(office.phone.wait_for(&PhoneEvent::HeardSpeech).await);
+        office.bench.delete(&path, &token).await.expect(202);
+        assert_eq!(events.until("ended").await["has_recording"], true);
+        let ended = office.bench.get(&path, &token).await.expect(200);
+        assert_eq!((&ended["recording_state"], &ended["has_recording"]), (&Value::Null, &true.into()));
+        let listened =
+            office.bench.client.get(office.bench.url(&format!("{path}/recording"))).bearer_auth(&token);
+        let bytes = listened.send().await.unwrap().bytes().await.unwrap();
+        assert_eq!(ended["recording"]["bytes"], bytes.len());
+        assert!(Listened::to(&bytes[..]).unwrap().model.len() > 160);
+        say("start").await.refused(409, "conflict");
+        office.close().await;
+    });
+}
+
+#[test]
+fn u2_a_voice_agent_whose_calls_are_not_recorded_cannot_be_talked_into_it() {
+    play(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut office = Office::open(|settings| {
+            settings.recording.enabled = true;
+            settings.recording.dir = folder.path().to_owned();
+        })
+        .await;
+        let token = office.bench.token("mira", Role::Admin, None).await;
+        let discreet = json!({ "name": "discreet", "recording": "off" });
+        let persona = office.bench.post("/api/voice_agents", &token, discreet).await.expect(201);
+        let order = json!({ "to": "+49 30 123456", "voice_agent_id": persona["id"] });
+        let call = id(&office.make_call(&token, order, None).await.expect(202));
+        assert!(office.phone.wait_for(&PhoneEvent::Connected).await);
+        let start = format!("/api/calls/{call}/recording/start");
+        let refused = office.bench.post(&start, &token, Value::Null).await.refused(409, "conflict");
+        assert!(refused["detail"].as_str().unwrap().contains("voice agent"), "{refused}");
+        office.close().await;
+        let ogg = |entry: std::fs::DirEntry| entry.path().extension().is_some_and(|ending| ending == "ogg");
+        assert!(!std::fs::read_dir(folder.path()).unwrap().any(|entry| ogg(entry.unwrap())));
     });
 }

@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
@@ -6,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::call::{ToolCall, ToolDone};
-use crate::domain::{Direction, NodeId, Outcome, PhoneNumber, StartId, Timestamp, UploadState};
+use crate::domain::{Direction, NodeId, Outcome, PhoneNumber, RecordingMade, StartId, Timestamp, UploadState};
 use crate::store::{
     Backend, COLLECTIONS, Calls, Command, Journal, Leads, OpenJournal, Outbox, Read, Store, Write, embedded,
 };
@@ -22,6 +23,8 @@ const ROOMY: u64 = 1 << 20;
 struct Gate {
     store: Store,
     position: Arc<Mutex<Position>>,
+    /// How often somebody was told that there is no store.
+    refused: Arc<AtomicUsize>,
 }
 
 enum Position {
@@ -36,7 +39,10 @@ impl Backend for Gate {
     fn submit(&self, command: Command) {
         match &mut *self.position.lock().unwrap() {
             Position::Open => pass(self.store.clone(), command),
-            Position::Away => drop(command),
+            Position::Away => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                drop(command);
+            }
             Position::Silent(waiting) => waiting.push(command),
         }
     }
@@ -85,7 +91,8 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let store =
             embedded::open(&folder.path().join("clearline.db"), COLLECTIONS, clock::unix_time).unwrap();
-        let gate = Gate { store: store.clone(), position: Arc::new(Mutex::new(Position::Open)) };
+        let position = Arc::new(Mutex::new(Position::Open));
+        let gate = Gate { store: store.clone(), position, refused: Arc::default() };
         Self { folder, gate, calls: Calls::new(store) }
     }
 
@@ -98,6 +105,10 @@ impl Bench {
     }
 
     fn books_on(&self, journal: &Path) -> Addr<Books> {
+        self.books_waiting_for(journal, Vec::new())
+    }
+
+    fn books_waiting_for(&self, journal: &Path, recordings: Vec<LeftBehind>) -> Addr<Books> {
         let OpenJournal { journal, unwritten, .. } = Journal::open(journal, ROOMY, Vec::new()).unwrap();
         let calls = Calls::new(Store::new(self.gate.clone()));
         let shelf = Shelf {
@@ -107,7 +118,7 @@ impl Bench {
             run: (NodeId::new("node"), StartId::new("start")),
             bell: Arc::default(),
         };
-        Books::new(shelf, (None, Vec::new()), EventStream::new(), journal, unwritten).start()
+        Books::new(shelf, (None, recordings), EventStream::new(), journal, unwritten).start()
     }
 
     /// What a process that is killed now leaves in its journal.
@@ -479,4 +490,61 @@ impl Handler<StopBooks> for Books {
     fn handle(&mut self, _: StopBooks, ctx: &mut Context<Self>) {
         ctx.stop();
     }
+}
+
+fn made() -> RecordingMade {
+    let start_time = Timestamp::from_millis(1_000);
+    RecordingMade { filename: "late.ogg".into(), start_time, duration_seconds: 2.5, bytes: 700 }
+}
+
+/// Books that still wait for a recording of the call, and the side from which it comes.
+fn books_waiting_for_recording(bench: &Bench) -> (Addr<Books>, oneshot::Sender<Option<RecordingMade>>) {
+    let (comes, finished) = oneshot::channel();
+    let left = vec![LeftBehind { call: call(), finished }];
+    (bench.books_waiting_for(&bench.journal(), left), comes)
+}
+
+fn has_recording(record: &CallRecord) -> bool {
+    (record.recording_filename.as_deref(), record.recording_bytes, record.recording_duration_seconds)
+        == (Some("late.ogg"), Some(700), Some(2.5))
+}
+
+#[test]
+fn u2_a_recording_that_comes_after_the_page_is_closed_finds_its_record_even_while_the_store_is_away() {
+    play(async {
+        let bench = Bench::new();
+        let (books, comes) = books_waiting_for_recording(&bench);
+        begin(&books).await;
+        end(&books).await;
+        let closed = bench.stored().await;
+        assert_eq!((closed.recording_filename, closed.outcome), (None, Some(Outcome::Completed)));
+        until("the page is closed", async || books.send(AskOpenBooks).await.unwrap() == 0).await;
+        bench.gate.set(Position::Away);
+        comes.send(Some(made())).unwrap();
+        until("it was tried in vain", async || bench.gate.refused.load(Ordering::Relaxed) > 0).await;
+        bench.gate.set(Position::Open);
+        until("the record has it", async || has_recording(&bench.stored().await)).await;
+        let record = bench.stored().await;
+        assert_eq!(
+            (record.outcome, record.recording_start_time),
+            (Some(Outcome::Completed), Some(made().start_time))
+        );
+        assert!(record.revision > closed.revision, "a late journal does not undo it");
+    });
+}
+
+#[test]
+fn u2_a_recording_that_comes_while_the_page_is_open_is_written_with_it() {
+    play(async {
+        let bench = Bench::new();
+        let (books, comes) = books_waiting_for_recording(&bench);
+        begin(&books).await;
+        comes.send(Some(made())).unwrap();
+        until("the page has it", async || {
+            books.send(AskBook { call: call() }).await.unwrap().is_some_and(|record| has_recording(&record))
+        })
+        .await;
+        end(&books).await;
+        assert!(has_recording(&bench.stored().await));
+    });
 }
