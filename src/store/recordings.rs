@@ -18,6 +18,7 @@ use crate::domain::CallId;
 use crate::media::codec::LEG_RATE_HZ;
 use crate::media::spool::RecordingBlock;
 use crate::media::wav;
+use crate::telemetry::{Counter, count};
 
 /// Blocks that may wait for the disk: some seconds of hundreds of calls.
 const QUEUE_BLOCKS_MAX: usize = 2_048;
@@ -120,6 +121,7 @@ impl Writer {
             match job {
                 Job::Append { call, block } => {
                     if let Err(error) = self.append(&call, &block) {
+                        count(Counter::RecordingBlocksUnwritten);
                         tracing::error!(%call, %error, "a second of the recording could not be written");
                     }
                 }

@@ -56,6 +56,7 @@ table! {
         CallsRefused = "clearline_calls_refused_total", "Calls refused before they began.";
         PanicsCaught = "clearline_panics_caught_total", "Panics that cost one entry of a service.";
         RecordingBlocksDropped = "clearline_recording_blocks_dropped_total", "Seconds of recordings the disk was too slow for.";
+        RecordingBlocksUnwritten = "clearline_recording_blocks_unwritten_total", "Seconds of recordings the disk would not take.";
         LogIns = "clearline_log_ins_total", "Log-ins with the right password.";
         LogInsWrong = "clearline_log_ins_wrong_total", "Log-ins with a wrong name or password.";
         LogInsSlowed = "clearline_log_ins_slowed_total", "Log-ins refused unseen because their address has guessed too often.";

@@ -7,6 +7,7 @@ mod attached;
 mod callers;
 mod engine;
 mod model;
+mod sipp;
 
 use clap::{Args, Subcommand};
 
@@ -14,6 +15,7 @@ use super::CommandResult;
 
 pub(super) use engine::Listening as EngineListening;
 pub(super) use model::Listening as ModelListening;
+pub(super) use sipp::Started as SippStarted;
 
 #[derive(Args)]
 pub(super) struct Sandbox {
@@ -30,6 +32,9 @@ enum Service {
     /// An engine on loopback, for load tests
     #[command(hide = true)]
     Engine(engine::Engine),
+    /// SIPp, which ends with its standard input
+    #[command(hide = true)]
+    Sipp(sipp::Sipp),
 }
 
 impl Sandbox {
@@ -38,6 +43,7 @@ impl Sandbox {
             Service::Model(model) => model.run(),
             Service::Callers(callers) => callers.run(),
             Service::Engine(engine) => engine.run(),
+            Service::Sipp(sipp) => sipp.run(),
         }
     }
 }
