@@ -11,9 +11,9 @@ fn calls_that_are_crossed_never_hold() {
     for trouble in [Trouble::Swaps(Towards::Engine), Trouble::Swaps(Towards::Phone), Trouble::MixesModels] {
         let step = step_through(trouble);
         assert_eq!(step["calls_held"], 4, "{trouble:?}: {step}");
-        assert!(step["crosstalk"].as_u64() > Some(0), "{trouble:?}: {step}");
-        // A machine that was too busy to judge says that instead.
+        // A machine that was too busy to judge, or for any burst to arrive whole, says that instead.
         let was_late = step["harness"]["limited"] == true;
+        assert!(was_late || step["crosstalk"].as_u64() > Some(0), "{trouble:?}: {step}");
         assert_eq!(step["held"], if was_late { Value::Null } else { false.into() }, "{trouble:?}: {step}");
     }
 }
