@@ -21,6 +21,15 @@ struct Outcome {
 
 /// Kills when it is told that the step is being measured; `victim` finds whom among the load test's own processes.
 fn with_a_death(arguments: &[&str], temporary: &Path, victim: impl FnOnce(u32) -> u32) -> Outcome {
+    with_a_signal("KILL", arguments, temporary, victim)
+}
+
+fn with_a_signal(
+    signal: &str,
+    arguments: &[&str],
+    temporary: &Path,
+    victim: impl FnOnce(u32) -> u32,
+) -> Outcome {
     let mut command = clearline(&["loadtest", "--calls", "2", "--seconds", "3", "--json"]);
     command.args(arguments).env("TMPDIR", temporary).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary runs");
@@ -28,8 +37,7 @@ fn with_a_death(arguments: &[&str], temporary: &Path, victim: impl FnOnce(u32) -
     let measuring = progress.find(|line| line.as_ref().is_ok_and(|line| line.contains("measuring")));
     assert!(measuring.is_some(), "it measures");
     let victim = victim(child.id()).to_string();
-    let killed = Command::new("kill").args(["-s", "KILL", &victim]).status();
-    assert!(killed.expect("kill can be run").success());
+    send(signal, &victim);
 
     let mut stdout = String::new();
     child.stdout.take().expect("stdout is piped").read_to_string(&mut stdout).expect("UTF-8");
@@ -37,6 +45,11 @@ fn with_a_death(arguments: &[&str], temporary: &Path, victim: impl FnOnce(u32) -
     let stderr = stderr.join("\n");
     let document = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"));
     Outcome { code: child.wait().expect("our own child").code(), document, stderr }
+}
+
+pub(crate) fn send(signal: &str, pid: &str) {
+    let sent = Command::new("kill").args(["-s", signal, pid]).status();
+    assert!(sent.expect("kill can be run").success());
 }
 
 /// The helper of a load test that was started as `sandbox` and this word.
@@ -155,4 +168,39 @@ fn an_engine_of_one_s_own_that_is_killed_and_was_looked_into_is_the_result() {
         with_a_death(&with_metrics, temporary.path(), |_| engine.child.id());
     assert_eq!((code, &document["broke_first"]), (Some(1), &"process_died".into()), "{stderr}");
     assert!(stderr.contains("does not answer any more"), "{stderr}");
+}
+
+#[test]
+fn an_engine_or_a_stand_in_that_hangs_is_the_result() {
+    for (word, name) in [("engine", "the engine"), ("model", "the stand-in model")] {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let victim = |loadtest| helper(loadtest, word);
+        let Outcome { code, document, stderr } = with_a_signal("STOP", &[], temporary.path(), victim);
+        assert_eq!((code, &document["broke_first"]), (Some(1), &"process_died".into()), "{word}: {stderr}");
+        let hangs = document["steps"][0]["died"].as_str().expect("it is told who hangs");
+        assert!(hangs.starts_with(&format!("{name} hangs: its process ")), "{hangs}");
+        assert!(log_named_in(hangs).is_file(), "{hangs}");
+    }
+}
+
+/// Whoever asks it waits for as long as it hangs.
+#[test]
+fn a_load_test_that_waits_for_who_hangs_can_be_interrupted() {
+    let engine = MuteEngine::start(Muteness::Dead);
+    let hanging = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let counters = hanging.local_addr().expect("a bound socket").to_string();
+    let mut command = clearline(&["loadtest", "--calls", "1", "--metrics", &counters, "--engine"]);
+    command.arg(engine.address.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("the binary runs");
+    let (_asked, _) = hanging.accept().expect("a visitor");
+    send("INT", &child.id().to_string());
+    assert_eq!(child.wait().expect("our own child").code(), Some(130));
+}
+
+/// However long its input stays open.
+#[test]
+fn an_attached_stand_in_ends_when_it_is_told_to() {
+    let mut model = Attached::start(&["sandbox", "model", "--load", "--attached", "--listen", "127.0.0.1:0"]);
+    send("TERM", &model.child.id().to_string());
+    assert_eq!(model.child.wait().expect("our own child").code(), Some(0));
 }

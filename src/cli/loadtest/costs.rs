@@ -19,7 +19,8 @@ pub(super) struct Engine {
     /// Of one core.
     pub(super) cpu_percent: Option<f64>,
     pub(super) cpu_percent_per_call: Option<f64>,
-    /// Of a call that is set up and hung up at once; roughly, from one burst. `None` too where a call of it was refused.
+    /// Of a call that is set up and hung up at once; roughly, from one burst. `None` too where a call of it was refused,
+    /// or it cost less than nothing.
     pub(super) cpu_ms_per_set_up: Option<f64>,
     pub(super) idle_cpu_percent: Option<f64>,
     pub(super) idle_mib: Option<f64>,
@@ -74,7 +75,7 @@ impl Engine {
         Self {
             cpu_percent: Some(cpu),
             cpu_percent_per_call: per_call(cpu, calls),
-            cpu_ms_per_set_up: set_ups.and_then(|burst| burst.cpu_ms_each()),
+            cpu_ms_per_set_up: set_ups.and_then(|burst| burst.cpu_ms_each()).filter(|cost| *cost > 0.0),
             idle_cpu_percent: idle.map(|idle| idle.cpu_share * 100.0),
             idle_mib,
             loaded_mib: Some(loaded),
@@ -108,6 +109,16 @@ impl Harness {
             model_late_ms: Quantiles::of(&model_lateness),
         }
     }
+}
+
+pub(super) fn callers_are_late(lateness: &Histogram) -> bool {
+    is_late(lateness, CALLERS_LATE_P99_MAX)
+}
+
+pub(super) fn models_are_late<'a>(sessions: impl Iterator<Item = &'a SessionTiming>) -> bool {
+    let mut lateness = Histogram::default();
+    sessions.for_each(|session| lateness.merge(&session.lateness));
+    is_late(&lateness, MODEL_LATE_P99_MAX)
 }
 
 /// Of few samples too: who is in doubt does not judge.

@@ -150,6 +150,14 @@ impl<'a> Callers<'a> {
     }
 }
 
+/// Whom of those who called in this report each session heard most.
+pub(super) fn callers_heard(report: &Report, sessions: &[SessionTiming]) -> Vec<Option<u16>> {
+    let callers = Callers::of(report);
+    let was_sent = |(signature, at_us): &(Signature, u64)| callers.sent_before(*signature, *at_us).is_some();
+    let heard = |session| signatures(session).filter(was_sent).map(|(signature, _)| signature.caller);
+    sessions.iter().map(|session| most_frequent(heard(session))).collect()
+}
+
 /// A session that heard nobody cannot be told from the others.
 pub(super) fn caller_of(session: &SessionTiming) -> Option<u16> {
     most_frequent(signatures(session).map(|(signature, _)| signature.caller))

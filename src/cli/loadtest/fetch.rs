@@ -1,9 +1,13 @@
 //! What others tell over HTTP: an engine its figures, a stand-in its times. Loopback and small: a plain GET will do.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::sandbox::model::SessionTiming;
 
@@ -18,8 +22,8 @@ const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 pub(super) struct Figures(BTreeMap<String, f64>);
 
 impl Figures {
-    pub(super) fn of(engine: SocketAddr) -> Result<Self, Failure> {
-        Ok(Self::parse(&get(engine, "/metrics")?))
+    pub(super) async fn of(engine: SocketAddr) -> Result<Self, Failure> {
+        Ok(Self::parse(&get(engine, "/metrics").await?))
     }
 
     pub(super) fn parse(text: &str) -> Self {
@@ -50,14 +54,15 @@ impl Figures {
 }
 
 /// When what happened in the stand-in's sessions.
-pub(super) fn timing(side: SocketAddr) -> Result<Vec<SessionTiming>, Failure> {
-    let text = get(side, "/timing")?;
+pub(super) async fn timing(side: SocketAddr) -> Result<Vec<SessionTiming>, Failure> {
+    let text = get(side, "/timing").await?;
     serde_json::from_str(&text).map_err(|error| Failure::cannot("understand the stand-in model", error))
 }
 
-fn get(address: SocketAddr, path: &str) -> Result<String, Failure> {
+async fn get(address: SocketAddr, path: &str) -> Result<String, Failure> {
     let failed = |error| Failure::cannot(format!("read http://{address}{path}"), error);
-    let answer = exchange(address, path).map_err(failed)?;
+    let answer = timeout(PATIENCE, exchange(address, path)).await;
+    let answer = answer.unwrap_or_else(|late| Err(late.into())).map_err(failed)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     if !head.starts_with("HTTP/1.1 200") && !head.starts_with("HTTP/1.0 200") {
         let status = head.lines().next().unwrap_or_default();
@@ -66,13 +71,13 @@ fn get(address: SocketAddr, path: &str) -> Result<String, Failure> {
     Ok(body.to_owned())
 }
 
-/// HTTP/1.0, so that the answer comes in one piece and ends with the connection.
-fn exchange(address: SocketAddr, path: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+/// Whoever hangs keeps nobody from being interrupted. HTTP/1.0, so that the answer comes in one piece and ends with the connection.
+async fn exchange(address: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer).await?;
     Ok(answer)
 }
 

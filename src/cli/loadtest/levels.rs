@@ -19,10 +19,12 @@ pub(super) struct Level {
 enum Figure {
     /// `None`: it was not measured.
     Counted(fn(&Step) -> Option<f64>),
+    /// Of so many; too few of them may break it, and do not hold it.
+    Share(fn(&Step) -> Option<f64>, fn(&Step) -> u64, u64),
     Quantile(fn(&Step) -> &Quantiles, Quantile),
 }
 
-use Figure::{Counted, Quantile as Of};
+use Figure::{Counted, Quantile as Of, Share};
 
 /// What the level leaves beyond a frame.
 pub(super) const SPACING_MARGIN_MS: u64 = 5;
@@ -31,26 +33,24 @@ const SPACING: &str = "spacing_p999";
 /// As of frames. Of 728 bursts and turns of an engine that loses nothing, on a machine that was building meanwhile, every
 /// one arrived.
 const SPEECH_LIMIT_PERCENT: f64 = 0.1;
+/// As of a p95.
+const SPEECH_SAMPLES_MIN: u64 = 20;
 /// The callers of a step that is judged send a packet each 20 ms and are at most 10 ms late: one frame of depth covers
 /// them, and a second one is slack. A buffer that aims at more has grown by itself, and what is subtracted from the delay
 /// to the model would hide that.
 const JITTER_TARGET_LIMIT_MS: f64 = 40.0;
 /// Unless all of these are judged, nobody can say that a step held.
 pub(super) const NEEDED: [&str; 3] = ["calls_failed", "loss", SPACING];
-/// SIPp does not tell when packets came.
-const NEEDED_OF_SIPP: [&str; 3] = ["calls_failed", "loss", "speech"];
+/// SIPp tells neither when packets came to its callers, nor whether any did. What is lost or unheard on the way to the
+/// model breaks these all the same.
+const UNTOLD_BY_SIPP: [&str; 2] = ["loss", "speech"];
+const WHY_NOT_OF_SIPP: &str =
+    "SIPp does not tell what its callers hear: that they lose nothing cannot be judged";
 
-fn needed(generator: Generator) -> [&'static str; 3] {
-    match generator {
-        Generator::Callers => NEEDED,
-        Generator::Sipp => NEEDED_OF_SIPP,
-    }
-}
-
-pub(super) const LEVELS: [Level; 12] = [
+pub(super) const LEVELS: [Level; 13] = [
     Level {
         name: PROCESS_DIED,
-        what: "engine or stand-in that died in mid-step",
+        what: "engine or stand-in that died, or hung, in mid-step",
         unit: "",
         limit: 0.0,
         figure: Counted(|step| Some(if step.died.is_some() { 1.0 } else { 0.0 })),
@@ -64,10 +64,10 @@ pub(super) const LEVELS: [Level; 12] = [
     },
     Level {
         name: "crosstalk",
-        what: "crosstalk: bursts of a caller that another one's model heard",
+        what: "crosstalk: callers' bursts at, and callers hearing, another one's model",
         unit: "",
         limit: 0.0,
-        figure: Counted(|step| step.crosstalk.map(|bursts| bursts as f64)),
+        figure: Counted(|step| step.crosstalk.map(|found| found as f64)),
     },
     Level {
         name: "loss",
@@ -81,7 +81,18 @@ pub(super) const LEVELS: [Level; 12] = [
         what: "speech that never arrived: callers' bursts, the model's turns",
         unit: "%",
         limit: SPEECH_LIMIT_PERCENT,
-        figure: Counted(|step| step.speech.and_then(|speech| speech.unheard_percent)),
+        figure: Share(
+            |step| step.speech.and_then(|speech| speech.unheard_percent),
+            |step| step.speech.map_or(0, |speech| (speech.bursts + speech.turns) as u64),
+            SPEECH_SAMPLES_MIN,
+        ),
+    },
+    Level {
+        name: "recording",
+        what: "seconds of recordings that were lost",
+        unit: "s",
+        limit: 0.0,
+        figure: Counted(|step| step.recording_lost_s.map(|seconds| seconds as f64)),
     },
     Level {
         name: SPACING,
@@ -157,7 +168,7 @@ pub(super) struct Samples {
 impl Figure {
     fn value(&self, step: &Step) -> Option<f64> {
         match self {
-            Counted(value) => value(step),
+            Counted(value) | Share(value, ..) => value(step),
             Of(quantiles, quantile) => quantiles(step).get(*quantile),
         }
     }
@@ -165,6 +176,7 @@ impl Figure {
     fn samples(&self, step: &Step) -> Option<Samples> {
         match self {
             Counted(_) => None,
+            Share(_, taken, needed) => Some(Samples { taken: taken(step), needed: *needed }),
             Of(quantiles, quantile) => {
                 Some(Samples { taken: quantiles(step).count, needed: quantile.samples_needed() })
             }
@@ -191,18 +203,22 @@ pub(super) fn judge(step: &Step) -> Vec<Verdict> {
         // Late callers make no engine look better: what held, held.
         let in_doubt = level.name == SPACING && step.harness.spacing_in_doubt;
         let held = held.filter(|held| *held || !in_doubt);
+        let is_untold = step.generator == Generator::Sipp && UNTOLD_BY_SIPP.contains(&level.name);
+        let held = held.filter(|held| !*held || !is_untold);
         let samples = level.figure.samples(step);
+        let are_few = samples.is_some_and(|samples| samples.taken < samples.needed);
+        let held = held.filter(|held| !*held || !are_few);
         Verdict { level: level.name, limit: level.limit, unit: level.unit, value, samples, held }
     };
     LEVELS.iter().map(verdict).collect()
 }
 
 /// False if a level broke; `None` if none did and one of those that are needed was not judged.
-pub(super) fn all_held(generator: Generator, verdicts: &[Verdict]) -> Option<bool> {
+pub(super) fn all_held(verdicts: &[Verdict]) -> Option<bool> {
     if verdicts.iter().any(|verdict| verdict.held == Some(false)) {
         return Some(false);
     }
-    needed_and_not_judged(generator, verdicts).is_empty().then_some(true)
+    needed_and_not_judged(verdicts).is_empty().then_some(true)
 }
 
 /// Why it is not known whether a step held; `None` if it is.
@@ -213,8 +229,11 @@ pub(super) fn why_not_judged(step: &Step) -> Option<String> {
     if step.harness.limited {
         return Some("callers or stand-in were late themselves".into());
     }
+    if step.generator == Generator::Sipp {
+        return Some(WHY_NOT_OF_SIPP.into());
+    }
     let (in_doubt, without): (Vec<_>, Vec<_>) =
-        needed_and_not_judged(step.generator, &step.verdicts).into_iter().partition(|name| {
+        needed_and_not_judged(&step.verdicts).into_iter().partition(|name| {
             step.verdicts.iter().any(|verdict| verdict.level == *name && verdict.value.is_some())
         });
     let doubts = (!in_doubt.is_empty())
@@ -229,15 +248,12 @@ pub(super) fn why_not_judged(step: &Step) -> Option<String> {
 pub(super) fn was_too_late(step: &Step) -> bool {
     let in_doubt = |verdict: &Verdict| verdict.held.is_none() && verdict.value.is_some();
     step.harness.limited
-        || step
-            .verdicts
-            .iter()
-            .any(|verdict| needed(step.generator).contains(&verdict.level) && in_doubt(verdict))
+        || step.verdicts.iter().any(|verdict| NEEDED.contains(&verdict.level) && in_doubt(verdict))
 }
 
-fn needed_and_not_judged(generator: Generator, verdicts: &[Verdict]) -> Vec<&'static str> {
+fn needed_and_not_judged(verdicts: &[Verdict]) -> Vec<&'static str> {
     let judged = |name: &str| verdicts.iter().any(|verdict| verdict.level == name && verdict.held.is_some());
-    needed(generator).into_iter().filter(|name| !judged(name)).collect()
+    NEEDED.into_iter().filter(|name| !judged(name)).collect()
 }
 
 /// The broken level that is furthest past its limit.
@@ -258,7 +274,7 @@ mod tests {
 
     fn good() -> Step {
         let fast =
-            Quantiles { p50: Some(5.0), p95: Some(9.0), p99: Some(10.0), p999: Some(20.0), count: 100 };
+            Quantiles { p50: Some(5.0), p95: Some(9.0), p99: Some(10.0), p999: Some(20.0), count: 1_000 };
         Step {
             spacing_ms: fast,
             uplink_delay_ms: fast,
@@ -267,8 +283,9 @@ mod tests {
             set_up_ms: fast,
             barge_in_ms: fast,
             crosstalk: Some(0),
+            recording_lost_s: Some(0),
             loss: Loss { frames: 1_000, ..Loss::default() },
-            speech: Some(Speech { unheard_percent: Some(0.0), ..Speech::default() }),
+            speech: Some(Speech { bursts: 50, unheard_percent: Some(0.0), ..Speech::default() }),
             beside: Beside { jitter_target_ms: Some(20.5), ..Beside::default() },
             ..Step::default()
         }
@@ -277,16 +294,13 @@ mod tests {
     #[test]
     fn a_step_within_all_limits_holds_every_level() {
         assert!(judge(&good()).iter().all(|verdict| verdict.held == Some(true)));
-        assert_eq!(all_held(Generator::Callers, &judge(&good())), Some(true));
+        assert_eq!(all_held(&judge(&good())), Some(true));
     }
 
     #[test]
     fn one_foreign_burst_breaks_a_step() {
         let verdicts = judge(&Step { crosstalk: Some(1), ..good() });
-        assert_eq!(
-            (all_held(Generator::Callers, &verdicts), worst(&verdicts).unwrap().level),
-            (Some(false), "crosstalk")
-        );
+        assert_eq!((all_held(&verdicts), worst(&verdicts).unwrap().level), (Some(false), "crosstalk"));
     }
 
     #[test]
@@ -307,7 +321,7 @@ mod tests {
         let verdicts = judge(&Step { uplink_delay_ms: Quantiles::default(), ..good() });
         let held = |name| verdicts.iter().find(|verdict| verdict.level == name).unwrap().held;
         assert_eq!((held("uplink_delay_p95"), held("downlink_delay_p95")), (None, Some(true)));
-        assert_eq!(all_held(Generator::Callers, &verdicts), Some(true));
+        assert_eq!(all_held(&verdicts), Some(true));
         let samples =
             verdicts.iter().find_map(|verdict| verdict.samples.filter(|samples| samples.taken == 0));
         assert_eq!(samples, Some(Samples { taken: 0, needed: 20 }));
@@ -318,7 +332,7 @@ mod tests {
         let spaced = Quantiles { p999: None, ..good().spacing_ms };
         let mut step = Step { spacing_ms: spaced, ..good() };
         step.verdicts = judge(&step);
-        assert_eq!(all_held(Generator::Callers, &step.verdicts), None);
+        assert_eq!(all_held(&step.verdicts), None);
         let why = why_not_judged(&step).unwrap();
         assert!(why.starts_with("too few samples for spacing_p999"), "{why}");
     }
@@ -345,7 +359,7 @@ mod tests {
         let aiming_at = |ms: f64| {
             let beside = Beside { jitter_target_ms: Some(ms), ..Beside::default() };
             let verdicts = judge(&Step { beside, ..good() });
-            (all_held(Generator::Callers, &verdicts), worst(&verdicts).map(|verdict| verdict.level))
+            (all_held(&verdicts), worst(&verdicts).map(|verdict| verdict.level))
         };
         assert_eq!(aiming_at(40.0), (Some(true), None));
         assert_eq!(aiming_at(60.0), (Some(false), Some("jitter_target")));
@@ -356,22 +370,22 @@ mod tests {
         let mut step = Step { died: Some("the engine was killed".into()), ..good() };
         step.harness.limited = true;
         let verdicts = judge(&step);
-        assert_eq!(
-            (all_held(Generator::Callers, &verdicts), worst(&verdicts).unwrap().level),
-            (Some(false), "process_died")
-        );
+        assert_eq!((all_held(&verdicts), worst(&verdicts).unwrap().level), (Some(false), "process_died"));
     }
 
     #[test]
     fn speech_that_nobody_hears_breaks_a_step_that_loses_no_packet() {
         let unheard = Speech { unheard_percent: Some(100.0), ..Speech::default() };
         let verdicts = judge(&Step { speech: Some(unheard), ..good() });
-        assert_eq!(
-            (all_held(Generator::Callers, &verdicts), worst(&verdicts).unwrap().level),
-            (Some(false), "speech")
-        );
+        assert_eq!((all_held(&verdicts), worst(&verdicts).unwrap().level), (Some(false), "speech"));
+        let few = |bursts_unheard, unheard_percent| {
+            let speech = Speech { bursts: 1, bursts_unheard, unheard_percent, ..Speech::default() };
+            let verdicts = judge(&Step { speech: Some(speech), ..good() });
+            verdicts.iter().find(|verdict| verdict.level == "speech").unwrap().held
+        };
+        assert_eq!((few(0, Some(0.0)), few(1, Some(100.0))), (None, Some(false)), "one is few");
         let nobody_to_ask = judge(&Step { speech: None, ..good() });
-        assert_eq!(all_held(Generator::Callers, &nobody_to_ask), Some(true));
+        assert_eq!(all_held(&nobody_to_ask), Some(true));
     }
 
     #[test]
@@ -380,7 +394,7 @@ mod tests {
             let spaced = Quantiles { p999: Some(p999), ..good().spacing_ms };
             let mut step = Step { spacing_ms: spaced, ..good() };
             step.harness.spacing_in_doubt = true;
-            all_held(Generator::Callers, &judge(&step))
+            all_held(&judge(&step))
         };
         assert_eq!((spacing(26.0), spacing(24.0)), (None, Some(true)));
     }
@@ -390,6 +404,6 @@ mod tests {
         let mut step = Step { loss: Loss { percent: 5.0, frames: 1_000, ..Loss::default() }, ..good() };
         step.harness.limited = true;
         let verdicts = judge(&step);
-        assert_eq!((all_held(Generator::Callers, &verdicts), worst(&verdicts)), (None, None));
+        assert_eq!((all_held(&verdicts), worst(&verdicts)), (None, None));
     }
 }

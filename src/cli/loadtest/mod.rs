@@ -3,12 +3,13 @@
 //! [`processes`] starts engine, stand-in model and callers as processes of their own ([`rig`]); [`step`] lets so many
 //! calls be up for a while and gathers what callers ([`crate::sandbox::callers`]) and stand-in noted, what the engine
 //! counted ([`fetch`]) and what each process used ([`usage`]). From there on everything is pure: [`delays`] joins both
-//! ends' notes, [`speech`] asks what never arrived, [`outcome`] and [`costs`] make figures of them, [`levels`] judges, [`ramp`] chooses the next step,
+//! ends' notes, [`crosstalk`] asks whose voices they were, [`speech`] asks what never arrived, [`outcome`] and [`costs`] make figures of them, [`levels`] judges, [`ramp`] chooses the next step,
 //! [`table`], [`document`] and [`chart`] ([`panels`]) tell. Another way in: [`sipp`] lets SIPp call in a step, [`touching`] measures set-ups
 //! alone and [`set_ups`] tells of them. [`probe`] and [`picture`] find out beforehand what would fail at the end.
 
 mod chart;
 mod costs;
+mod crosstalk;
 mod delays;
 mod descriptors;
 mod document;
@@ -42,12 +43,13 @@ use super::CommandResult;
 use super::common::{Failure, parse_rate, say, say_json, tell};
 use super::signals::Signals;
 use document::{Document, Machine};
-use outcome::Step;
+use outcome::{Generator, Step};
 use picture::Picture;
 use ramp::Ramp;
 use rig::{Cores, Rig, Running, Site};
 use set_ups::SetUpCosts;
 use step::Plan;
+use touching::Measured;
 
 /// Ramps AI calls until a service level breaks, with callers, a stand-in of the model and an engine in processes of
 /// their own, and tells how many calls held, what a call costs, and what the harness itself used.
@@ -66,7 +68,7 @@ pub(super) struct Loadtest {
     rounds: usize,
     /// Instead of all else: the engine's CPU for N set-ups (in bursts of 50, so rounded up to those), each hung up at
     /// once, and without the hanging up
-    #[arg(long, value_name = "N", conflicts_with_all = ["calls", "from", "step", "rounds", "svg"], value_parser = some_calls())]
+    #[arg(long, value_name = "N", conflicts_with_all = ["calls", "from", "step", "rounds", "svg", "sipp"], value_parser = some_calls())]
     set_ups: Option<usize>,
     /// Where the ramp begins; it doubles until a step breaks and then closes in
     /// [default: 10]
@@ -81,8 +83,8 @@ pub(super) struct Loadtest {
     /// Calls dialled in a second
     #[arg(long, value_name = "N", default_value_t = 20.0, value_parser = parse_rate)]
     per_second: f64,
-    /// SIPp calls, with a scenario that comes with Clearline or one of your own, instead of our callers; what it does not
-    /// tell is not judged
+    /// SIPp calls, with a scenario that comes with Clearline or one of your own, instead of our callers. It does not tell
+    /// what its callers hear: a step of its may break, and never holds
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, requires = "calls", conflicts_with = "rounds")]
     sipp: Option<Option<PathBuf>>,
     /// Record the calls
@@ -133,26 +135,27 @@ as many sessions of that one key as there are calls; add --config FILE to `user`
 And then their end:
   kill $(jobs -p)
 
-SIPp as an independent generator, against the same engine and stand-in or against ones of our own (it says which calls \
-failed; loss is what the engine heard of it and the model did not get, or what the engine could not send in time; spacing and \
-delays only our own callers can tell):
+SIPp as an independent generator, against the same engine and stand-in or against ones of our own. It says which calls \
+failed, and loss is what the engine heard of it and the model did not get, or what the engine could not send in time; what its \
+callers hear it does not say, so that such a step may break and never holds. Spacing, delays and crosstalk only our own \
+callers can tell:
   clearline loadtest --sipp --calls 50 --seconds 30
   clearline loadtest --sipp=my-caller.xml --calls 50 --engine 127.0.0.1:5060 --metrics 127.0.0.1:8080
 
 What a step measures: frames lost in either direction, the time between two packets to a caller, the delay added each way \
 without the jitter buffer's target and the pre-buffer of a turn (both are shown beside it), set-up and first audio \
-without the model's own time, barge-in, crosstalk, and what engine, callers and stand-in used. The target of the jitter \
-buffer has a limit of its own. What a set-up costs is measured roughly at the end, by a burst of calls that are hung up when \
+without the model's own time, barge-in, crosstalk (each caller must hear the model that hears it), and what engine, callers and stand-in used. The target of the jitter \
+buffer has a limit of its own, and so have the seconds that recordings lost. What a set-up costs is measured roughly at the end, by a burst of calls that are hung up when \
 they are answered, and exactly by --set-ups: there each round has such a burst and another whose calls are all hung up at \
-once, and tells set-up and hanging up apart; a round in which a call is refused does not count. Lost is \
+once, and tells set-up and hanging up apart; a round in which a call is refused does not count, and where a figure is less than can be, or callers or stand-in were late, the target is neither reached nor missed. Lost is \
 every frame that was due while a call was up, silence of the engine included, and what callers sent and the engine (by \
 its own counter) or the model never heard; speech that never arrived is a level of its \
-own; where the stand-in cannot be asked, a call whose model is not heard for 12 s, longer than it ever pauses. A level with too few samples (p95 needs 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
+own; where the stand-in cannot be asked, a call whose model is not heard for 12 s, longer than it ever pauses. A level with too few samples (p95 and speech need 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
 more. Neither is a step in which callers or stand-in were late themselves. A step holds if no level broke and calls_failed, \
 loss and spacing_p999 were judged; where one of these was not, its \"held\" is null in the document, beside true and \
 false. A step in which callers or stand-in were late is repeated once by a ramp. What broke first (broke_first) is, of the \
 levels that broke in the step of fewest calls, the one furthest past its limit. How it goes is told on standard error. A test that is interrupted writes the steps it has finished. \
-An engine or stand-in that dies, or is started anew meanwhile, breaks its step (process_died) and ends the test: it is told who, how, and where the log is. A \
+An engine or stand-in that dies, hangs, or is started anew meanwhile, breaks its step (process_died) and ends the test: it is told who, how, and where the log is. A \
 call whose audio has ended a second before the measurement does is lost, though nobody hung up.
 
 Exit codes: 0 a step held, 1 none did or it did not work, 2 wrong arguments, 130 interrupted.";
@@ -258,7 +261,10 @@ impl Loadtest {
         let mut rig = self.rig(calls, placed).await?;
         let step = match step::run(&mut rig, plan).await {
             Ok(step) => step,
-            Err(failure) => Step::cut_short(calls, record, rig.autopsy().await.ok_or(failure)?),
+            Err(failure) => {
+                let died = rig.autopsy().await.ok_or(failure)?;
+                Step::cut_short(Generator::Callers, calls, record, died)
+            }
         };
         self.show(&step);
         Ok(step)
@@ -277,10 +283,13 @@ impl Loadtest {
                 Site::build(plan.calls + SPARE_CALLS, plan.record, placed).await?
             }
         };
-        site.look(None)?;
+        site.look(None).await?;
         let step = match sipp::run(&mut site, plan, &self.number, scenario).await {
             Ok(step) => step,
-            Err(failure) => Step::cut_short(plan.calls, plan.record, site.autopsy(()).await.ok_or(failure)?),
+            Err(failure) => {
+                let died = site.autopsy(()).await.ok_or(failure)?;
+                Step::cut_short(Generator::Sipp, plan.calls, plan.record, died)
+            }
         };
         self.show(&step);
         Ok(step)
@@ -298,7 +307,7 @@ impl Loadtest {
             None => Rig::build(calls + SPARE_CALLS, self.record, placed).await?,
         };
         // Whom we cannot ask is named before anybody dials; only who was there can die.
-        rig.look()?;
+        rig.look().await?;
         Ok(rig)
     }
 
@@ -306,10 +315,11 @@ impl Loadtest {
         self.expect_engine().await?;
         tell("starting what is needed");
         let mut rig = self.rig(touching::BURST, &self.placed()).await?;
-        let rounds = touching::measure(&mut rig, calls, self.per_second).await?;
+        let measured = touching::measure(&mut rig, calls, self.per_second).await?;
         let unseen =
             || Failure::wrong_arguments("--set-ups: only with --pid can it be seen what that engine uses");
-        let costs = SetUpCosts::of(&rounds.ok_or_else(unseen)?);
+        let Measured { rounds, harness_was_late } = measured.ok_or_else(unseen)?;
+        let costs = SetUpCosts::of(&rounds, harness_was_late);
         let costs = costs.ok_or_else(|| Failure::new("the engine refused calls in every round"))?;
         if self.json {
             say_json(&costs)?;

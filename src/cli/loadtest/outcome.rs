@@ -9,6 +9,7 @@ use crate::sandbox::histogram::Histogram;
 use crate::sandbox::model::{PREBUFFER_MS, SessionTiming};
 
 use super::costs::{Engine, Harness, Idle, sessions_alive};
+use super::crosstalk::VoicesHeard;
 use super::delays::Delays;
 use super::fetch::Figures;
 use super::levels::{self, Verdict};
@@ -31,6 +32,9 @@ pub(super) struct Step {
     /// Measured, in all rounds.
     pub(super) seconds: f64,
     pub(super) recording: bool,
+    /// Seconds of recordings that the engine could not write, of all calls together; `None` where nothing is recorded, or
+    /// nobody tells.
+    pub(super) recording_lost_s: Option<u64>,
     pub(super) refused: Vec<Lost>,
     pub(super) lost: Vec<Lost>,
     pub(super) loss: Loss,
@@ -41,10 +45,13 @@ pub(super) struct Step {
     pub(super) first_audio_ms: Quantiles,
     pub(super) set_up_ms: Quantiles,
     pub(super) barge_in_ms: Quantiles,
-    /// Bursts of speech that the callers' models heard of them, and those that another one's model heard; `None` if not
-    /// one was heard.
+    /// Bursts of speech that the callers' models heard of them, and moments at which callers listened for whose model
+    /// spoke.
     pub(super) bursts_heard: usize,
-    pub(super) crosstalk: Option<usize>,
+    pub(super) voices_heard: u64,
+    /// Bursts that another one's model heard, and moments at which another one's model was heard; `None` unless both
+    /// ways were listened to.
+    pub(super) crosstalk: Option<u64>,
     /// `None` where the stand-in is not ours to ask, and no call was up for long enough to tell without it.
     pub(super) speech: Option<Speech>,
     pub(super) beside: Beside,
@@ -205,6 +212,21 @@ impl Gathered {
         delays
     }
 
+    fn recording_lost_s(&self) -> Option<u64> {
+        const TOO_SLOW: &str = "clearline_recording_blocks_dropped_total";
+        const UNWRITTEN: &str = "clearline_recording_blocks_unwritten_total";
+        let is_told = self.windows.iter().any(|window| window.end.figures.know(UNWRITTEN));
+        (self.recording && is_told).then(|| (self.grown(TOO_SLOW) + self.grown(UNWRITTEN)) as u64)
+    }
+
+    fn voices(&self) -> VoicesHeard {
+        let mut voices = VoicesHeard::default();
+        for Window { report, end, .. } in &self.windows {
+            voices.add(VoicesHeard::compare(report, end.sessions()));
+        }
+        voices
+    }
+
     fn speech(&self) -> Option<Speech> {
         let of_window = |window: &Window| match (self.generator, &window.end.sessions) {
             (Generator::Callers, Some(sessions)) => Some(Speech::compare(&window.report, sessions)),
@@ -226,7 +248,7 @@ pub(super) const FRAME_MS: u64 = 20;
 
 impl Step {
     pub(super) fn of(gathered: &Gathered) -> Self {
-        let delays = gathered.delays();
+        let (delays, voices) = (gathered.delays(), gathered.voices());
         let jitter_target_ms = gathered.jitter_buffer("target");
         let lost = gathered.windows.iter().flat_map(|window| window.report.lost.iter().cloned());
         let step = Self {
@@ -236,6 +258,7 @@ impl Step {
             rounds: gathered.windows.len(),
             seconds: gathered.stretch().as_secs_f64(),
             recording: gathered.recording,
+            recording_lost_s: gathered.recording_lost_s(),
             refused: gathered.refused.clone(),
             lost: lost.collect(),
             loss: Loss::of(gathered),
@@ -246,7 +269,8 @@ impl Step {
             set_up_ms: Quantiles::of(&delays.set_up_engine),
             barge_in_ms: Quantiles::of(&delays.barge_in),
             bursts_heard: delays.bursts_heard(),
-            crosstalk: (delays.bursts_heard() > 0).then_some(delays.crosstalk),
+            voices_heard: voices.judged,
+            crosstalk: crosstalk(&delays, voices),
             speech: gathered.speech(),
             beside: Beside {
                 jitter_target_ms,
@@ -279,13 +303,13 @@ impl Step {
     }
 
     /// That engine or stand-in died is a result, and the only one.
-    pub(super) fn cut_short(calls: usize, recording: bool, died: String) -> Self {
-        Self { calls, recording, died: Some(died), ..Self::default() }.judged()
+    pub(super) fn cut_short(generator: Generator, calls: usize, recording: bool, died: String) -> Self {
+        Self { generator, calls, recording, died: Some(died), ..Self::default() }.judged()
     }
 
     fn judged(mut self) -> Self {
         self.verdicts = levels::judge(&self);
-        self.held = levels::all_held(self.generator, &self.verdicts);
+        self.held = levels::all_held(&self.verdicts);
         self.not_judged = levels::why_not_judged(&self);
         self
     }
@@ -324,6 +348,12 @@ impl Loss {
             engine_playout_overflows: counted("clearline_playout_overflows_total"),
         }
     }
+}
+
+/// Found on one way it is found; that there is none only both ways can tell.
+fn crosstalk(delays: &Delays, voices: VoicesHeard) -> Option<u64> {
+    let found = delays.crosstalk as u64 + voices.foreign;
+    (found > 0 || delays.bursts_heard() > 0 && voices.judged > 0).then_some(found)
 }
 
 /// The model gets a frame each 20 ms, whether there was a packet for it or not: what never came the engine alone knows.
@@ -454,6 +484,45 @@ pub(super) mod tests {
         assert_eq!(step.verdicts.iter().find(|verdict| verdict.level == "spacing_p999").unwrap().held, None);
     }
 
+    /// Its callers may hear nothing at all.
+    #[test]
+    fn what_the_engine_counted_does_not_vouch_for_what_sipp_s_callers_hear() {
+        let heard = |packets: u64| Figures::parse(&format!("clearline_rtp_heard_packets_total {packets}\n"));
+        let mut window = gathered().windows.remove(0);
+        window.report = Report { calls: 10, ..Report::default() };
+        (window.begin.figures, window.end.figures) = (heard(0), heard(4_960));
+        let window = window.with_what_the_engine_counted();
+        let step = Step::of(&Gathered { generator: Generator::Sipp, ..during(window) });
+        let verdict = |level| step.verdicts.iter().find(|verdict| verdict.level == level).unwrap();
+        assert_eq!((verdict("loss").value, verdict("loss").held), (Some(0.0), None));
+        assert_eq!((step.crosstalk, verdict("crosstalk").held, step.held), (None, None, None));
+        let why = step.not_judged.unwrap();
+        assert!(why.starts_with("SIPp does not tell what its callers hear"), "{why}");
+    }
+
+    #[test]
+    fn seconds_that_are_not_in_the_recordings_break_a_step_that_records() {
+        let figures = |too_slow: u64, unwritten: u64| {
+            Figures::parse(&format!(
+                "clearline_recording_blocks_dropped_total {too_slow}\n\
+                 clearline_recording_blocks_unwritten_total {unwritten}\n"
+            ))
+        };
+        let judged = |recording, too_slow: u64, unwritten: u64| {
+            let mut gathered = Gathered { recording, ..gathered() };
+            let window = &mut gathered.windows[0];
+            (window.begin.figures, window.end.figures) =
+                (figures(5, 5), figures(5 + too_slow, 5 + unwritten));
+            let step = Step::of(&gathered);
+            let verdict = step.verdicts.iter().find(|verdict| verdict.level == "recording").unwrap();
+            (verdict.value, verdict.held)
+        };
+        assert_eq!(judged(true, 0, 0), (Some(0.0), Some(true)));
+        assert_eq!(judged(true, 2, 0), (Some(2.0), Some(false)));
+        assert_eq!(judged(true, 0, 3), (Some(3.0), Some(false)));
+        assert_eq!(judged(false, 2, 3), (None, None));
+    }
+
     #[test]
     fn an_engine_nobody_can_see_has_no_cost() {
         let step = Step::of(&unseen(gathered().windows.remove(0).report));
@@ -477,7 +546,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_step_in_which_a_process_died_broke_and_shows_no_other_figure() {
-        let step = Step::cut_short(10, false, "the engine was killed by signal 9".into());
+        let step = Step::cut_short(Generator::Sipp, 10, false, "the engine was killed by signal 9".into());
+        assert_eq!(step.generator, Generator::Sipp);
         let judged = step.verdicts.iter().filter(|verdict| verdict.held.is_some());
         let judged: Vec<_> = judged.map(|verdict| (verdict.level, verdict.value)).collect();
         assert_eq!((judged, step.held), (vec![("process_died", Some(1.0))], Some(false)));

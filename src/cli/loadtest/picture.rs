@@ -1,8 +1,9 @@
 //! The file that a chart is drawn into: opened before the first step, for nobody wants to hear after half an hour that it
 //! cannot be written.
 
+use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Seek, Write};
 use std::path::PathBuf;
 
 use super::super::common::Failure;
@@ -19,13 +20,29 @@ impl Picture {
     pub(super) fn open(path: PathBuf) -> Result<Self, Failure> {
         let is_new_and_empty = !path.exists();
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(|error| {
+        let cannot = |why: &dyn Display| {
+            let path = path.display();
             Failure::new(format!(
-                "cannot write the chart {}: {error}; name a file in a folder of yours (--svg FILE)",
-                path.display()
+                "cannot write the chart {path}: {why}; name a file in a folder of yours (--svg FILE)"
             ))
-        })?;
-        Ok(Self { path, file, is_new_and_empty })
+        };
+        let file = file.map_err(|error| cannot(&error))?;
+        // What is no file, such as a device, takes no picture, or forgets it.
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Err(cannot(&"that is no file"));
+        }
+        let mut picture = Self { path: path.clone(), file, is_new_and_empty };
+        if is_new_and_empty {
+            picture.try_out().map_err(|error| cannot(&error))?;
+        }
+        Ok(picture)
+    }
+
+    /// There may be no room for a single octet.
+    fn try_out(&mut self) -> io::Result<()> {
+        self.file.write_all(b" ")?;
+        self.file.set_len(0)?;
+        self.file.rewind()
     }
 
     pub(super) fn draw(mut self, svg: &str) -> Result<(), Failure> {
@@ -52,6 +69,12 @@ mod tests {
     fn a_chart_that_cannot_be_written_is_named() {
         let failure = Picture::open("/no/such/folder/a.svg".into()).unwrap_err().to_string();
         assert!(failure.contains("/no/such/folder/a.svg") && failure.contains("--svg"), "{failure}");
+    }
+
+    #[test]
+    fn a_device_is_no_place_for_a_chart() {
+        let failure = Picture::open("/dev/full".into()).unwrap_err().to_string();
+        assert!(failure.contains("/dev/full: that is no file"), "{failure}");
     }
 
     #[test]

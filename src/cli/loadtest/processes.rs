@@ -1,6 +1,7 @@
 //! The helpers of a load test: this binary, started again, each in a process of its own. They end when their standard
 //! input does, so none is left however this command ends.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -89,11 +90,19 @@ impl Helper {
         self.child.try_wait().ok().flatten().map(how)
     }
 
+    /// What is said behind its name of one that has not ended, and that nobody can ask any more.
+    pub(super) fn hangs(&self) -> String {
+        format!("hangs: its process {} is there, and does not answer any more", self.pid())
+    }
+
+    pub(super) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     fn has_ended_within(&mut self, patience: Duration) -> bool {
         let deadline = clock::now() + patience;
         loop {
-            let ended: std::io::Result<Option<ExitStatus>> = self.child.try_wait();
-            if !matches!(ended, Ok(None)) {
+            if self.has_ended() {
                 return true;
             }
             if clock::now() >= deadline {
@@ -102,6 +111,12 @@ impl Helper {
             thread::sleep(LOOKS_APART);
         }
     }
+}
+
+/// By a signal: it cannot even read that its input has ended.
+fn is_stopped(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with(['T', 't']))
 }
 
 fn how(status: ExitStatus) -> String {
@@ -116,7 +131,7 @@ impl Drop for Helper {
     fn drop(&mut self) {
         drop(self.input.take());
         self.lines.close();
-        if !self.has_ended_within(END_PATIENCE) {
+        if is_stopped(self.pid()) || !self.has_ended_within(END_PATIENCE) {
             // It hangs: nothing of it is worth waiting for. An error says that it has ended after all.
             self.child.kill().ok();
             self.child.wait().ok();

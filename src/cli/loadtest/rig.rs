@@ -81,8 +81,8 @@ impl Rig {
         Ok(Self { callers, site: Site::join(running) })
     }
 
-    pub(super) fn look(&self) -> Result<Look, Failure> {
-        self.site.look(Some(self.callers.pid()))
+    pub(super) async fn look(&self) -> Result<Look, Failure> {
+        self.site.look(Some(self.callers.pid())).await
     }
 
     /// See [`Site::autopsy`].
@@ -108,13 +108,21 @@ impl Site {
     }
 
     /// `generator` is the process that calls.
-    pub(super) fn look(&self, generator: Option<u32>) -> Result<Look, Failure> {
+    pub(super) async fn look(&self, generator: Option<u32>) -> Result<Look, Failure> {
+        let figures = match self.engine.metrics {
+            Some(engine) => Figures::of(engine).await?,
+            None => Figures::default(),
+        };
+        let sessions = match &self.model {
+            Some(model) => Some(fetch::timing(model.side).await?),
+            None => None,
+        };
         Ok(Look {
             engine: self.engine.usage()?,
             callers: generator.map(Usage::of).transpose()?,
             model: self.model.as_ref().and_then(|model| model.pid).map(Usage::of).transpose()?,
-            figures: self.engine.metrics.map(Figures::of).transpose()?.unwrap_or_default(),
-            sessions: self.model.as_ref().map(|model| fetch::timing(model.side)).transpose()?,
+            figures,
+            sessions,
         })
     }
 
@@ -135,7 +143,7 @@ impl Site {
             return Some(format!("the engine at {sip} was started anew during the measurement"));
         }
         let lost = gathered.windows.iter().any(|window| !window.report.lost.is_empty());
-        if lost { self.engine.death().await } else { None }
+        if lost || !gathered.refused.is_empty() { self.engine.death().await } else { None }
     }
 
     /// After a step that failed: who died of those that it measured, and how. Ends the others, those who called first.
@@ -144,7 +152,10 @@ impl Site {
         let Self { mut engine, mut model, folder } = self;
         let death = match engine.death().await {
             Some(death) => Some(death),
-            None => model.as_mut().and_then(StandIn::death),
+            None => match &mut model {
+                Some(model) => model.death().await,
+                None => None,
+            },
         };
         // What they write they write until they end.
         drop((callers, engine, model));
@@ -158,9 +169,14 @@ impl Site {
 }
 
 impl Target {
+    /// Dead, or as good as dead: it hangs.
     async fn death(&mut self) -> Option<String> {
         if let Some(process) = &mut self.process {
-            return process.end().map(|end| format!("the engine {end}"));
+            if let Some(end) = process.end() {
+                return Some(format!("the engine {end}"));
+            }
+            let is_mute = probe::expect_sip_answer(self.sip).await.is_err();
+            return is_mute.then(|| format!("the engine {}", process.hangs()));
         }
         let died = format!("the engine at {} died", self.sip);
         if probe::expect_sip_answer(self.sip).await.is_err() {
@@ -204,11 +220,14 @@ impl Target {
 }
 
 impl StandIn {
-    fn death(&mut self) -> Option<String> {
-        if let Some(process) = &mut self.process {
-            return process.end().map(|end| format!("the stand-in model {end}; it logs to standard error"));
+    async fn death(&mut self) -> Option<String> {
+        if let Some(end) = self.process.as_mut().and_then(Helper::end) {
+            return Some(format!("the stand-in model {end}; it logs to standard error"));
         }
-        let answer = fetch::timing(self.side);
+        let answer = fetch::timing(self.side).await;
+        if let Some(process) = &self.process {
+            return answer.err().map(|_| format!("the stand-in model {}", process.hangs()));
+        }
         answer.err().map(|_| format!("the stand-in model at {} died: it does not answer any more", self.side))
     }
 

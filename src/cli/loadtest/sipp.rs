@@ -4,7 +4,6 @@
 use std::fs::{self, File};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -13,8 +12,10 @@ use crate::clock;
 use crate::sandbox::callers::{Lost, MONOLOGUE, Report, monologue};
 
 use super::super::common::Failure;
+use super::super::sandbox::SippStarted;
 use super::document::counted;
 use super::outcome::{Gathered, Generator, Step, Window};
+use super::processes::Helper;
 use super::rig::Site;
 use super::scratch::Scratch;
 use super::step::{Plan, SETTLING};
@@ -31,9 +32,14 @@ const STAYING: Duration = Duration::from_secs(3);
 const END_PATIENCE: Duration = Duration::from_secs(40);
 const LOOKS_APART: Duration = Duration::from_millis(100);
 
+/// Starting is a matter of milliseconds where a machine is well.
+const START_PATIENCE: Duration = Duration::from_secs(20);
+
 /// SIPp and its files; dropping it ends it.
 struct Sipp {
-    child: Child,
+    keeper: Helper,
+    pid: u32,
+    // Last: SIPp writes into it until it ends.
     folder: Scratch,
 }
 
@@ -48,11 +54,11 @@ pub(super) async fn run(
     let measured = Duration::from_secs(plan.seconds);
     plan.tell(format_args!("SIPp dials {}", counted(plan.calls, "call")));
     let staying = dialling + SETTLING + measured + STAYING;
-    let mut sipp = Sipp::start(site.engine.sip, number, plan, staying, scenario)?;
+    let mut sipp = Sipp::start(site.engine.sip, number, plan, staying, scenario).await?;
     let mut gathered = Gathered { calls: plan.calls, recording: plan.record, idle, ..Gathered::default() };
     gathered.generator = Generator::Sipp;
     sleep(dialling + SETTLING).await;
-    if sipp.has_ended() {
+    if sipp.keeper.has_ended() {
         gathered.refused = sipp.failed_calls().map_err(|_| sipp.ended_too_early())?;
         return if gathered.refused.is_empty() {
             Err(sipp.ended_too_early())
@@ -62,10 +68,10 @@ pub(super) async fn run(
     }
 
     plan.tell(format_args!("measuring {} s", plan.seconds));
-    let begin = site.look(Some(sipp.child.id()))?;
+    let begin = site.look(Some(sipp.pid)).await?;
     let began = clock::now();
     sleep(measured).await;
-    let end = site.look(Some(sipp.child.id()))?;
+    let end = site.look(Some(sipp.pid)).await?;
     let stretch = clock::now() - began;
     let calls = sipp.statistic("CurrentCall")?;
     plan.tell("waiting until SIPp has hung up");
@@ -82,7 +88,7 @@ pub(super) async fn run(
 }
 
 impl Sipp {
-    fn start(
+    async fn start(
         engine: SocketAddr,
         number: &str,
         plan: Plan,
@@ -101,27 +107,22 @@ impl Sipp {
         let log = File::create(folder.path.join(LOG_FILE)).map_err(cannot)?;
         let own = own_address_towards(engine).map_err(|error| Failure::cannot("find our address", error))?;
         let calls = plan.calls.to_string();
-        let mut command = Command::new("sipp");
-        command
-            .current_dir(&folder.path)
-            .args(["-sf", SCENARIO_FILE, "-s", number, "-i", &own, "-mi", &own])
-            .args(["-m", &calls, "-l", &calls, "-r", &plan.per_second.to_string()])
-            .args(["-d", &staying.as_millis().to_string(), "-nostdin"])
-            .args(["-trace_stat", "-stf", STATISTICS_FILE, "-fd", "1"])
-            .arg(engine.to_string())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().map_err(cannot)?)
-            .stderr(log);
-        let missing = |error| {
-            Failure::new(format!(
-                "cannot start sipp: {error}; is it installed? (Debian has it in sip-tester)"
-            ))
-        };
-        Ok(Self { child: command.spawn().map_err(missing)?, folder })
-    }
-
-    fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
+        let mut arguments = vec!["sandbox".into(), "sipp".into(), "--dir".into()];
+        arguments.extend([folder.path.display().to_string(), "--".into()]);
+        let (rate, engine) = (plan.per_second.to_string(), engine.to_string());
+        let pause = staying.as_millis().to_string();
+        let of_sipp = [
+            &["-sf", SCENARIO_FILE, "-s", number, "-i", &own, "-mi", &own][..],
+            &["-m", &calls, "-l", &calls, "-r", &rate, "-d", &pause, "-nostdin"],
+            &["-trace_stat", "-stf", STATISTICS_FILE, "-fd", "1", &engine],
+        ];
+        arguments.extend(of_sipp.concat().into_iter().map(str::to_owned));
+        let mut keeper = Helper::start("SIPp", &arguments, log.into())?;
+        let started: SippStarted = keeper.hear(START_PATIENCE).await.map_err(|failure| {
+            let said = fs::read_to_string(folder.path.join(LOG_FILE)).unwrap_or_default();
+            Failure::new(format!("{failure}; it said: {said}"))
+        })?;
+        Ok(Self { keeper, pid: started.pid, folder })
     }
 
     fn failed_calls(&self) -> Result<Vec<Lost>, Failure> {
@@ -139,7 +140,7 @@ impl Sipp {
     /// Exit code 1 only says that calls failed, which its statistics do too.
     async fn finish(&mut self, patience: Duration) -> Result<(), Failure> {
         let deadline = clock::now() + patience;
-        while !self.has_ended() {
+        while !self.keeper.has_ended() {
             if clock::now() >= deadline {
                 return Err(Failure::new(format!("SIPp did not hang up within {} s", patience.as_secs())));
             }
@@ -154,14 +155,6 @@ impl Sipp {
             fs::read_to_string(path).map_err(|error| Failure::cannot("read SIPp's statistics", error))?;
         last_value(&table, name)
             .ok_or_else(|| Failure::new(format!("SIPp's statistics have no {name} that is a number")))
-    }
-}
-
-impl Drop for Sipp {
-    fn drop(&mut self) {
-        // An error says that it has ended.
-        self.child.kill().ok();
-        self.child.wait().ok();
     }
 }
 

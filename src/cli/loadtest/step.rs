@@ -86,17 +86,17 @@ pub(super) async fn until_dialled(
 }
 
 async fn measure(rig: &mut Rig, plan: Plan) -> Result<Window, Failure> {
-    let begin = rig.look()?;
+    let begin = rig.look().await?;
     rig.callers.tell(&Order::Begin)?;
     let began = clock::now();
     sleep(Duration::from_secs(plan.seconds)).await;
     rig.callers.tell(&Order::End)?;
-    let end = rig.look()?;
+    let end = rig.look().await?;
     let stretch = clock::now() - began;
     Ok(Window { report: report(rig).await?, stretch, begin, end })
 }
 
-async fn report(rig: &mut Rig) -> Result<Report, Failure> {
+pub(super) async fn report(rig: &mut Rig) -> Result<Report, Failure> {
     match rig.callers.hear(REPORT_PATIENCE).await? {
         News::Measured(report) => Ok(*report),
         other @ (News::Ready | News::Dialled { .. } | News::Gone) => Err(unexpected(&other)),

@@ -206,7 +206,12 @@ mod tests {
 
     #[test]
     fn who_died_is_told() {
-        let text = describe(&Step::cut_short(6, false, "the engine was killed by signal 9".into()));
+        let text = describe(&Step::cut_short(
+            Generator::Callers,
+            6,
+            false,
+            "the engine was killed by signal 9".into(),
+        ));
         assert!(text.contains("the engine was killed by signal 9") && text.contains("BROKEN"), "{text}");
     }
 

@@ -11,11 +11,11 @@ use crate::clock;
 use crate::sandbox::callers::Order;
 
 use super::super::common::{Failure, tell};
-use super::costs::{Idle, share};
+use super::costs::{Idle, callers_are_late, models_are_late, sessions_alive, share};
 use super::document::counted;
 use super::rig::Rig;
 use super::set_ups::{Burst, HangUps, Round};
-use super::step::{dial, hang_up, until_dialled};
+use super::step::{dial, hang_up, report, until_dialled};
 use super::usage::Usage;
 
 /// How many calls a burst has.
@@ -32,14 +32,22 @@ const REST_MARGIN: f64 = 0.005;
 /// After that it counts as resting all the same: what it then uses is subtracted.
 const REST_LOOKS_MAX: usize = 15;
 
+/// What was measured, and by whom.
+pub(super) struct Measured {
+    pub(super) rounds: Vec<Round>,
+    pub(super) harness_was_late: bool,
+}
+
 /// So many set-ups, and those that are left over in a burst more. `None`: nobody can see the engine.
 pub(super) async fn measure(
     rig: &mut Rig,
     calls: usize,
     per_second: f64,
-) -> Result<Option<Vec<Round>>, Failure> {
+) -> Result<Option<Measured>, Failure> {
     let Some(idle) = rig.site.watch_idle().await? else { return Ok(None) };
     let rounds = calls.div_ceil(BURST);
+    let begin = rig.look().await?;
+    rig.callers.tell(&Order::Begin)?;
     let mut measured = Vec::new();
     for round in 1..=rounds {
         tell(format_args!("round {round} of {rounds}: {}", counted(BURST, "call")));
@@ -49,7 +57,11 @@ pub(super) async fn measure(
         let Some(hang_ups) = hang_up_together(rig, per_second, idle).await? else { return Ok(None) };
         measured.push(Round { whole, hang_ups });
     }
-    Ok(Some(measured))
+    rig.callers.tell(&Order::End)?;
+    let lateness = report(rig).await?.lateness;
+    let end = rig.look().await?;
+    let harness_was_late = callers_are_late(&lateness) || models_are_late(sessions_alive(&begin, &end));
+    Ok(Some(Measured { rounds: measured, harness_was_late }))
 }
 
 /// Each is hung up when it is answered.

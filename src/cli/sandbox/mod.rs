@@ -8,6 +8,7 @@ mod callers;
 mod crm;
 mod engine;
 mod model;
+mod sipp;
 
 use clap::{Args, Subcommand};
 
@@ -15,6 +16,7 @@ use super::CommandResult;
 
 pub(super) use engine::Listening as EngineListening;
 pub(super) use model::Listening as ModelListening;
+pub(super) use sipp::Started as SippStarted;
 
 #[derive(Args)]
 pub(super) struct Sandbox {
@@ -33,6 +35,9 @@ enum Service {
     /// An engine on loopback, for load tests
     #[command(hide = true)]
     Engine(engine::Engine),
+    /// SIPp, which ends with its standard input
+    #[command(hide = true)]
+    Sipp(sipp::Sipp),
 }
 
 impl Sandbox {
@@ -42,6 +47,7 @@ impl Sandbox {
             Service::Crm(crm) => crm.run(),
             Service::Callers(callers) => callers.run(),
             Service::Engine(engine) => engine.run(),
+            Service::Sipp(sipp) => sipp.run(),
         }
     }
 }

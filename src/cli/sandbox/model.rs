@@ -84,8 +84,11 @@ impl Model {
         let server = server.map_err(|error| Failure::cannot("listen", error))?;
         if self.attached {
             attached::tell(&Listening { model: server.address, side: server.side_address });
-            // However the input ends, it has ended.
-            attached::end_of_input().await.ok();
+            tokio::select! {
+                // However the input ends, it has ended.
+                _ = attached::end_of_input() => {}
+                () = signals.stop() => {}
+            }
         } else {
             introduce(&server);
             signals.stop().await;

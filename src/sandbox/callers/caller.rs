@@ -144,6 +144,7 @@ impl Caller {
     pub(super) fn add_heard_to(&self, report: &mut Report, now: Instant) {
         self.hearing.counts.add_to(report, clock::machine_time(now));
         report.spans.extend(self.hearing.sounding());
+        report.voices.extend(self.hearing.voices());
     }
 
     /// Of a call that nobody has ended.

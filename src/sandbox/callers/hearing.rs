@@ -1,14 +1,17 @@
 //! What one caller hears, packet by packet: what is missing, how evenly it comes, and from when to when the model
 //! speaks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::media::codec::FRAME_SAMPLES;
 use crate::media::rtp::RtpPacket;
 use crate::sandbox::histogram::Histogram;
+use crate::sandbox::model::Tones;
 
 use super::audio::is_voiced;
-use super::orders::{Report, VoiceSpan};
+use super::orders::{Report, Voice, VoiceSpan};
+use super::voices::VoiceEar;
 
 const FRAME: Duration = Duration::from_millis(20);
 /// Frames of a call that the two ends of a measurement may cut.
@@ -24,7 +27,8 @@ const SILENT_PACKETS_END: u32 = 8;
 pub(super) struct Hearing {
     caller: u16,
     last: Option<Last>,
-    voice: Option<Voice>,
+    voice: Option<Sentence>,
+    ear: VoiceEar,
     /// The first voiced packet of the call.
     first_voice: Option<Duration>,
     /// The last one so far.
@@ -43,6 +47,8 @@ pub(super) struct Counts {
     reordered: u64,
     skipped: u64,
     spacing: Histogram,
+    /// How often these tones were heard.
+    voices: BTreeMap<Tones, u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +59,7 @@ struct Last {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Voice {
+struct Sentence {
     from: Duration,
     to: Duration,
     silent_packets: u32,
@@ -65,6 +71,7 @@ impl Hearing {
             caller,
             last: None,
             voice: None,
+            ear: VoiceEar::new(),
             first_voice: None,
             last_voice: None,
             counts: Counts::default(),
@@ -79,10 +86,14 @@ impl Hearing {
             self.counts.voiced += 1;
             self.first_voice.get_or_insert(at);
             self.last_voice = Some(at);
-            let voice = self.voice.get_or_insert(Voice { from: at, to: at, silent_packets: 0 });
+            if let Some(tones) = self.ear.hear(packet) {
+                *self.counts.voices.entry(tones).or_default() += 1;
+            }
+            let voice = self.voice.get_or_insert(Sentence { from: at, to: at, silent_packets: 0 });
             (voice.to, voice.silent_packets) = (at, 0);
             return None;
         }
+        self.ear.end_voice();
         let voice = self.voice.as_mut()?;
         voice.silent_packets += 1;
         let over = self.voice.take_if(|voice| voice.silent_packets >= SILENT_PACKETS_END)?;
@@ -116,7 +127,13 @@ impl Hearing {
         self.last.is_some_and(|last| now.saturating_sub(last.at) >= GONE_AFTER)
     }
 
-    fn span_of(&self, voice: Voice) -> VoiceSpan {
+    /// Whose voices were heard.
+    pub(super) fn voices(&self) -> impl Iterator<Item = Voice> {
+        let Self { caller, counts, .. } = self;
+        counts.voices.iter().map(|(tones, times)| Voice { caller: *caller, tones: *tones, times: *times })
+    }
+
+    fn span_of(&self, voice: Sentence) -> VoiceSpan {
         VoiceSpan { caller: self.caller, from_us: micros(voice.from), to_us: micros(voice.to) }
     }
 

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::sandbox::histogram::Histogram;
+use crate::sandbox::model::Tones;
 use crate::sandbox::signature::Signature;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +68,8 @@ pub struct Report {
     pub bursts: Vec<Burst>,
     /// Those that still sound at the end too.
     pub spans: Vec<VoiceSpan>,
+    /// Whose voices they heard.
+    pub voices: Vec<Voice>,
     /// Of every call that is up, whenever it was dialled.
     pub set_ups: Vec<SetUp>,
 }
@@ -87,6 +90,14 @@ pub struct VoiceSpan {
     pub caller: u16,
     pub from_us: u64,
     pub to_us: u64,
+}
+
+/// What a caller heard the model say, so many times when it listened for its marker.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Voice {
+    pub caller: u16,
+    pub tones: Tones,
+    pub times: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -10,11 +10,15 @@
 
 use std::f64::consts::TAU;
 
+use super::tones::{Tones, amplitude_at, weighted};
+
 const TONES: usize = 18;
 const LOWEST_HZ: f64 = 1_700.0;
 const SPACING_HZ: f64 = 80.0;
 const DEEP_TONES: usize = 15;
 const LOWEST_DEEP_HZ: f64 = 500.0;
+/// Deep and high ones lie on one ladder.
+pub(super) const ANY_TONES: usize = DEEP_TONES + TONES;
 const DEEP_PAIRS: usize = DEEP_TONES * TONES + DEEP_TONES * (DEEP_TONES - 1) / 2;
 const ROUNDS: usize = TONES - 1;
 const PAIRS_A_ROUND: usize = TONES / 2;
@@ -26,7 +30,6 @@ const TONE_AMPLITUDE: f64 = 1_638.0;
 const SHARE_HEARD: f64 = 0.02;
 /// … and is at least so strong (amplitude, of 32768), which keeps silence silent.
 const AMPLITUDE_HEARD: f64 = 100.0;
-const WINDOW_MS: usize = 100;
 /// Words hide tones now and then, and have none of their own for long.
 const WINDOWS_HEARD: usize = 3;
 
@@ -62,6 +65,11 @@ impl Marker {
         [tone_hz(a.min(b)) as f32, tone_hz(a.max(b)) as f32]
     }
 
+    /// Where both tones lie among all, the deepest being 0.
+    pub(super) fn tone_numbers(self) -> [usize; 2] {
+        self.tones_hz().map(|hz| ((f64::from(hz) - LOWEST_DEEP_HZ) / SPACING_HZ).round() as usize)
+    }
+
     /// All tones that markers above a voice are made of.
     pub fn all_tones_hz() -> impl Iterator<Item = f32> {
         (0..TONES).map(|tone| tone_hz(tone) as f32)
@@ -91,6 +99,10 @@ pub(super) fn wanted_in(instruction: &str) -> Option<Marker> {
     number.trim().parse().ok().map(Marker::number)
 }
 
+pub(super) fn any_tone_hz(number: usize) -> f64 {
+    LOWEST_DEEP_HZ + SPACING_HZ * number as f64
+}
+
 fn tone_hz(tone: usize) -> f64 {
     LOWEST_HZ + SPACING_HZ * tone as f64
 }
@@ -110,30 +122,20 @@ fn deep_pair_hz(pair: usize) -> [f64; 2] {
 }
 
 fn is_tone_heard_in(samples: &[i16], rate: u32, hz: f32) -> bool {
-    let window = rate as usize * WINDOW_MS / 1_000;
+    let window = rate as usize * Tones::WINDOW_MS / 1_000;
     let windows = samples.chunks_exact(window.max(1));
     windows.filter(|window| is_heard(window, rate, f64::from(hz))).count() >= WINDOWS_HEARD
 }
 
 fn is_heard(window: &[i16], rate: u32, hz: f64) -> bool {
     let energy: f64 = window.iter().map(|sample| f64::from(*sample).powi(2)).sum();
-    let amplitude = amplitude_at(window, rate, hz);
-    let own_energy = amplitude.powi(2) / 2.0 * window.len() as f64;
-    amplitude >= AMPLITUDE_HEARD && own_energy >= SHARE_HEARD * energy
+    is_loud_enough(amplitude_at(&weighted(window), rate, hz), energy, window.len())
 }
 
-/// Goertzel's filter, under a Hann window so that a loud neighbour does not leak into it.
-fn amplitude_at(window: &[i16], rate: u32, hz: f64) -> f64 {
-    let step = TAU * hz / f64::from(rate);
-    let turn = TAU / window.len() as f64;
-    let (mut last, mut before) = (0.0, 0.0);
-    for (position, sample) in window.iter().enumerate() {
-        let weighted = f64::from(*sample) * (1.0 - (turn * position as f64).cos());
-        let next = weighted + 2.0 * step.cos() * last - before;
-        (before, last) = (last, next);
-    }
-    let power = last * last + before * before - 2.0 * step.cos() * last * before;
-    2.0 * power.max(0.0).sqrt() / window.len() as f64
+/// Of a tone in a window of so many samples that holds so much energy.
+pub(super) fn is_loud_enough(amplitude: f64, energy: f64, samples: usize) -> bool {
+    let own_energy = amplitude.powi(2) / 2.0 * samples as f64;
+    amplitude >= AMPLITUDE_HEARD && own_energy >= SHARE_HEARD * energy
 }
 
 #[cfg(test)]

@@ -63,6 +63,7 @@ mod strict;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod tones;
 mod tools;
 mod usage;
 mod vad;
@@ -77,3 +78,4 @@ pub use settings::{
     SpeechStyle, Timing, UnknownKey, Voicing,
 };
 pub use timing::{Happened, Note, PREBUFFER_MS, SessionTiming};
+pub use tones::Tones;

@@ -12,6 +12,8 @@ use crate::sandbox::signature::Signature;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SessionTiming {
     pub session: String,
+    /// What it sounds like, by its number; `None`: it has not been set up.
+    pub marker: Option<u16>,
     /// How much audio of the caller came.
     pub heard_ms: u64,
     pub said_ms: u64,

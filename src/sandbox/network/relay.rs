@@ -16,7 +16,7 @@ use crate::domain::Entropy;
 const DATAGRAM_BYTES_MAX: usize = 2_048;
 
 /// Where a packet is going.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Towards {
     Engine,
     Phone,

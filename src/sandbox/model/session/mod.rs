@@ -197,7 +197,11 @@ impl Session {
     }
 
     pub(super) fn timing(&self) -> SessionTiming {
-        let mut timing = SessionTiming { session: self.report.id.clone(), ..SessionTiming::default() };
+        let mut timing = SessionTiming {
+            session: self.report.id.clone(),
+            marker: self.report.marker,
+            ..SessionTiming::default()
+        };
         self.journal.add_to(&mut timing);
         if let Some(conversation) = &self.conversation {
             conversation.add_timing(&mut timing);

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -15,32 +15,47 @@ use super::mute::header;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const DATAGRAM_BYTES_MAX: usize = 65_535;
+/// Of RTP without extensions, and of 20 ms.
+const HEADER_BYTES: usize = 12;
+const PAYLOAD_BYTES: usize = 160;
+
+/// What befalls the audio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Of each caller's packets every so many-th is lost; of the engine's none.
+    LosesEvery(usize),
+    /// Calls are crossed two by two: each has the other's audio, on this way only.
+    Swaps(Towards),
+    /// Callers who hear silence hear the other's model instead.
+    MixesModels,
+}
 
 /// Ends with its handle.
-pub(crate) struct LossyWay {
+pub(crate) struct TroubledWay {
     /// Where callers find the engine.
     pub(crate) address: SocketAddr,
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl LossyWay {
-    /// Of each caller's packets every so many-th is lost; of the engine's none.
-    pub(crate) fn start(engine: SocketAddr, every: usize) -> Self {
+impl TroubledWay {
+    pub(crate) fn start(engine: SocketAddr, trouble: Trouble) -> Self {
         let sip = UdpSocket::bind((HERE, 0)).expect("a free port");
         let address = sip.local_addr().expect("a bound socket");
         // It looks now and then whether it is over.
         sip.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
         let is_over = Arc::new(AtomicBool::new(false));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let work = Work { sip, engine, every, runtime: runtime.expect("a runtime"), callers: HashMap::new() };
+        let runtime = runtime.expect("a runtime");
+        let latest = Latest::default();
+        let work = Work { sip, engine, trouble, latest, runtime, callers: HashMap::new() };
         let over = Arc::clone(&is_over);
         let thread = thread::spawn(move || work.run(&over));
         Self { address, is_over, thread: Some(thread) }
     }
 }
 
-impl Drop for LossyWay {
+impl Drop for TroubledWay {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.take().map(JoinHandle::join);
@@ -50,13 +65,19 @@ impl Drop for LossyWay {
 struct Work {
     sip: UdpSocket,
     engine: SocketAddr,
-    every: usize,
+    trouble: Trouble,
+    latest: Latest,
     runtime: Runtime,
     /// By Call-ID; what has none of a call, like OPTIONS, has no audio.
     callers: HashMap<String, Caller>,
 }
 
+/// Of each call the audio that it last sent, and that it was last sent.
+type Latest = Arc<Mutex<HashMap<(usize, Towards), Vec<u8>>>>;
+
 struct Caller {
+    /// Of the call, in the order in which they came.
+    number: usize,
     address: SocketAddr,
     relay: Option<Relay>,
 }
@@ -80,14 +101,20 @@ impl Work {
 
     /// Either end is told that the other's audio is at the relay.
     fn pass(&mut self, message: &str, source: SocketAddr) -> String {
-        let Self { callers, runtime, every, .. } = self;
+        let Self { callers, runtime, trouble, latest, .. } = self;
+        let number = callers.len();
         let caller = callers.entry(header(message, "Call-ID").to_owned());
-        let caller = caller.or_insert(Caller { address: source, relay: None });
+        let caller = caller.or_insert(Caller { number, address: source, relay: None });
         let Some(port) = audio_port(message) else { return message.to_owned() };
         let phone = SocketAddr::new(HERE, port);
         let start = || {
             let lossless = Impairment::default();
-            let relay = Relay::start_with(HERE, phone, lossless, 0, loses_every(*every));
+            let meddler = match *trouble {
+                Trouble::LosesEvery(every) => loses_every(every),
+                Trouble::Swaps(way) => hears_the_other(caller.number, way, latest, |_| true),
+                Trouble::MixesModels => hears_the_other(caller.number, Towards::Phone, latest, is_silence),
+            };
+            let relay = Relay::start_with(HERE, phone, lossless, 0, meddler);
             runtime.block_on(relay).expect("a free port")
         };
         let relayed = caller.relay.get_or_insert_with(start).address.port();
@@ -104,6 +131,28 @@ fn loses_every(every: usize) -> Meddler {
             bytes.truncate(1);
         }
     })
+}
+
+/// On this way, where what it should have heard is so.
+fn hears_the_other(call: usize, way: Towards, latest: &Latest, is_so: fn(&[u8]) -> bool) -> Meddler {
+    let latest = Arc::clone(latest);
+    Box::new(move |towards, bytes| {
+        let Some(payload) = bytes.get_mut(HEADER_BYTES..).filter(|payload| payload.len() == PAYLOAD_BYTES)
+        else {
+            return;
+        };
+        let mut latest = latest.lock().expect("no relay panics");
+        latest.insert((call, towards), payload.to_vec());
+        let other = latest.get(&(call ^ 1, towards)).filter(|_| towards == way && is_so(payload));
+        if let Some(other) = other {
+            payload.copy_from_slice(other);
+        }
+    })
+}
+
+/// In µ-law: nothing but the two codes of zero.
+fn is_silence(payload: &[u8]) -> bool {
+    payload.iter().all(|code| code | 0x80 == 0xff)
 }
 
 fn audio_port(message: &str) -> Option<u16> {
