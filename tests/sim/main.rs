@@ -117,7 +117,7 @@ fn worlds_that_once_failed_hold() {
 fn five_hundred_calls_at_once_keep_to_themselves_and_give_everything_back() {
     for seed in 0..2 {
         let (tally, calls) = (play(seed, Some(CALLS_MAX)), CALLS_MAX as u64);
-        assert!(tally.most_live > calls * 9 / 10, "{tally}");
+        assert!(tally.most_live > calls * 4 / 5, "{tally}");
         assert!(tally.of(Seen::CallersWhoHeardTheModel) > calls / 2, "{tally}");
     }
 }
