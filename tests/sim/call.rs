@@ -34,6 +34,8 @@ pub(crate) struct Call {
     /// Both sides were connected, as the call's machine sees it.
     pub(crate) connected_at: Option<Instant>,
     pub(crate) started_at: Instant,
+    /// Sabotage.
+    pub(crate) piles_up_signals: bool,
     postbox: Postbox,
     /// What has been sent to the session that lives.
     mailbox: VecDeque<Mail>,
@@ -63,11 +65,13 @@ pub(crate) enum Ask {
     Finished(Finish),
 }
 
-/// A session that died and came back.
+/// A session that died, and when the next one is there if the call goes on.
 pub(crate) struct Rebuild {
     pub(crate) at: Instant,
     /// The caller was hearing the model, or waiting for what it had been asked to say.
     pub(crate) owed_speech: bool,
+    /// There was something to rebuild it from.
+    pub(crate) had_checkpoint: bool,
 }
 
 impl Call {
@@ -89,6 +93,7 @@ impl Call {
             tally: Tally::default(),
             connected_at: None,
             started_at: now,
+            piles_up_signals: false,
             postbox,
             mailbox: VecDeque::new(),
             mails_read: 0,
@@ -147,6 +152,10 @@ impl Call {
             return vec![self.die(now)];
         }
         let Some(session) = &mut self.session else { return Vec::new() };
+        if self.piles_up_signals {
+            self.mailbox.push_back(Mail::Signal(Signal::Ringing));
+            return Vec::new();
+        }
         for mail in self.mailbox.drain(..) {
             self.mails_read += 1;
             match mail {
@@ -177,6 +186,7 @@ impl Call {
     /// One frame of the media clock.
     pub(crate) fn step(&mut self, now: Instant) {
         let packets = std::mem::take(&mut self.inbox);
+        self.model.step(now);
         if let Some(session) = &mut self.session {
             session.step(&packets, &mut self.model, now);
         }
@@ -194,6 +204,10 @@ impl Call {
         self.rebuild_at = None;
         self.mailbox.clear();
         self.model.disconnect();
+    }
+
+    pub(crate) fn has_talked_for(&self, so_long: Duration, now: Instant) -> bool {
+        self.connected_at.is_some_and(|at| at + so_long <= now)
     }
 
     pub(crate) fn buffered_ms(&self) -> u32 {
@@ -250,7 +264,8 @@ impl Call {
         if let Some(session) = self.session.take() {
             let is_heard = session.is_playing() || self.model.has_more_to_say();
             let owed_speech = session.is_talking() && is_heard;
-            self.rebuilds.push(Rebuild { at: now + REBUILD_TIME, owed_speech });
+            let had_checkpoint = self.checkpoint.is_some();
+            self.rebuilds.push(Rebuild { at: now + REBUILD_TIME, owed_speech, had_checkpoint });
         }
         self.mailbox.clear();
         self.model.disconnect();

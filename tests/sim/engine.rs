@@ -29,6 +29,8 @@ use crate::tally::{Seen, Tally};
 use crate::world::{ENGINE_SIP, FRAME_TICKS, GATEWAY_SIP, endpoint};
 
 const FIRST_PORT: u16 = 20_000;
+/// By the sabotage that does it.
+pub(crate) const CUT_OFF_AFTER: Duration = Duration::from_secs(2);
 
 pub(crate) struct Engine {
     pub(crate) endpoint: Endpoint,
@@ -140,6 +142,10 @@ impl Engine {
         };
         let Some(number) = self.by_port.get(&(to.port() & !1)) else { return };
         if let Some(live) = self.live.get_mut(number).filter(|_| is_let_in) {
+            if self.sabotage == Some(Sabotage::PhoneIsCutOff) && live.call.has_talked_for(CUT_OFF_AFTER, now)
+            {
+                return;
+            }
             assert_eq!(
                 author,
                 Author::Phone(*number),
@@ -161,6 +167,7 @@ impl Engine {
         for number in self.live.keys().copied().collect::<Vec<_>>() {
             self.tick_call(number, tick, network, now);
         }
+        self.tally.note_live(self.live.len() as u64);
     }
 
     fn tick_call(&mut self, number: usize, tick: u64, network: &mut Network, now: Instant) {
@@ -248,9 +255,18 @@ impl Engine {
             self.routes.acquire_port(now);
         }
         self.office.give_back(&call.granted.lease, now);
-        let times = if self.sabotage == Some(Sabotage::EndsTwice) { 2 } else { 1 };
-        self.finishes[number].extend(std::iter::repeat_n(finish, times));
+        self.tell_end(number, finish);
         self.over.insert(number, Over { call, media, at: now });
+    }
+
+    fn tell_end(&mut self, number: usize, finish: Finish) {
+        let told = match self.sabotage {
+            Some(Sabotage::EndsTwice) => vec![finish.clone(), finish],
+            Some(Sabotage::EndIsNotTold) => Vec::new(),
+            Some(Sabotage::EndsAsAnother) => vec![Finish::new(Outcome::Machine, finish.reason)],
+            _ => vec![finish],
+        };
+        self.finishes[number].extend(told);
     }
 
     fn input(&mut self, input: Input<'_>, network: &mut Network, now: Instant) {
@@ -371,15 +387,17 @@ impl Engine {
         let Preparing { id, direction, offer, postbox, hung_up, .. } = preparing;
         let plan = &self.plans[number];
         let voice = if self.sabotage == Some(Sabotage::ModelsAreExchanged) { number + 1 } else { number };
-        let model = Model::new(voice, plan, self.climate.failure_of(&granted.key), self.entropy.fork());
+        let failure = self.climate.failure_of(&granted.key);
+        let model = Model::new(voice, plan, failure, self.sabotage, self.entropy.fork());
         let codecs = Codec::ALL.to_vec();
         let cname = id.to_string();
         let local = LocalMedia { address: ENGINE_SIP.ip(), port, codecs, ssrc, session_id: 1, cname };
         let mut call = Call::new(number, (id, granted), (plan, model), postbox, self.entropy.fork(), now);
+        call.piles_up_signals = self.sabotage == Some(Sabotage::SignalsPileUp);
         if !hung_up {
             call.begin(direction, Negotiation::new(local), offer, now);
         }
-        self.live.insert(number, Live { call, media: MediaLine::new(number, port) });
+        self.live.insert(number, Live { call, media: MediaLine::new(number, port, self.sabotage) });
         if hung_up {
             let finish = Finish::new(Outcome::Canceled, "by plan");
             self.end_by_force(number, finish, network, now);

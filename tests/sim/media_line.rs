@@ -10,9 +10,13 @@ use clearline::media::routes::{Expectation, Framing, Route};
 use clearline::media::rtp::RtpPacket;
 use clearline::media::sdp::Negotiated;
 
+use crate::engine::CUT_OFF_AFTER;
 use crate::engine::media_address;
+use crate::model::is_in_second_word;
 use crate::network::{Author, Datagram, Network};
+use crate::phone::PORTS_PER_PHONE;
 use crate::reception::Reception;
+use crate::sabotage::Sabotage;
 
 const FRAMES_BETWEEN_REPORTS: u64 = 10;
 
@@ -25,12 +29,14 @@ pub(crate) struct MediaLine {
     speaking: bool,
     last_sent: Option<(u32, u16)>,
     begins_anew: bool,
+    sabotage: Option<Sabotage>,
+    talks_since: Option<Instant>,
     /// Of what the far end sends and the route accepts, from the answer on.
     pub(crate) reception: Reception,
 }
 
 impl MediaLine {
-    pub(crate) fn new(number: usize, port: u16) -> Self {
+    pub(crate) fn new(number: usize, port: u16, sabotage: Option<Sabotage>) -> Self {
         Self {
             number,
             port,
@@ -40,6 +46,8 @@ impl MediaLine {
             speaking: false,
             last_sent: None,
             begins_anew: false,
+            sabotage,
+            talks_since: None,
             reception: Reception::default(),
         }
     }
@@ -75,11 +83,40 @@ impl MediaLine {
             None => FrameSource::Silence,
         };
         let speech = source == FrameSource::Speech;
+        if speech {
+            self.spoil(&mut frame, silence);
+        }
         let opens_talkspurt = speech && !std::mem::replace(&mut self.speaking, speech);
         let mut bytes = Vec::new();
         route.write_frame(&frame, opens_talkspurt, now, &mut bytes);
         self.check_numbering(&mut bytes);
+        if self.is_cut_off(now) {
+            return;
+        }
+        if self.sabotage == Some(Sabotage::AudioIsCopied) {
+            let neighbour = SocketAddr::new(to.ip(), to.port() + PORTS_PER_PHONE);
+            self.send(self.port, neighbour, bytes.clone(), network, now);
+        }
         self.send(self.port, to, bytes, network, now);
+    }
+
+    /// Sabotage of what the model says.
+    fn spoil(&self, frame: &mut [u8], silence: u8) {
+        match self.sabotage {
+            Some(Sabotage::HalfOfTheModelIsSilent) if is_in_second_word(self.frames) => frame.fill(silence),
+            Some(Sabotage::AudioIsGarbled) if self.frames.is_multiple_of(4) => {
+                // Loud, of either sign, and without a rhythm that would be anybody's tone.
+                let noise =
+                    (0..frame.len() as u32).map(|n| n.wrapping_mul(2_654_435_761).rotate_left(9) as u8);
+                frame.iter_mut().zip(noise).for_each(|(sample, noise)| *sample = noise & 0x9f);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_cut_off(&mut self, now: Instant) -> bool {
+        let since = *self.talks_since.get_or_insert(now);
+        self.sabotage == Some(Sabotage::CallerIsCutOff) && since + CUT_OFF_AFTER <= now
     }
 
     /// The last packet of the route.

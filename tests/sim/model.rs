@@ -13,7 +13,9 @@ use clearline::sandbox::model::Timing;
 use clearline::voice::{ConnectFailure, uplink_audio_message};
 use serde_json::{Value, json};
 
+use crate::due::{Due, Spans};
 use crate::plan::Plan;
+use crate::sabotage::Sabotage;
 use crate::signals::{Ear, Impression, Voice};
 use crate::tally::{Seen, Tally};
 use crate::trouble::ModelTrouble;
@@ -46,6 +48,7 @@ pub(crate) enum What {
 pub(crate) struct Model {
     call: usize,
     key_failure: Option<Failure>,
+    sabotage: Option<Sabotage>,
     /// Asks to end the call instead of giving this answer.
     ends_at_answer: Option<u32>,
     troubles: Vec<ModelTrouble>,
@@ -59,8 +62,16 @@ pub(crate) struct Model {
     loud_frames: u32,
     quiet_frames: u32,
     caller_spoke: bool,
+    frames_sent: u64,
     chunk: Vec<u8>,
     silence: String,
+    /// From when on the connection there is can be talked on.
+    ready_at: Option<Instant>,
+    /// What the session has been sent to play.
+    pub(crate) due: Due,
+    /// When it would have heard the caller.
+    pub(crate) listens: Spans,
+    pub(crate) connections: usize,
     pub(crate) ear: Ear,
     pub(crate) tally: Tally,
 }
@@ -80,12 +91,21 @@ enum Part {
 }
 
 impl Model {
-    pub(crate) fn new(call: usize, plan: &Plan, key_failure: Option<Failure>, entropy: Entropy) -> Self {
+    pub(crate) fn new(
+        call: usize,
+        plan: &Plan,
+        key_failure: Option<Failure>,
+        sabotage: Option<Sabotage>,
+        entropy: Entropy,
+    ) -> Self {
+        let piles_up = sabotage == Some(Sabotage::PlayoutPilesUp);
+        let chunk_frames = if piles_up { 5 * CHUNK_FRAMES } else { CHUNK_FRAMES };
         let mut silence = String::new();
         uplink_audio_message(&SILENT_FRAME, &mut silence);
         Self {
             call,
             key_failure,
+            sabotage,
             ends_at_answer: plan.model_ends_at_answer(),
             troubles: plan.trouble.model.clone(),
             timing: Timing::default(),
@@ -97,8 +117,13 @@ impl Model {
             loud_frames: 0,
             quiet_frames: 0,
             caller_spoke: false,
-            chunk: chunk_of(Voice::Model(call)),
+            frames_sent: 0,
+            chunk: chunk_of(Voice::Model(call), chunk_frames),
             silence,
+            ready_at: None,
+            due: Due::default(),
+            listens: Spans::default(),
+            connections: 0,
             ear: Ear::new(Voice::Caller(call)),
             tally: Tally::default(),
         }
@@ -106,6 +131,7 @@ impl Model {
 
     pub(crate) fn connect(&mut self, epoch: u32, now: Instant) {
         self.disconnect();
+        self.connections += 1;
         self.epoch = Some(epoch);
         let refusal = self.key_refusal().or_else(|| self.unavailability());
         self.post(now + HANDSHAKE, refusal.map_or(What::Connected, What::Refused), Part::Control);
@@ -113,6 +139,7 @@ impl Model {
 
     /// The session says goodbye: the server goes on until it hears of that, and then confirms it.
     pub(crate) fn hang_up(&mut self, now: Instant) {
+        self.hears_no_more();
         if self.epoch.is_some() {
             let closed_at = now + HANDSHAKE;
             self.outgoing.retain(|(at, _), _| *at < closed_at);
@@ -125,14 +152,33 @@ impl Model {
         self.outgoing.clear();
         self.caller_spoke = false;
         self.epoch = None;
+        self.hears_no_more();
+    }
+
+    fn hears_no_more(&mut self) {
+        self.ready_at = None;
+        self.due.take_back();
+    }
+
+    /// One frame's time passes.
+    pub(crate) fn step(&mut self, now: Instant) {
+        self.due.step(now);
+        if self.ready_at.is_some_and(|ready| ready <= now) {
+            self.listens.extend(now);
+        }
     }
 
     pub(crate) fn next_news(&mut self, now: Instant) -> Option<News> {
         let entry = self.outgoing.first_entry().filter(|entry| entry.key().0 <= now)?;
         let Outgoing { what, part } = entry.remove();
         let epoch = self.epoch?;
-        if matches!(what, What::Closed { .. } | What::Refused(_)) {
-            self.disconnect();
+        match &what {
+            What::Closed { .. } | What::Refused(_) => self.disconnect(),
+            // Once the session has said goodbye it plays nothing more.
+            What::Message(bytes) if self.ready_at.is_some() && *bytes == self.chunk => {
+                self.due.say(CHUNK_FRAMES);
+            }
+            What::Message(_) | What::Connected => {}
         }
         Some(News { epoch, what, begins_greeting: part == Part::GreetingBegins })
     }
@@ -152,8 +198,11 @@ impl Model {
         if self.epoch.is_none() {
             return;
         }
-        let impression =
-            if message == self.silence { Impression::Silence } else { self.listen(message, is_made_up) };
+        self.frames_sent += 1;
+        let is_hidden =
+            self.sabotage == Some(Sabotage::HalfOfTheCallerIsSilent) && is_in_second_word(self.frames_sent);
+        let is_silent = is_hidden || message == self.silence;
+        let impression = if is_silent { Impression::Silence } else { self.listen(message, is_made_up) };
         if impression == Impression::Silence {
             self.loud_frames = 0;
             self.quiet_frames += 1;
@@ -184,7 +233,11 @@ impl Model {
         } else if message.get("toolResponse").is_some() {
             self.speak(FAREWELL_CHUNKS, Part::Speech, now);
         } else if text.contains("Carry on") {
-            self.speak(TURN_CHUNKS, Part::Speech, now);
+            match self.sabotage {
+                Some(Sabotage::GreetsAgain) => self.speak(TURN_CHUNKS, Part::GreetingBegins, now),
+                Some(Sabotage::OwesNothing) => {}
+                _ => self.speak(TURN_CHUNKS, Part::Speech, now),
+            }
         }
     }
 
@@ -226,6 +279,7 @@ impl Model {
         }
         let [shortest, longest] = self.timing.setup_delay_ms;
         let ready = now + Duration::from_millis(shortest + self.entropy.below(longest - shortest + 1));
+        self.ready_at = Some(ready);
         self.say_json(ready, &json!({ "setupComplete": {} }));
         let handle = format!("handle-{}-{}", self.call, self.numbered);
         let update = json!({ "newHandle": handle, "resumable": true });
@@ -274,6 +328,7 @@ impl Model {
         let is_control = |outgoing: &Outgoing| outgoing.part == Part::Control;
         if !self.outgoing.values().all(is_control) {
             self.outgoing.retain(|_, outgoing| is_control(outgoing));
+            self.due.take_back();
             self.say_json(now, &json!({ "serverContent": { "interrupted": true } }));
             self.say_json(now, &json!({ "serverContent": { "turnComplete": true } }));
         }
@@ -323,9 +378,14 @@ impl Model {
     }
 }
 
+/// Sabotage: words are five frames long.
+pub(crate) fn is_in_second_word(frame: u64) -> bool {
+    (frame / 5) % 2 == 1
+}
+
 /// The message that carries a chunk of a voice; all chunks are alike.
-fn chunk_of(voice: Voice) -> Vec<u8> {
-    let sound = voice.frame(RATE_HZ).repeat(CHUNK_FRAMES);
+fn chunk_of(voice: Voice, frames: usize) -> Vec<u8> {
+    let sound = voice.frame(RATE_HZ).repeat(frames);
     let bytes: Vec<u8> = sound.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let data = json!({ "mimeType": "audio/pcm;rate=24000", "data": STANDARD.encode(bytes) });
     let turn = json!({ "parts": [{ "inlineData": data }] });

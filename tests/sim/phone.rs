@@ -48,6 +48,10 @@ pub(crate) struct Phone {
     pub(crate) ended_at: Option<Instant>,
     pub(crate) ear: Ear,
     pub(crate) loud_at: Vec<Instant>,
+    /// Each frame of its caller's signal, from the answer on.
+    pub(crate) spoken_at: Vec<Instant>,
+    /// What became of its stream, and when.
+    pub(crate) moves: Vec<(Instant, Move)>,
     /// Of the engine's packets.
     pub(crate) reception: Reception,
     /// When it was silent itself, before it began anew at another place under another name.
@@ -104,6 +108,8 @@ impl Phone {
             ended_at: None,
             ear: Ear::new(Voice::Model(number)),
             loud_at: Vec::new(),
+            spoken_at: Vec::new(),
+            moves: Vec::new(),
             reception: Reception::default(),
             pauses: Vec::new(),
             tally,
@@ -143,6 +149,9 @@ impl Phone {
         self.tally.count(Seen::PacketsBeforeTheAnswer, u64::from(self.connected_at.is_none()));
         let is_silent = self.silent_until.is_some_and(|until| now < until);
         let Some(bytes) = self.mouth.say(is_speaking).filter(|_| !is_silent) else { return };
+        if is_speaking && self.connected_at.is_some() {
+            self.spoken_at.push(now);
+        }
         self.reporter.on_sent(self.mouth.header().timestamp, bytes.len(), now);
         self.send(engine, bytes, network, now);
         if let Some(report) = self.reporter.due(now) {
@@ -178,6 +187,7 @@ impl Phone {
         if !self.is_talking() {
             return;
         }
+        self.moves.push((now, what));
         match what {
             Move::Rebind => {
                 self.rebind();

@@ -111,11 +111,6 @@ impl Plan {
         self.speaks_at.iter().any(|&at| at <= to && at + speech >= from)
     }
 
-    /// From the answer on.
-    pub(crate) fn has_spoken_after(&self) -> Duration {
-        self.speaks_at[0] + Duration::from_millis(SPEECH_MS)
-    }
-
     pub(crate) fn model_ends_at_answer(&self) -> Option<u32> {
         if let End::ModelEnds(answer) = self.end { Some(answer) } else { None }
     }

@@ -20,6 +20,8 @@ pub(crate) enum Seen {
     Jittered,
     CallersWhoHeardTheModel,
     ModelsWhoHeardTheCaller,
+    FramesDueToCallers,
+    FramesDueToModels,
     SessionCrashes,
     CrashesOverMail,
     CrashesInMidWork,
@@ -100,11 +102,17 @@ pub(crate) struct Tally {
     outcomes: BTreeMap<&'static str, u64>,
     /// Of all that was sent, in every world.
     pub(crate) digest: u64,
+    /// The most calls that were live together in one world.
+    pub(crate) most_live: u64,
 }
 
 impl Tally {
     pub(crate) fn count(&mut self, seen: Seen, times: u64) {
         *self.seen.entry(seen).or_default() += times;
+    }
+
+    pub(crate) fn note_live(&mut self, calls: u64) {
+        self.most_live = self.most_live.max(calls);
     }
 
     pub(crate) fn end(&mut self, outcome: Outcome) {
@@ -127,6 +135,7 @@ impl Tally {
             *self.outcomes.entry(outcome).or_default() += times;
         }
         self.digest = self.digest.wrapping_add(other.digest);
+        self.note_live(other.most_live);
     }
 }
 
@@ -138,6 +147,6 @@ impl fmt::Display for Tally {
         for (outcome, times) in &self.outcomes {
             writeln!(f, "ended as {outcome}: {times}")?;
         }
-        Ok(())
+        writeln!(f, "live together: {}", self.most_live)
     }
 }

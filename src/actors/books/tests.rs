@@ -7,7 +7,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::call::{ToolCall, ToolDone};
-use crate::domain::{Direction, NodeId, Outcome, PhoneNumber, RecordingMade, StartId, Timestamp, UploadState};
+use crate::domain::{
+    Direction, NodeId, Outcome, PhoneNumber, RecordingMade, StartId, Timestamp, UploadState,
+};
 use crate::store::{
     Backend, COLLECTIONS, Calls, Command, Journal, Leads, OpenJournal, Outbox, Read, Store, Write, embedded,
 };
