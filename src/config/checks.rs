@@ -90,7 +90,7 @@ fn crm(settings: &Settings) -> Option<Fault> {
         return fault("base_url", "must start with https://");
     };
     let authority = authority.split('/').next().unwrap_or_default();
-    if authority.is_empty() || authority.contains(['@', '?', '#']) || url.contains(['?', '#', ' ']) {
+    if authority.is_empty() || url.contains(['@', '?', '#', ' ']) {
         return fault(
             "base_url",
             "is no address of a CRM; write https://crm.example.com, with a path if need be and nothing behind it",
