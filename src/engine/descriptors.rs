@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Two RTP sockets, the websocket, and as many again for ports that rest after other calls.
-const DESCRIPTORS_PER_CALL: u64 = 6;
+/// Two RTP sockets, the websocket, as many again for ports that rest after other calls, and its recording's two files.
+const DESCRIPTORS_PER_CALL: u64 = 8;
 const DESCRIPTORS_BESIDE_CALLS: u64 = 100;
 
 /// Raises the soft limit to the hard one, and says so where even that is too low.

@@ -2,7 +2,7 @@
 //!
 //! On the call's path a frame is only copied, in the form in which the leg has it: the caller's samples as they were heard
 //! (concealment included), the model's G.711 as it was played; a side that is silent costs nothing. The blocks are appended
-//! to a file of the call ([`file`] tells its format), from which the Opus file is made later, apart from every call.
+//! to a file of the call ([`mod@file`] tells its format), from which the Opus file is made later, apart from every call.
 //!
 //! A frame's number is the step of the route's clock, so its place is known whatever was lost before it: a rebuilt
 //! session goes on where its predecessor fell, what is missing is silence, and so is what was said in a pause.
