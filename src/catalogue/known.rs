@@ -8,7 +8,7 @@ use crate::store::{MAX_PAGE, StoreError, Stored};
 pub enum KnownVoiceAgent {
     Stored(Box<Stored<Persona>>),
     /// Shared, and changed in the file alone.
-    OfSettings(VoiceAgent),
+    OfSettings(Box<VoiceAgent>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +42,7 @@ impl Catalogue {
             return Ok(Some(KnownVoiceAgent::Stored(Box::new(stored))));
         }
         let of_settings = self.of_settings.iter().find(|agent| agent.id == *id);
-        Ok(of_settings.cloned().map(KnownVoiceAgent::OfSettings))
+        Ok(of_settings.cloned().map(Box::new).map(KnownVoiceAgent::OfSettings))
     }
 
     /// A tenant's own and the shared ones, in the order of their ids. `None`: everybody's.
@@ -57,7 +57,8 @@ impl Catalogue {
             .of_settings
             .iter()
             .filter(|agent| after.as_deref().is_none_or(|after| agent.id.as_str() > after));
-        let of_settings: Vec<_> = of_settings.cloned().map(KnownVoiceAgent::OfSettings).collect();
+        let of_settings: Vec<_> =
+            of_settings.cloned().map(Box::new).map(KnownVoiceAgent::OfSettings).collect();
         let stored = self.voice_agents.list(tenant, after, limit).await?;
         // Behind the page's last one the store knows more, which must come before those of the settings that lie there.
         let last = stored.next.as_deref();

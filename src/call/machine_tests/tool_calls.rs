@@ -2,8 +2,11 @@
 
 use super::*;
 
-/// What the model was told, and what was noted as done: id and whether it went well.
-fn answered(play: &Play) -> (Vec<(String, bool)>, Vec<(String, bool)>) {
+/// The ids of tools, and whether each went well.
+type Ends = Vec<(String, bool)>;
+
+/// What the model was told, and what was noted as done.
+fn answered(play: &Play) -> (Ends, Ends) {
     let (mut told, mut noted) = (Vec::new(), Vec::new());
     for output in &play.asked {
         if let Output::Voice(VoiceCommand::AnswerTool { id, result, .. }) = output {

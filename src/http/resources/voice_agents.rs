@@ -424,7 +424,7 @@ impl From<KnownVoiceAgent> for VoiceAgentView {
     fn from(known: KnownVoiceAgent) -> Self {
         match known {
             KnownVoiceAgent::Stored(stored) => (*stored).into(),
-            KnownVoiceAgent::OfSettings(agent) => Self::new(agent, VoiceAgentSource::Settings),
+            KnownVoiceAgent::OfSettings(agent) => Self::new(*agent, VoiceAgentSource::Settings),
         }
     }
 }

@@ -73,11 +73,15 @@ pub(crate) async fn an_upload_is_found_by_its_engine_until_it_is_done_and_what_i
         let found = outbox.of_node(state, &NodeId::new("here"), None, 10).await.unwrap();
         found.items.into_iter().map(|stored| stored.record.session_id).collect::<Vec<_>>()
     };
-    assert_eq!(of_node(UploadState::Due).await, [here.session_id.clone()]);
+    assert_eq!(of_node(UploadState::Due).await, std::slice::from_ref(&here.session_id));
     let call = here.session_id;
     let taken = |url: Option<&str>| Outcome::Taken { url: url.map(str::to_owned) };
     outbox.settle(&call, &settled(Step::CallData, taken(None))).await.unwrap();
-    assert_eq!(of_node(UploadState::Amendable).await, [call.clone()], "its recording is still to come");
+    assert_eq!(
+        of_node(UploadState::Amendable).await,
+        std::slice::from_ref(&call),
+        "its recording is still to come"
+    );
     outbox.settle(&call, &settled(Step::Recording, taken(Some("https://crm/1")))).await.unwrap();
     let again = settled(Step::Recording, Outcome::Refused { why: "late".into() });
     let told = outbox.settle(&call, &again).await.unwrap().unwrap().told();
