@@ -30,7 +30,7 @@ pub(super) struct Crm {
     certificate: Option<PathBuf>,
     #[arg(long, value_name = "FILE", requires = "certificate")]
     private_key: Option<PathBuf>,
-    /// What shall go wrong: ENDPOINT:FAULT[*TIMES], as upload:503*3; endpoints are upload, call-data and both, faults a
+    /// What shall go wrong: `ENDPOINT:FAULT[*TIMES]`, as `upload:503*3`; endpoints are upload, call-data and both, faults a
     /// status from 300 to 599, nonsense, slow=MILLISECONDS, silent and answer-lost. May be given several times
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<FaultRule>,
