@@ -14,7 +14,7 @@ fn calls_that_are_crossed_never_hold() {
         // A machine that was too busy to judge, or for any burst to arrive whole, says that instead.
         let was_late = step["harness"]["limited"] == true;
         assert!(was_late || step["crosstalk"].as_u64() > Some(0), "{trouble:?}: {step}");
-        assert_eq!(step["held"], if was_late { Value::Null } else { false.into() }, "{trouble:?}: {step}");
+        assert!(step["held"] == false || (was_late && step["held"].is_null()), "{trouble:?}: {step}");
     }
 }
 

@@ -4,11 +4,15 @@ use std::fs::read_dir;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::clearline;
 use super::small_disk::SmallDisk;
+
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What a load test that records there came to, and its exit code; `meanwhile` is done while it measures.
 fn recorded(folder: &Path, meanwhile: impl FnOnce()) -> (Option<i32>, Value) {
@@ -45,8 +49,12 @@ fn recordings_that_lose_nothing_hold() {
         let engine = entries
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
             .find(|name| is_scratch(name));
-        let recordings = folder.path().join(engine.expect("an engine's folder")).join("recordings");
-        assert_eq!(read_dir(recordings).expect("a folder").count(), 2, "both calls are recorded");
+        let engine = folder.path().join(engine.expect("an engine's folder"));
+        // A call's file is there from its first whole second on.
+        while read_dir(engine.join("recordings/spools")).map_or(0, Iterator::count) < 2 {
+            assert!(engine.exists(), "both calls are recorded before the load test is over");
+            sleep(LOOK_AGAIN);
+        }
     });
     assert_eq!((&step["recording"], &step["recording_lost_s"]), (&true.into(), &0.into()), "{step}");
     assert_eq!(verdict(&step)["held"], unless_late(&step, true), "{step}");
