@@ -87,16 +87,19 @@ async fn what_is_old_is_deleted_and_its_record_says_so_but_never_what_waits_for_
     for state in ["open", "due", "amendable", "of a later version"] {
         bench.shelve(state, 50, Some(state)).await;
     }
+    bench.shelve("not yet told", 50, None).await;
+    let name = json!({ "crm_call_id": "CALL-20261129-00000001" });
+    bench.calls.merge(&CallId::new("not yet told"), &name).await.unwrap();
     bench.keeper(ROOMY, Some(30 * DAY)).clear_old().await;
     let mut left = bench.left().await;
     left.sort();
-    assert_eq!(left, ["amendable", "due", "fresh", "of a later version", "open"]);
+    assert_eq!(left, ["amendable", "due", "fresh", "not yet told", "of a later version", "open"]);
     let deleted = bench.record("old").await;
     assert!(deleted.recording_deleted_time.is_some() && deleted.recording_filename.is_none());
     assert_eq!(deleted.recording_duration_seconds, Some(1.0), "what it was is still known");
     assert!(bench.record("due").await.recording_filename.is_some());
     bench.keeper(ROOMY, None).clear_old().await;
-    assert_eq!(bench.left().await.len(), 5, "without keep_days nothing is too old");
+    assert_eq!(bench.left().await.len(), 6, "without keep_days nothing is too old");
 }
 
 #[actix::test]

@@ -7,8 +7,8 @@ use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
 use crate::crm::EndedCall;
 use crate::domain::{
-    CallId, CallRecord, Direction, Outcome, PhoneNumber, RecordingMade, Timestamp, UserId, VoiceAgentId,
-    first_id_of,
+    CallId, CallRecord, CallUpload, Direction, Outcome, PhoneNumber, RecordingMade, Timestamp, UserId,
+    VoiceAgentId, first_id_of,
 };
 
 pub static CALLS: Collection = Collection {
@@ -100,10 +100,13 @@ pub struct CallList {
     pub next: Option<String>,
 }
 
-/// A state that this version does not know is one that waits.
+/// A state that this version does not know is one that waits, and so is one that is not told yet: a call that has a name
+/// in the CRM has its upload too.
 fn waits_for_upload(record: &Value) -> bool {
-    let state = record.pointer("/upload/state").and_then(Value::as_str);
-    state.is_some_and(|state| !UPLOADS_OVER.contains(&state))
+    match record.pointer("/upload/state").and_then(Value::as_str) {
+        Some(state) => !UPLOADS_OVER.contains(&state),
+        None => record.get("crm_call_id").is_some_and(Value::is_string),
+    }
 }
 
 #[derive(Clone)]
@@ -263,6 +266,11 @@ impl Calls {
             document.parse(&CALLS).inspect_err(|error| tracing::warn!(%error, "passed over")).ok()
         };
         Ok(CallList { calls: page.documents.iter().filter_map(readable).collect(), next: page.next })
+    }
+
+    /// How far it is on its way to the CRM; whoever writes the rest of the record leaves that alone.
+    pub async fn tell_upload(&self, id: &CallId, upload: &CallUpload) -> Result<(), StoreError> {
+        self.merge(id, &json!({ "upload": upload })).await
     }
 
     /// Lays `changes` over the record: members replace members, null removes one (RFC 7396).

@@ -127,11 +127,18 @@ impl Outbox {
         }
     }
 
-    /// The call is over, and its record says so. `None`: there is no such upload.
+    /// The call is over, and its record says so. Said once more, it may bring the recording that was not there the first
+    /// time. `None`: there is no such upload.
     pub async fn end(&self, call: &CallId, has_recording: bool) -> Result<Option<Upload>, StoreError> {
         let ended = |progress: Progress| match progress.state {
             UploadState::Open => Progress::due(has_recording),
-            UploadState::Due | UploadState::Amendable | UploadState::Done | UploadState::Parked => progress,
+            UploadState::Due | UploadState::Amendable | UploadState::Done | UploadState::Parked => {
+                if has_recording {
+                    progress.with_late_recording()
+                } else {
+                    progress
+                }
+            }
         };
         self.change(call, ended).await
     }
@@ -219,7 +226,7 @@ impl Outbox {
         after: Option<String>,
         limit: usize,
     ) -> Result<Listed<Upload>, StoreError> {
-        let query = Query::all(limit).newest_first().after(after);
+        let query = Query::all(limit).newest_first().after(after).unhurried();
         let of_state = |query: Query| match state {
             Some(state) => query.and("state", state.as_str()),
             None => query,

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::crm::Upload;
@@ -60,24 +59,18 @@ impl Shelf {
     ) -> Result<bool, StoreError> {
         let is_there = self.calls.add_recording(call, made).await?;
         if is_there {
-            self.tell_upload(call, self.outbox.recording_came(call).await?).await?;
+            self.tell(self.outbox.recording_came(call).await?).await?;
         }
         Ok(is_there)
     }
 
     async fn end(&self, record: &CallRecord) -> Result<(), StoreError> {
-        let (call, has_recording) = (&record.session_id, record.recording_filename.is_some());
-        let mut upload = self.outbox.end(call, has_recording).await?;
-        if has_recording {
-            // It may have ended before its recording was there.
-            upload = self.outbox.recording_came(call).await?;
-        }
-        self.tell_upload(call, upload).await
+        self.tell(self.outbox.end(&record.session_id, record.recording_filename.is_some()).await?).await
     }
 
-    async fn tell_upload(&self, call: &CallId, upload: Option<Upload>) -> Result<(), StoreError> {
+    async fn tell(&self, upload: Option<Upload>) -> Result<(), StoreError> {
         let Some(upload) = upload else { return Ok(()) };
-        self.calls.merge(call, &json!({ "upload": upload.told() })).await?;
+        self.calls.tell_upload(&upload.session_id, &upload.told()).await?;
         self.bell.notify_one();
         Ok(())
     }

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::call::{ToolCall, ToolDone};
+use crate::crm::RecordingStep;
 use crate::domain::{
     Direction, NodeId, Outcome, PhoneNumber, RecordingMade, StartId, Timestamp, UploadState,
 };
@@ -149,6 +150,12 @@ impl Bench {
     async fn upload(&self) -> Option<UploadState> {
         let outbox = Outbox::new(self.gate.store.clone());
         outbox.get(&call()).await.unwrap().map(|stored| stored.record.progress.state)
+    }
+
+    /// To be sent to the CRM, and the call once more with it if it has gone without.
+    async fn recording_is_due(&self) -> bool {
+        let upload = Outbox::new(self.gate.store.clone()).get(&call()).await.unwrap().unwrap().record;
+        upload.progress.recording == RecordingStep::Due && upload.progress.went_without
     }
 
     async fn journal_is_empty(&self, journal: &Path) {
@@ -532,6 +539,7 @@ fn u2_a_recording_that_comes_after_the_page_is_closed_finds_its_record_even_whil
             (Some(Outcome::Completed), Some(made().start_time))
         );
         assert!(record.revision > closed.revision, "a late journal does not undo it");
+        until("the CRM will have it too", async || bench.recording_is_due().await).await;
     });
 }
 

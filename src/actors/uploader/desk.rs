@@ -135,7 +135,7 @@ impl Desk {
     async fn note(&self, call: &CallId, settled: &Settled) -> Result<Option<Upload>, StoreError> {
         let Some(upload) = self.outbox.get(call).await? else { return Ok(None) };
         let told = upload.record.progress.settle(settled).told();
-        match self.calls.merge(call, &json!({ "upload": told })).await {
+        match self.calls.tell_upload(call, &told).await {
             Ok(()) | Err(StoreError::NotFound { .. }) => {}
             Err(error) => return Err(error),
         }

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex as StdMutex;
 
-use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::clock;
@@ -165,7 +164,7 @@ impl Sweep {
         };
         let ended = self.desk.outbox.end(call, record.recording_filename.is_some()).await?;
         let Some(upload) = ended else { return Ok(()) };
-        self.desk.calls.merge(call, &json!({ "upload": upload.told() })).await
+        self.desk.calls.tell_upload(call, &upload.told()).await
     }
 }
 

@@ -11,7 +11,7 @@ use super::super::CommandResult;
 use super::super::common::{Failure, JsonAndSettings, store_failed};
 use super::super::secret_input;
 use super::list::{Shown, show};
-use super::{Desk, by_this_person, find, refused, warn};
+use super::{Desk, by_this_person, find, known, refused, warn};
 
 pub(super) const PASSWORD_EXAMPLES: &str = "Examples:
   clearline user passwd mira                        asks twice, without showing it
@@ -106,7 +106,8 @@ impl Remove {
     pub(super) async fn run(self) -> CommandResult {
         let desk = self.whom.common.open().await?;
         let (accounts, sealing) = (&desk.staff.accounts, &desk.staff.assignment.sealing);
-        if let Err(StoreError::Unreadable { id, .. }) = accounts.users().find(&self.whom.user).await {
+        let found = accounts.users().find(&self.whom.user).await;
+        if let Err(StoreError::Unreadable { id, .. }) = found {
             let id = UserId::new(id);
             desk.staff.remove_unreadable(by_this_person(), &id).await.map_err(refused)?;
             warn(format_args!(
@@ -114,7 +115,7 @@ impl Remove {
             ));
             return show(&[], self.whom.common.json);
         }
-        let user = find(accounts, &self.whom.user).await?;
+        let user = known(found, &self.whom.user)?;
         desk.staff.remove(by_this_person(), &user).await.map_err(refused)?;
         warn_of_what_it_leaves(&desk, &user).await?;
         show(&[Shown::of(&user, sealing)], self.whom.common.json)

@@ -13,7 +13,7 @@ use crate::accounts::{AccountError, Accounts, Staff, Times};
 use crate::config::Settings;
 use crate::domain::User as Record;
 use crate::engine::OpenStore;
-use crate::store::{By, Everybody, Numbers};
+use crate::store::{By, Everybody, Numbers, StoreError};
 
 use super::CommandResult;
 use super::common::{Failure, JsonAndSettings, key_assignment, open_store};
@@ -81,7 +81,11 @@ impl JsonAndSettings {
 }
 
 async fn find(accounts: &Accounts, name: &str) -> Result<Record, Failure> {
-    let found = accounts.users().find(name).await.map_err(|error| refused(error.into()))?;
+    known(accounts.users().find(name).await, name)
+}
+
+fn known(found: Result<Option<Record>, StoreError>, name: &str) -> Result<Record, Failure> {
+    let found = found.map_err(|error| refused(error.into()))?;
     found.ok_or_else(|| refused(AccountError::NoUser(name.to_owned())))
 }
 

@@ -1,11 +1,12 @@
 //! The embedded back end: one SQLite file (WAL), for engines that need no database server.
 //!
 //! One thread writes and two read, each with its own connection and a bounded queue; callers only ever wait for a
-//! oneshot. One of the readers is for lists that people look through, so that the longest of them holds up no call. The writer takes what has gathered in its queue, up to `MAX_GROUP`, into one transaction, and answers
+//! oneshot. The writer takes what has gathered in its queue, up to `MAX_GROUP`, into one transaction, and answers
 //! when that is committed, so that a busy engine pays for one commit per group and not per document. Groups that
-//! hold a durable collection are synced to the disk. A reader sees everything that was answered.
+//! hold a durable collection are synced to the disk. A reader sees everything that was answered; one of the two is for
+//! lists that people look through, so that the longest of them holds up no call.
 //!
-//! While the disk is full or broken the store says that it does not answer, and the writer tries by itself whether it
+//! While the disk is full or broken the store says that it takes no writes, and the writer tries by itself whether it
 //! takes something again.
 //!
 //! The file belongs to its user alone (0600 in a 0700 folder), because it holds keys.
