@@ -230,6 +230,10 @@ impl Running {
     pub fn at(node: NodeId, start: StartId) -> Self {
         Self { marker: RunningMarker::Running, node, start, dialog: None }
     }
+
+    pub fn reached_by(self, dialog: Option<Value>) -> Self {
+        Self { dialog, ..self }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

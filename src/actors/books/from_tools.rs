@@ -7,7 +7,6 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::domain::{CallId, Callback, Lead, LeadEntry, PhoneNumber, Timestamp};
-use crate::store::Journal;
 
 use super::Books;
 use super::page::Page;
@@ -35,20 +34,6 @@ pub struct KeepDeed {
     pub deed: Deed,
 }
 
-/// What is told once the record of this revision is safe.
-pub(super) struct Promise {
-    revision: u64,
-    answer: Value,
-    told: oneshot::Sender<Result<Value, String>>,
-}
-
-impl Promise {
-    fn keep(self) {
-        // Whoever asked may be gone.
-        drop(self.told.send(Ok(self.answer)));
-    }
-}
-
 impl Handler<KeepDeed> for Books {
     type Result = ResponseFuture<Result<Value, String>>;
 
@@ -72,17 +57,11 @@ impl Books {
     ) {
         let Some(page) = self.pages.get_mut(call) else { return };
         match page.enter(deed) {
-            Ok(answer) => page.promises.push(Promise { revision: page.record.revision, answer, told }),
+            // Whoever asked may be gone.
+            Ok(answer) => page.promise(move || drop(told.send(Ok(answer)))),
             Err(why) => return drop(told.send(Err(why))),
         }
-        if page.is_settled() {
-            page.keep_promises_up_to(u64::MAX);
-        } else if page.writing.is_none() {
-            self.write(call.clone(), ctx);
-        }
-        if self.store_is_away {
-            self.keep_in_journal(call);
-        }
+        self.make_safe(call, ctx);
     }
 }
 
@@ -146,28 +125,5 @@ impl Page {
             self.changed();
         }
         Ok(json!({ "status": "scheduled", "time": due.to_string() }))
-    }
-
-    /// The store has taken what it was last offered.
-    pub(super) fn arrived_in_store(&mut self) {
-        let offered = self.offered;
-        self.record.pending_leads.retain(|lead| lead.revision > offered);
-        self.keep_promises_up_to(offered);
-    }
-
-    fn keep_promises_up_to(&mut self, revision: u64) {
-        self.promises.extract_if(.., |promise| promise.revision <= revision).for_each(Promise::keep);
-    }
-
-    /// Everything so far is in the journal's hands: safe when it is on the disk.
-    pub(super) fn keep_promises_by(&mut self, journal: Journal) {
-        let promises = std::mem::take(&mut self.promises);
-        if promises.is_empty() {
-            return;
-        }
-        actix::spawn(async move {
-            journal.flush().await;
-            promises.into_iter().for_each(Promise::keep);
-        });
     }
 }

@@ -13,6 +13,7 @@
 
 mod from_tools;
 mod page;
+mod promise;
 mod recording;
 mod shelf;
 
@@ -21,7 +22,6 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use serde_json::Value;
-use tokio::sync::oneshot;
 
 use crate::call::{Finish, Note};
 use crate::clock;
@@ -34,6 +34,7 @@ use super::events::{EventStream, Ownership};
 use super::guard::guarded;
 pub use from_tools::{Deed, KeepDeed};
 use page::{Page, log};
+pub use promise::AwaitSafe;
 pub use recording::KeepRecordingState;
 use shelf::Written;
 
@@ -162,11 +163,6 @@ impl Books {
     fn written(&mut self, call: &CallId, result: Result<Written, StoreError>, ctx: &mut Context<Self>) {
         self.store_is_away = result.as_ref().is_err_and(StoreError::may_pass);
         let Some(page) = self.pages.get_mut(call) else { return };
-        page.was_offered = true;
-        for waiting in page.waiting.drain(..) {
-            // Who waited may have gone.
-            waiting.send(()).ok();
-        }
         if page.closed && !page.dirty {
             self.tell_last_word(call);
         }
@@ -244,8 +240,11 @@ impl Books {
     /// What the disk is too slow for is offered again with the next change or look.
     fn keep_in_journal(&mut self, call: &CallId) {
         let Some(page) = self.pages.get_mut(call) else { return };
-        if page.is_settled() || page.journaled == page.record.revision {
+        if page.is_settled() {
             return;
+        }
+        if page.journaled == page.record.revision {
+            return page.keep_promises_by(self.journal.clone());
         }
         let body = match serde_json::to_value(&page.record) {
             Ok(body) => body,
@@ -386,26 +385,6 @@ impl Handler<CloseBook> for Books {
 
     fn handle(&mut self, CloseBook { call, finish, quality }: CloseBook, ctx: &mut Context<Self>) {
         self.guarded(&call, |books| books.close(call.clone(), finish, quality, ctx));
-    }
-}
-
-/// Answered as soon as the call's record is in the store, or the store has failed to take it for the first time.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct AwaitFirstWrite {
-    pub call: CallId,
-}
-
-impl Handler<AwaitFirstWrite> for Books {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, AwaitFirstWrite { call }: AwaitFirstWrite, _: &mut Context<Self>) -> Self::Result {
-        let (told, offered) = oneshot::channel();
-        if let Some(page) = self.pages.get_mut(&call).filter(|page| !page.was_offered) {
-            page.waiting.push(told);
-        }
-        // Without a page the sender is dropped here, which is an answer too.
-        Box::pin(async move { offered.await.unwrap_or_default() })
     }
 }
 

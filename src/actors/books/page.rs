@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::sync::oneshot;
 
 use crate::call::{Finish, Note, ToolCall, ToolDone};
 use crate::clock;
@@ -14,7 +13,7 @@ use crate::domain::{
 use crate::voice::TranscriptItem;
 
 use super::super::events::{CallEvent, said_by};
-use super::from_tools::Promise;
+use super::promise::Promise;
 use super::{SPEECH_PAUSE, STATE_PAUSE};
 
 const SOURCE: &str = "gemini-live";
@@ -35,14 +34,10 @@ pub(super) struct Page {
     /// The revision that the store was last asked to take.
     pub(super) offered: u64,
     pub(super) leads: LeadBook,
-    /// What tools were asked to keep and wait to be told of.
+    /// Who waits until something is safe.
     pub(super) promises: Vec<Promise>,
     /// The newest revision that the journal has; 0 when it has none.
     pub(super) journaled: u64,
-    /// The store has been asked to take it once, and has answered.
-    pub(super) was_offered: bool,
-    /// Who waits for that.
-    pub(super) waiting: Vec<oneshot::Sender<()>>,
     /// That the call ended, until it is told.
     pub(super) last_word: Option<CallEvent>,
 }
@@ -70,8 +65,6 @@ impl Page {
             closing: false,
             closed: false,
             journaled: 0,
-            was_offered: false,
-            waiting: Vec::new(),
             last_word: None,
         }
     }

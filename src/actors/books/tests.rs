@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::call::{ToolCall, ToolDone};
@@ -435,6 +436,24 @@ fn a_store_that_does_not_answer_keeps_no_model_waiting() {
         end(&books).await;
         bench.stored().await;
         assert_eq!(bench.leads().await.len(), 1);
+    });
+}
+
+#[test]
+fn s2_a_call_is_safe_once_the_store_or_the_journal_would_give_it_back() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        begin(&books).await;
+        books.send(AwaitSafe { call: call() }).await.unwrap();
+        assert!(bench.calls.get(&call()).await.unwrap().is_some());
+        assert_eq!(bench.upload().await, Some(UploadState::Open));
+        bench.gate.set(Position::Silent(Vec::new()));
+        say(&books, "while it was silent").await;
+        books.send(AwaitSafe { call: call() }).await.unwrap();
+        let in_journal = Journal::read(&bench.left_by_a_kill("left")).unwrap();
+        assert_eq!(in_journal[0].body["conversation_items"][0]["content"], "while it was silent");
+        bench.gate.set(Position::Open);
     });
 }
 

@@ -1,16 +1,20 @@
-//! What a call needs before it may begin: an owner, the owner's key with a free session slot, and an audio route.
+//! What a call needs before it may begin: an owner, the owner's key with a free session slot, an audio route, and a
+//! record. So nobody is dialled or answered in a call that a crash would leave without a trace.
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
+use crate::call::recording::at_the_start;
 use crate::call::registry::{AdmissionRefused, RegistryLimits};
 use crate::call::watch::CallLimits;
 use crate::clock;
 use crate::domain::{
-    CallId, CallRecord, Direction, GatewayId, NodeId, Outcome, PhoneNumber, Running, Sealing, Secret,
-    StartId, User, VoiceAgent, birth_of, in_e164,
+    CallId, CallRecord, Direction, GatewayId, NodeId, Outcome, PhoneNumber, RecordingState, Running, Sealing,
+    Secret, StartId, User, VoiceAgent, birth_of, in_e164,
 };
 use crate::keys::{Granted, KeySource};
 use crate::net::voice_ws::ModelEndpoint;
@@ -19,12 +23,16 @@ use crate::store::{Numbers, Recordings, StoreError, Users, VoiceAgents};
 use crate::telemetry::{Counter, count};
 use crate::voice::Timeouts;
 
+use super::super::books::{AwaitSafe, OpenBook};
 use super::super::key_pool::{LeaseKey, LeaseRefused, ReturnKey};
 use super::super::sip_endpoint::DialTarget;
 use super::super::udp_router::{OpenRoute, OpenedRoute, RouteRefused};
 use super::super::{Directory, EventStream};
 use super::parties::{Parties, parties};
 use super::{CallOwner, PlaceCall};
+
+/// Longer than Books wait before they turn to the journal.
+const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// What calls are made of, from the settings.
 #[derive(Clone)]
@@ -99,6 +107,7 @@ impl CallSettings {
             any_media_host: gateway.any_media_host,
             dial: Some(DialTarget { gateway: gateway.id.clone(), target: place.target, from: place.from }),
             offer: None,
+            dialog: None,
             metadata: place.metadata,
         })
     }
@@ -124,6 +133,8 @@ pub(super) struct Order {
     pub(super) any_media_host: bool,
     pub(super) dial: Option<DialTarget>,
     pub(super) offer: Option<Vec<u8>>,
+    /// Of one who calls in; whom we call names it when it rings.
+    pub(super) dialog: Option<Value>,
     pub(super) metadata: Option<Map<String, Value>>,
 }
 
@@ -139,6 +150,8 @@ pub(super) struct Prepared {
     pub(super) parties: Parties,
     pub(super) grant: Granted,
     pub(super) route: OpenedRoute,
+    /// Whether it is recorded from the start on; `None`: never.
+    pub(super) recording: Option<RecordingState>,
 }
 
 /// Why a call did not come to be.
@@ -208,6 +221,9 @@ impl Refused {
 /// Gathers what the call needs, in the order in which giving back is cheapest.
 pub(super) async fn prepare(settings: Rc<CallSettings>, order: Order) -> (Order, Result<Prepared, Refused>) {
     let prepared = gather(&settings, &order).await;
+    if let Ok(prepared) = &prepared {
+        write_down(&settings, &order, prepared).await;
+    }
     (order, prepared)
 }
 
@@ -215,7 +231,11 @@ async fn gather(settings: &CallSettings, order: &Order) -> Result<Prepared, Refu
     let parties = parties(settings, order).await?;
     let grant = lease_key(settings, order, &parties.owner).await?;
     match open_route(settings, order).await {
-        Ok(route) => Ok(Prepared { parties, grant, route }),
+        Ok(route) => {
+            let rule = parties.persona.agent.recording;
+            let recording = settings.recordings.as_ref().and_then(|_| at_the_start(rule));
+            Ok(Prepared { parties, grant, route, recording })
+        }
         Err(refused) => {
             if let Some(keys) = settings.directory.keys() {
                 keys.do_send(ReturnKey { lease: grant.lease });
@@ -223,6 +243,14 @@ async fn gather(settings: &CallSettings, order: &Order) -> Result<Prepared, Refu
             Err(refused)
         }
     }
+}
+
+/// A store that is slow keeps nobody waiting for long: its part is taken by the journal, or the call goes on without.
+async fn write_down(settings: &CallSettings, order: &Order, prepared: &Prepared) {
+    let Some(books) = settings.directory.books() else { return };
+    books.do_send(OpenBook { record: Box::new(prepared.first_record(settings, order)) });
+    let safe = books.send(AwaitSafe { call: order.call.clone() });
+    drop(timeout(clock::timer_for(WRITE_WAIT_MAX), safe).await);
 }
 
 async fn lease_key(settings: &CallSettings, order: &Order, owner: &User) -> Result<Granted, Refused> {
@@ -263,7 +291,7 @@ async fn open_route(settings: &CallSettings, order: &Order) -> Result<OpenedRout
 }
 
 impl Prepared {
-    pub(super) fn first_record(&self, settings: &CallSettings, order: &Order) -> CallRecord {
+    fn first_record(&self, settings: &CallSettings, order: &Order) -> CallRecord {
         let Parties { owner, persona, number } = &self.parties;
         let country = number.as_ref().map(|number| number.country_code.as_str());
         let called = number.as_ref().map_or(&order.dialed, |number| &number.number);
@@ -282,7 +310,9 @@ impl Prepared {
         record.full_config = Some(persona.as_recorded());
         record.metadata.clone_from(&order.metadata);
         record.key_hint = Some(self.grant.key.hint());
-        record.running = Some(Running::at(settings.node.clone(), settings.start.clone()));
+        let running = Running::at(settings.node.clone(), settings.start.clone());
+        record.running = Some(running.reached_by(order.dialog.clone()));
+        record.recording_state = self.recording;
         record
     }
 }

@@ -49,6 +49,7 @@ impl CallSupervisor {
             any_media_host,
             dial: None,
             offer: incoming.offer,
+            dialog: serde_json::to_value(incoming.dialog).ok(),
             metadata: None,
         }
     }

@@ -36,12 +36,7 @@ pub(super) struct LiveCall {
 }
 
 impl LiveCall {
-    pub(super) fn new(
-        order: Order,
-        prepared: Prepared,
-        recording: Option<RecordingState>,
-        arbiter: usize,
-    ) -> Self {
+    pub(super) fn new(order: Order, prepared: Prepared, arbiter: usize) -> Self {
         Self {
             session: None,
             of: Ownership::from(&prepared.parties.owner),
@@ -50,7 +45,7 @@ impl LiveCall {
             grant: prepared.grant,
             route: prepared.route,
             checkpoint: None,
-            recording,
+            recording: prepared.recording,
             limits: prepared.parties.persona.agent.limits.clone(),
             persona: session_config(&prepared.parties.persona.agent),
             webhooks: prepared.parties.persona.agent.webhooks.into(),

@@ -18,14 +18,13 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::call::Finish;
-use crate::call::recording::at_the_start;
 use crate::call::registry::{AdmissionRefused, AfterCrash, Registry};
 use crate::clock;
 use crate::domain::{CallId, CallQuality, Direction, Entropy, Outcome};
 use crate::telemetry::{Counter, count, count_ended};
 
 use super::SERVICE_MAILBOX_SIZE;
-use super::books::{CloseBook, OpenBook};
+use super::books::CloseBook;
 use super::call_session::CallSession;
 use super::events::{CallEvent, Ownership};
 use super::guard::guarded;
@@ -108,13 +107,6 @@ impl CallSupervisor {
                 key_hint: prepared.grant.key.hint(),
             },
         );
-        let rule = prepared.parties.persona.agent.recording;
-        let recording = self.settings.recordings.as_ref().and_then(|_| at_the_start(rule));
-        if let Some(books) = self.settings.directory.books() {
-            let mut record = prepared.first_record(&self.settings, &order);
-            record.recording_state = recording;
-            books.do_send(OpenBook { record: Box::new(record) });
-        }
         if let (Direction::Outbound, Some(sip)) = (order.direction, self.settings.directory.sip()) {
             let owner = prepared.parties.owner.id.clone();
             if let Some(target) = order.dial.clone() {
@@ -122,7 +114,7 @@ impl CallSupervisor {
             }
         }
         self.calls_begun += 1;
-        self.calls.insert(call.clone(), LiveCall::new(order, prepared, recording, self.calls_begun));
+        self.calls.insert(call.clone(), LiveCall::new(order, prepared, self.calls_begun));
         match hung_up {
             Some(reason) => self.end_by_force(&call, Finish::new(Outcome::Canceled, reason)),
             None => self.start_session(&call),

@@ -118,6 +118,7 @@ fn order(asked_by: Option<&str>, dialed: &str, persona: Option<&str>) -> Order {
         any_media_host: false,
         dial: None,
         offer: None,
+        dialog: None,
         metadata: None,
     }
 }

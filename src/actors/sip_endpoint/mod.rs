@@ -158,7 +158,10 @@ impl SipEndpoint {
     }
 
     fn keep_dialog(&self, event: &Event) {
-        let (Event::Answered { call, dialog, .. } | Event::Confirmed { call, dialog, .. }) = event else {
+        let (Event::Ringing { call, dialog: Some(dialog) }
+        | Event::Answered { call, dialog, .. }
+        | Event::Confirmed { call, dialog, .. }) = event
+        else {
             return;
         };
         let (Some(books), Ok(dialog)) = (self.directory.books(), serde_json::to_value(dialog)) else {

@@ -48,7 +48,7 @@ pub(super) fn sip_command(call: CallId, command: SignalCommand, target: Option<&
 pub fn signal_of(event: Event) -> Option<(CallId, Signal)> {
     Some(match event {
         Event::Incoming(_) | Event::Registration { .. } => return None,
-        Event::Ringing { call } => (call, Signal::Ringing),
+        Event::Ringing { call, .. } => (call, Signal::Ringing),
         Event::EarlyMedia { call, sdp } => (call, Signal::EarlyMedia { sdp }),
         Event::Answered { call, sdp, .. } => (call, Signal::Answered { sdp }),
         Event::Confirmed { call, sdp, .. } => (call, Signal::Confirmed { sdp }),

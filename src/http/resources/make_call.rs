@@ -6,7 +6,6 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, post, rt, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -16,7 +15,6 @@ use super::super::caller::Who;
 use super::super::problem::{Code, FieldError, Problem};
 use super::calls::live_record;
 use crate::access::Identity;
-use crate::actors::books::AwaitFirstWrite;
 use crate::actors::call_supervisor::{BeginCall, CallOwner, PlaceCall};
 use crate::clock;
 use crate::domain::{CallId, NumberForms, PhoneNumber};
@@ -29,7 +27,6 @@ const METADATA_BYTES_MAX: usize = 8 * 1024;
 /// A call has its key, session and ports within this, or is refused; a store that answers slowly included.
 const MAKING_MAX: Duration = Duration::from_secs(60);
 const UNDER_WAY_PAUSE: Duration = Duration::from_secs(1);
-const WRITE_WAIT_MAX: Duration = Duration::from_secs(2);
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(make_call);
@@ -108,16 +105,7 @@ async fn make(api: Api, identity: Identity, order: MakeCall, key: Option<String>
         api.idempotency().give_up(&identity.user_id, key).await?;
     }
     begun?;
-    written_down(&api, &call).await;
     Ok(call)
-}
-
-/// So that whoever looks for the call finds it. A store that is slow does not keep the answer back: the call has begun.
-async fn written_down(api: &Api, call: &CallId) {
-    if let Some(books) = api.directory.books() {
-        let written = books.send(AwaitFirstWrite { call: call.clone() });
-        drop(timeout(clock::timer_for(WRITE_WAIT_MAX), written).await);
-    }
 }
 
 /// What the first request with this key has led to.

@@ -195,7 +195,7 @@ impl Endpoint {
         let gateway = self.config.gateway_at(source);
         let auth = Authentication::new(gateway.and_then(credentials_of));
         let gateway = gateway.map(|gateway| gateway.id.clone());
-        let incoming = incoming_call(&call, gateway, source, &request);
+        let incoming = incoming_call(&call, gateway, source, &request, &dialog);
         // Later looks at the request only ask whether there was an offer.
         request.body.truncate(1);
         self.dialogs.insert(dialog.local_tag().to_owned(), call.clone());
@@ -220,6 +220,7 @@ fn incoming_call(
     gateway: Option<GatewayId>,
     source: SocketAddr,
     request: &Request,
+    dialog: &Dialog,
 ) -> IncomingCall {
     IncomingCall {
         call: call.clone(),
@@ -228,6 +229,7 @@ fn incoming_call(
         from: caller_number(&request.headers),
         to: number_of(&request.uri),
         offer: (!request.body.is_empty()).then(|| request.body.clone()),
+        dialog: dialog.snapshot(),
     }
 }
 

@@ -86,8 +86,10 @@ pub enum Output {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     Incoming(Box<IncomingCall>),
+    /// With the early dialog, where the far end has named its side of one.
     Ringing {
         call: CallId,
+        dialog: Option<DialogSnapshot>,
     },
     EarlyMedia {
         call: CallId,
@@ -137,6 +139,8 @@ pub struct IncomingCall {
     /// The user part of the Request-URI.
     pub to: PhoneNumber,
     pub offer: Option<Vec<u8>>,
+    /// As it will be once the call is answered.
+    pub dialog: DialogSnapshot,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::send::{ALLOWED_METHODS, SDP, TAG_LENGTH};
 use super::transactions::{AcceptedFork, Attempt, MAX_ACCEPTED_FORKS, Purpose, TransactionKey, tag_of};
 use super::{EndCause, Endpoint, Event, Gateway, PlaceCall};
 use crate::domain::CallId;
-use crate::sip::dialog::{Dialog, socket_address};
+use crate::sip::dialog::{Dialog, DialogSnapshot, socket_address};
 use crate::sip::digest::Credentials;
 use crate::sip::transaction::TRANSACTION_TIMEOUT;
 use crate::sip::{CSeq, HeaderName, Method, NameAddr, Request, Response, Scheme, Uri};
@@ -120,11 +120,19 @@ impl Endpoint {
         let Some(Call::Calling(calling)) = self.calls.get_mut(&call) else { return };
         if response.status == 180 && !calling.has_rung {
             calling.has_rung = true;
-            self.emit(Event::Ringing { call: call.clone() });
+            let dialog = self.early_dialog(key, response);
+            self.emit(Event::Ringing { call: call.clone(), dialog });
         }
         if let Some(sdp) = self.sdp_of(response) {
             self.emit(Event::EarlyMedia { call, sdp });
         }
+    }
+
+    fn early_dialog(&self, key: &TransactionKey, response: &Response) -> Option<DialogSnapshot> {
+        response.headers.to_addr()?.tag()?;
+        let transaction = self.clients.get(key)?;
+        Dialog::of_caller(&transaction.request, response, transaction.destination)
+            .map(|dialog| dialog.snapshot())
     }
 
     /// The first 2xx makes the call; that of another fork, or one that crossed our CANCEL, is acknowledged and ended

@@ -142,6 +142,27 @@ fn two_engines_call_talk_and_hang_up() {
     pair.assert_nothing_left();
 }
 
+/// So an engine that is killed at any moment leaves behind how the far end is reached.
+#[test]
+fn the_dialog_is_known_before_anybody_answers() {
+    let mut pair = Pair::new(1, 0);
+    pair.place("out");
+    pair.run(second());
+    pair.command(1, Command::Ring { call: call("in-1") });
+    pair.run(second());
+    pair.command(1, Command::Answer { call: call("in-1"), sdp: ANSWER.into() });
+    pair.run(second());
+    let (caller, callee) = (pair.events(0), pair.events(1));
+    let [Event::Ringing { dialog: Some(early), .. }, Event::Answered { dialog, .. }] = &caller[..] else {
+        panic!("{caller:?}");
+    };
+    assert_eq!(early, dialog);
+    let [Event::Incoming(incoming), Event::Confirmed { dialog, .. }] = &callee[..] else {
+        panic!("{callee:?}");
+    };
+    assert_eq!(&incoming.dialog, dialog);
+}
+
 #[test]
 fn a_cancelled_call_ends_on_both_sides() {
     let mut pair = Pair::new(2, 0);
