@@ -1,16 +1,19 @@
 //! An engine with a store and ports of its own, a stand-in model in another process, and lanes of calls side by side.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::time::Duration;
 
 use clearline::actors::EngineSizes;
 use clearline::config::{Gateway, NumberRoute, Settings};
-use clearline::domain::{GatewayId, VoiceAgent};
+use clearline::domain::{GatewayId, VoiceAgent, VoiceAgentId};
 use clearline::engine::Engine;
 use clearline::keys::KeyPool;
 use clearline::sandbox::model::{Fault, FaultRule, Scope};
+use clearline::store::{By, Change, Effect, Entry, Subject};
 use futures_util::future::join_all;
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -30,9 +33,17 @@ pub(crate) const ADAS_NUMBER: &str = "100";
 pub(crate) const CARAS_NUMBER: &str = "300";
 /// The model never answers her set-up: who calls her hears it ring for as long as he likes.
 pub(crate) const DORAS_NUMBER: &str = "400";
+/// She is disabled: who calls her is refused.
+pub(crate) const EVES_NUMBER: &str = "500";
+/// Ada's too; here the model has nothing to say but goodbye.
+pub(crate) const FAREWELL_NUMBER: &str = "600";
+const FAREWELL_AGENT: &str = "farewell";
 const ADAS_KEY: &str = "key-of-ada-aaaaaaaaaaaa-1111";
 const CARAS_KEY: &str = "key-of-cara-cccccccccccc-3333";
 const DORAS_KEY: &str = "key-of-dora-dddddddddddd-4444";
+/// For a far end that does not answer or sends no audio: short, and longer than a busy machine keeps us from hanging up
+/// a call that rings.
+const PATIENCE_S: u64 = 3;
 const STOP_LIMIT: Duration = Duration::from_millis(1);
 
 pub(crate) struct World {
@@ -56,6 +67,8 @@ impl World {
         add_user(&engine, "ada", Some(ADAS_KEY)).await;
         add_user(&engine, "cara", Some(CARAS_KEY)).await;
         add_user(&engine, "dora", Some(DORAS_KEY)).await;
+        add_user(&engine, "eve", None).await;
+        disable(&engine, "eve").await;
         let news = News::default();
         let listener = actix::spawn(news.clone().gather(engine.events().listen()));
         Self { engine, news, lanes, listener, model, _folder: folder }
@@ -83,8 +96,11 @@ impl World {
 
     /// Each way to end was gone exactly so often.
     fn judge_endings(&self, each: usize) {
-        let wanted = ENDINGS_OF_A_ROUND.map(|(direction, outcome)| (ending(direction, outcome), each));
-        assert_eq!(self.news.endings(), wanted.into());
+        let mut wanted = BTreeMap::new();
+        for (direction, outcome) in ENDINGS_OF_A_ROUND {
+            *wanted.entry(ending(direction, outcome)).or_default() += each;
+        }
+        assert_eq!(self.news.endings(), wanted);
     }
 
     pub(crate) async fn close(self) {
@@ -92,6 +108,15 @@ impl World {
         self.listener.abort();
         self.model.end_by("TERM");
     }
+}
+
+async fn disable(engine: &Engine, name: &str) {
+    let user = engine.users().find(name).await.expect("a readable store").expect("was just added");
+    let change = Change::new(By::Engine, "user.disable", Effect::Changed, Subject::user(&user));
+    let act = async |entry: &Entry| {
+        engine.users().change(entry, &user.id, |_| Some(json!({ "enabled": false }))).await
+    };
+    engine.accounts().audit().record(change, act).await.expect("a writable store");
 }
 
 /// The stand-in, and where it listens.
@@ -126,22 +151,35 @@ async fn befall(side: &str, rules: &[FaultRule]) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-/// As short as the settings allow.
 fn settings(folder: &TempDir, model: &str, lanes: &[Lane]) -> Settings {
     let mut settings = Settings::default();
     settings.sip.listen = SocketAddr::new(LOOPBACK, 0);
     settings.sip.allowed_sources = vec![LOOPBACK.into()];
-    settings.sip.ring_timeout_s = 1;
+    settings.sip.ring_timeout_s = PATIENCE_S;
     settings.sip.gateways = lanes.iter().map(|lane| gateway(&lane.gateway, &lane.callee)).collect();
     settings.media.bind = LOOPBACK;
-    settings.media.no_rtp_timeout_s = 1;
+    settings.media.no_rtp_timeout_s = PATIENCE_S;
     settings.voice.url = format!("ws://{model}");
     settings.keys.sessions_per_project = 0;
     settings.store.path = folder.path().join("clearline.db");
     settings.recording.dir = folder.path().join("recordings");
     settings.http.listen = SocketAddr::new(LOOPBACK, 0);
-    for (number, owner) in [(ADAS_NUMBER, "ada"), (CARAS_NUMBER, "cara"), (DORAS_NUMBER, "dora")] {
-        let voice_agent = VoiceAgent::default().id;
+    // The stand-in does what the words demand.
+    let farewell = VoiceAgent {
+        id: VoiceAgentId::new(FAREWELL_AGENT),
+        name: FAREWELL_AGENT.into(),
+        greeting: "[call end_call]".into(),
+        ..VoiceAgent::default()
+    };
+    settings.voice_agents = vec![VoiceAgent::default(), farewell];
+    let usual = VoiceAgent::default().id;
+    for (number, owner, voice_agent) in [
+        (ADAS_NUMBER, "ada", usual.clone()),
+        (CARAS_NUMBER, "cara", usual.clone()),
+        (DORAS_NUMBER, "dora", usual.clone()),
+        (EVES_NUMBER, "eve", usual),
+        (FAREWELL_NUMBER, "ada", VoiceAgentId::new(FAREWELL_AGENT)),
+    ] {
         settings.numbers.insert(number.into(), NumberRoute { owner: owner.into(), voice_agent });
     }
     let keys =
