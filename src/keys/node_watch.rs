@@ -46,6 +46,10 @@ impl NodeWatch {
         Self { node, start, dead_after, seen: BTreeMap::new(), last_look: None }
     }
 
+    pub fn dead_after(&self) -> Duration {
+        self.dead_after
+    }
+
     /// `holders` are the runs that hold leases; they must have been read before the signs, so that a run which began in
     /// between is not taken for one that is over.
     pub fn look(

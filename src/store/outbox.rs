@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::change::{change, difference, every};
+use super::change::{change, difference, every, remove};
 use super::records::{self, Listed, Record, Stored};
 use super::{Collection, Document, Entry, Index, Query, Store, StoreError};
 use crate::access::Scope;
@@ -125,6 +125,21 @@ impl Outbox {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Of a call that never began; its name in the CRM is free again.
+    pub async fn withdraw(&self, call: &CallId) -> Result<(), StoreError> {
+        let Some(Stored { record, version, .. }) = self.get(call).await? else { return Ok(()) };
+        if record.progress.state != UploadState::Open {
+            return Ok(());
+        }
+        // What another engine has taken away meanwhile is away.
+        let gone_or = |removed| match removed {
+            Err(StoreError::NotFound { .. } | StoreError::Lost { .. }) => Ok(()),
+            decided => decided,
+        };
+        gone_or(remove(&self.store, &CRM_CALL_IDS, record.crm_call_id.as_str()).await)?;
+        gone_or(self.store.delete(&OUTBOX, &Upload::id_of(call), version).await)
     }
 
     /// The call is over, and its record says so. Said once more, it may bring the recording that was not there the first

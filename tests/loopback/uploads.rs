@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clearline::clock;
 use clearline::crm::Upload;
-use clearline::domain::{CallId, UploadState};
+use clearline::domain::{CallId, CallRecord, Direction, NodeId, PhoneNumber, StartId, UploadState};
 use clearline::sandbox::crm::{CrmServer, CrmServerSettings, Endpoint, Fault, FaultRule, Received, TlsFiles};
 use clearline::sandbox::model::{ModelServer, ModelSettings};
 use clearline::store::{Audit, By, Change, Effect, Entry, OUTBOX, Outbox, Subject};
@@ -292,6 +293,36 @@ fn s3_an_engine_that_stops_tells_what_is_due_first() {
         world.close().await;
         let received = crm.received();
         assert_eq!((received.recordings.len(), received.calls.len()), (1, 1), "{:?}", received.keys);
+        crm.stop().await;
+    });
+}
+
+/// An engine that is killed between the two first writes of a call leaves this behind.
+#[test]
+fn s2_the_upload_of_a_call_that_never_began_is_withdrawn() {
+    play(async {
+        let crm = crm_with(Vec::new());
+        let world = world_with(&crm, |plan| {
+            plan.settings.node.beat_ms = 100;
+            plan.settings.node.dead_after_ms = 500;
+        })
+        .await;
+        let outbox = Outbox::new(world.engine.store().clone());
+        let (number, now) = (PhoneNumber::new("+4930123"), clock::unix_time());
+        let record =
+            CallRecord::started(clock::new_call_id(), Direction::Inbound, number.clone(), number, now);
+        let run = (NodeId::new("an engine"), StartId::new("that was killed"));
+        let name = outbox.open(&record, run.clone()).await.expect("a store that takes it");
+        within("it is withdrawn", async {
+            while outbox.get(&record.session_id).await.expect("a readable store").is_some() {
+                sleep(LOOK_AGAIN).await;
+            }
+        })
+        .await;
+        let another = CallRecord { session_id: clock::new_call_id(), ..record };
+        assert_eq!(outbox.open(&another, run).await, Ok(name), "its name is free again");
+        assert!(crm.received().calls.is_empty());
+        world.close().await;
         crm.stop().await;
     });
 }

@@ -56,7 +56,9 @@ pub struct Uploader {
 impl Uploader {
     pub fn new(parts: UploaderParts) -> Self {
         let UploaderParts { desk, sweep, parallel, amend, bell, readiness, entropy } = parts;
-        let limits = Limits { parallel, amend, held_max: HELD_MAX, look_every: LOOK_EVERY };
+        // The watch must see every engine's beat often enough to believe what it sees.
+        let look_every = LOOK_EVERY.min(sweep.watch.dead_after() / 3);
+        let limits = Limits { parallel, amend, held_max: HELD_MAX, look_every };
         let mut entropy = entropy;
         Self {
             machine: Uploads::new(limits, entropy.fork(), clock::now()),

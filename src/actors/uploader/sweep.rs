@@ -1,14 +1,15 @@
 //! Looks at the outbox: what this engine can go on with, what engines that are gone have left, and calls that ended
 //! while nobody who could say so was there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex as StdMutex;
+use std::time::Instant;
 
 use tokio::sync::Mutex;
 
 use crate::clock;
 use crate::crm::{Found, Upload};
-use crate::domain::{NodeId, StartId, UploadState};
+use crate::domain::{CallId, NodeId, StartId, UploadState};
 use crate::keys::{NodeSign, NodeWatch};
 use crate::store::{MAX_PAGE, Nodes, StoreError};
 use crate::telemetry::{Counter, count};
@@ -19,7 +20,7 @@ type Run = (NodeId, StartId);
 
 /// Of others' uploads so many are looked at each time, one page after the other.
 const PAGE_OF_OTHERS: usize = 100;
-/// Runs of engines that have left something; more than these are looked for anew.
+/// Runs of engines that have left something, and calls they had not begun; more than these are looked for anew.
 const RUNS_MAX: usize = 1_000;
 
 pub struct SweepParts {
@@ -43,11 +44,19 @@ struct Memory {
     /// Where the next page of others' uploads begins.
     due_after: Option<String>,
     open_after: Option<String>,
+    /// Since when uploads of runs that are over are seen without their call's record.
+    without_record: BTreeMap<CallId, Instant>,
 }
 
 impl Sweep {
     pub(super) fn new(parts: SweepParts, desk: Desk, held_max: usize) -> Self {
-        let memory = Memory { watch: parts.watch, runs: BTreeSet::new(), due_after: None, open_after: None };
+        let memory = Memory {
+            watch: parts.watch,
+            runs: BTreeSet::new(),
+            due_after: None,
+            open_after: None,
+            without_record: BTreeMap::new(),
+        };
         Self {
             desk,
             nodes: parts.nodes,
@@ -86,7 +95,7 @@ impl Sweep {
         let over = self.over(&mut memory, claims.iter().map(|claim| claim.run()), &others, &open).await?;
         self.desk.outbox.free(&claims, &over.runs).await?;
         for upload in open.iter().filter(|upload| over.runs.contains(&run_of(upload))) {
-            self.end(upload).await?;
+            self.end(upload, &mut memory).await?;
         }
         if self.desk.crm.is_some() {
             let left = others.iter().filter(|upload| over.is_away(&upload.node));
@@ -156,15 +165,42 @@ impl Sweep {
         Ok(Over { seen: memory.runs.clone(), runs, living })
     }
 
-    /// Nobody who had the call can say any more that it is over; its record can.
-    async fn end(&self, upload: &Upload) -> Result<(), StoreError> {
+    /// Nobody who had the call can say any more that it is over; its record can. Without one it never began: nobody is
+    /// answered or dialled before it is written.
+    async fn end(&self, upload: &Upload, memory: &mut Memory) -> Result<(), StoreError> {
         let call = &upload.session_id;
-        let Some(record) = self.desk.calls.get(call).await?.filter(|record| record.is_over()) else {
-            return Ok(());
+        let Some(record) = self.desk.calls.get(call).await? else {
+            return if memory.is_long_without_record(call) { self.withdraw(upload).await } else { Ok(()) };
         };
+        memory.without_record.remove(call);
+        if !record.is_over() {
+            return Ok(());
+        }
         let ended = self.desk.outbox.end(call, record.recording_filename.is_some()).await?;
         let Some(upload) = ended else { return Ok(()) };
         self.desk.calls.tell_upload(call, &upload.told()).await
+    }
+
+    async fn withdraw(&self, upload: &Upload) -> Result<(), StoreError> {
+        let call = &upload.session_id;
+        tracing::info!(%call, "an engine that is gone was about to begin this call and had not; its upload is withdrawn");
+        self.desk.outbox.withdraw(call).await
+    }
+}
+
+impl Memory {
+    /// A record may still come, from the journal of the engine that is gone, once it starts again.
+    fn is_long_without_record(&mut self, call: &CallId) -> bool {
+        let now = clock::now();
+        if self.without_record.len() >= RUNS_MAX {
+            self.without_record.clear();
+        }
+        let since = *self.without_record.entry(call.clone()).or_insert(now);
+        let is_long = now.saturating_duration_since(since) >= 2 * self.watch.dead_after();
+        if is_long {
+            self.without_record.remove(call);
+        }
+        is_long
     }
 }
 

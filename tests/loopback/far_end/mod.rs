@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     /// Where our audio goes instead of straight to the engine.
     pub(crate) media_relay: Option<SocketAddr>,
     pub(crate) sends_rtp: bool,
+    /// As which it calls.
+    pub(crate) user: String,
     /// Its INVITE has no SDP; its ACK brings the answer.
     pub(crate) offers: bool,
 }
@@ -55,6 +57,7 @@ impl Default for Plan {
             claimed_media: None,
             media_relay: None,
             sends_rtp: true,
+            user: "caller".to_owned(),
             offers: true,
         }
     }
@@ -154,8 +157,9 @@ impl FarEnd {
     }
 
     pub(crate) async fn dial(&self, engine: SocketAddr, number: &str) {
-        let (invite, contact) = (fresh_dialog(self.address, engine, number), self.address);
+        let contact = self.address;
         let request = self.seen.change(|seen| {
+            let invite = fresh_dialog(&seen.plan.user, contact, engine, number);
             let offer = if seen.plan.offers { seen.sdp("sendrecv") } else { String::new() };
             let request = invite.request("INVITE", contact, &offer);
             (seen.dialog, seen.engine) = (Some(invite), Some(engine));
@@ -405,10 +409,10 @@ async fn speak(seen: Arc<Watched<Seen>>) {
     }
 }
 
-fn fresh_dialog(contact: SocketAddr, engine: SocketAddr, number: &str) -> Dialog {
+fn fresh_dialog(user: &str, contact: SocketAddr, engine: SocketAddr, number: &str) -> Dialog {
     Dialog {
         call_id: format!("far-end-{}-{}", contact.port(), self::number()),
-        local: format!("<sip:caller@{contact}>;tag=caller-{}", self::number()),
+        local: format!("<sip:{user}@{contact}>;tag=caller-{}", self::number()),
         remote: format!("<sip:{number}@{engine}>"),
         target: format!("sip:{number}@{engine}"),
         cseq: 1,
