@@ -42,7 +42,7 @@ pub use events::{EventStream, Ownership};
 pub use key_pool::KeyPool;
 pub use lost_calls::LostCalls;
 pub use readiness::Readiness;
-pub use recording_keeper::RecordingKeeper;
+pub use recording_keeper::{KeepingRules, RecordingKeeper};
 pub use sip_endpoint::SipEndpoint;
 pub use sizes::{EngineSizes, refresh_metrics};
 pub use tuning::{Tuned, Tuning, TuningError};

@@ -1,7 +1,7 @@
 //! Looks after the folder of recordings: deletes what is old, makes room when the disk fills, says so before it is full.
 //!
-//! What waits for its upload is never deleted, however old it is. A disk that is full all the same ends the recordings and
-//! no call. A recording's record says first that it is deleted, and then it is: a crash between the two is mended by the
+//! What waits for its upload is never deleted, however old it is; where no CRM is named nothing waits for its age, but a disk
+//! that fills takes nothing that was never uploaded. One that is full all the same ends the recordings and no call. A recording's record says first that it is deleted, and then it is: a crash between the two is mended by the
 //! next look.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::clock;
 use crate::domain::CallId;
-use crate::store::{Calls, DiskLimits, DiskState, Recordings, Shelved, StoreError};
+use crate::store::{Calls, DiskLimits, DiskState, LettingGo, Recordings, Shelved, StoreError};
 use crate::telemetry::{self, Counter, Gauge, count};
 
 use super::readiness::{Readiness, Warning};
@@ -23,21 +23,29 @@ pub struct RecordingKeeper {
     recordings: Recordings,
     calls: Calls,
     readiness: Readiness,
-    limits: DiskLimits,
-    /// `None`: they are kept until the disk is full.
-    keep: Option<Duration>,
+    rules: KeepingRules,
     state: DiskState,
 }
 
+#[derive(Debug, Clone, Copy)]
+pub struct KeepingRules {
+    pub disk: DiskLimits,
+    /// `None`: they are kept until the disk is full.
+    pub keep: Option<Duration>,
+    /// Without a CRM an upload waits for one to be named.
+    pub has_crm: bool,
+}
+
+/// Why a recording is to be deleted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    Age,
+    Room,
+}
+
 impl RecordingKeeper {
-    pub fn new(
-        recordings: Recordings,
-        calls: Calls,
-        readiness: Readiness,
-        limits: DiskLimits,
-        keep: Option<Duration>,
-    ) -> Self {
-        Self { recordings, calls, readiness, limits, keep, state: DiskState::Roomy }
+    pub fn new(recordings: Recordings, calls: Calls, readiness: Readiness, rules: KeepingRules) -> Self {
+        Self { recordings, calls, readiness, rules, state: DiskState::Roomy }
     }
 
     pub async fn keep_looking(mut self) {
@@ -51,20 +59,20 @@ impl RecordingKeeper {
     }
 
     async fn clear_old(&self) {
-        let Some(keep) = self.keep else { return };
+        let Some(keep) = self.rules.keep else { return };
         for shelved in self.shelved().await.into_iter().filter(|shelved| shelved.age > keep) {
-            self.delete(&shelved).await;
+            self.delete(&shelved, Reason::Age).await;
         }
     }
 
     async fn look_at_disk(&mut self) {
         let Some(mut free) = self.free_bytes().await else { return };
-        if self.limits.judge(free) == DiskState::Full {
-            self.make_room(self.limits.min_free_bytes - free).await;
+        if self.rules.disk.judge(free) == DiskState::Full {
+            self.make_room(self.rules.disk.min_free_bytes - free).await;
             free = self.free_bytes().await.unwrap_or(free);
         }
         telemetry::metrics().set(Gauge::RecordingsDiskFree, i64::try_from(free).unwrap_or(i64::MAX));
-        self.note(self.limits.judge(free), free);
+        self.note(self.rules.disk.judge(free), free);
     }
 
     /// The oldest go first.
@@ -73,7 +81,7 @@ impl RecordingKeeper {
             if wanted == 0 {
                 return;
             }
-            if self.delete(&shelved).await {
+            if self.delete(&shelved, Reason::Room).await {
                 wanted = wanted.saturating_sub(shelved.bytes);
             }
         }
@@ -111,8 +119,8 @@ impl RecordingKeeper {
     }
 
     /// False: it waits for its upload, or the store cannot be asked.
-    async fn delete(&self, shelved: &Shelved) -> bool {
-        match self.may_go(&shelved.call).await {
+    async fn delete(&self, shelved: &Shelved, reason: Reason) -> bool {
+        match self.may_go(&shelved.call, reason).await {
             Ok(true) => {}
             Ok(false) => return false,
             Err(error) => {
@@ -134,8 +142,14 @@ impl RecordingKeeper {
         }
     }
 
-    async fn may_go(&self, call: &CallId) -> Result<bool, StoreError> {
-        self.calls.let_recording_go(call, clock::unix_time()).await
+    async fn may_go(&self, call: &CallId, reason: Reason) -> Result<bool, StoreError> {
+        let for_crm = self.rules.has_crm || reason == Reason::Room;
+        Ok(match self.calls.let_recording_go(call, clock::unix_time(), for_crm).await? {
+            LettingGo::Gone => true,
+            LettingGo::Waits => false,
+            // After so long a time nothing more is heard of it; on a full disk its call may have ended just now.
+            LettingGo::Unknown => reason == Reason::Age,
+        })
     }
 
     async fn shelved(&self) -> Vec<Shelved> {

@@ -60,10 +60,14 @@ impl Bench {
         }
     }
 
-    fn keeper(&self, limits: DiskLimits, keep: Option<Duration>) -> RecordingKeeper {
+    fn keeper(&self, disk: DiskLimits, keep: Option<Duration>) -> RecordingKeeper {
+        self.keeper_by(KeepingRules { disk, keep, has_crm: true })
+    }
+
+    fn keeper_by(&self, rules: KeepingRules) -> RecordingKeeper {
         let readiness = Readiness::starting(self.store.clone());
         readiness.set_ready();
-        RecordingKeeper::new(self.recordings.clone(), self.calls.clone(), readiness, limits, keep)
+        RecordingKeeper::new(self.recordings.clone(), self.calls.clone(), readiness, rules)
     }
 
     async fn left(&self) -> Vec<String> {
@@ -103,6 +107,32 @@ async fn what_is_old_is_deleted_and_its_record_says_so_but_never_what_waits_for_
 }
 
 #[actix::test]
+async fn where_no_crm_is_named_age_is_enough_but_a_full_disk_takes_nothing_that_was_never_uploaded() {
+    let bench = Bench::new();
+    bench.shelve("old", 40, Some("due")).await;
+    bench.shelve("fresh", 1, Some("due")).await;
+    let keeper = bench.keeper_by(KeepingRules { disk: ROOMY, keep: Some(30 * DAY), has_crm: false });
+    keeper.make_room(u64::MAX).await;
+    assert_eq!(bench.left().await, ["old", "fresh"]);
+    keeper.clear_old().await;
+    assert_eq!(bench.left().await, ["fresh"]);
+    assert!(bench.record("old").await.recording_deleted_time.is_some());
+}
+
+/// While the store is away records wait in a journal.
+#[actix::test]
+async fn a_full_disk_takes_no_recording_that_no_record_tells_of_yet() {
+    let bench = Bench::new();
+    let path = bench.folder.path().join("recordings/of-a-moment-ago.ogg");
+    fs::write(&path, [0; 1_000]).unwrap();
+    let keeper = bench.keeper(ROOMY, Some(Duration::ZERO));
+    keeper.make_room(u64::MAX).await;
+    assert!(path.exists());
+    keeper.clear_old().await;
+    assert!(!path.exists(), "what is older than keep_days goes all the same");
+}
+
+#[actix::test]
 async fn a_full_disk_loses_its_oldest_recordings_then_recordings_stop_and_people_are_told() {
     let bench = Bench::new();
     for (call, days, state) in [("a", 3, "done"), ("b", 2, "due"), ("c", 1, "done")] {
@@ -116,14 +146,14 @@ async fn a_full_disk_loses_its_oldest_recordings_then_recordings_stop_and_people
 
     keeper.make_room(1_000).await;
     assert_eq!(bench.left().await, ["b", "c"], "no more than is needed");
-    keeper.limits.min_free_bytes = EVERYTHING;
+    keeper.rules.disk.min_free_bytes = EVERYTHING;
     keeper.look_at_disk().await;
     assert_eq!((keeper.state, bench.left().await), (DiskState::Full, vec!["b".to_owned()]));
     assert!(bench.recordings.is_full());
     assert!(keeper.readiness.warnings()[0].contains("not recorded"));
     assert_eq!(keeper.readiness.reason_against(), None, "calls are taken all the same");
 
-    keeper.limits = DiskLimits { warn_free_bytes: free / 2, min_free_bytes: free / 4 };
+    keeper.rules.disk = DiskLimits { warn_free_bytes: free / 2, min_free_bytes: free / 4 };
     keeper.look_at_disk().await;
     assert_eq!((keeper.state, bench.recordings.is_full()), (DiskState::Roomy, false));
     assert!(keeper.readiness.warnings().is_empty());

@@ -1,6 +1,6 @@
 //! The recordings' threads, and what is left of recordings of engines that are gone.
 
-use crate::actors::{Readiness, RecordingKeeper};
+use crate::actors::{KeepingRules, Readiness, RecordingKeeper};
 use crate::config::Settings;
 use crate::domain::NodeId;
 use crate::store::{Calls, DiskLimits, LeftBehind, NodeFolder, RecordingSettings, Recordings};
@@ -36,11 +36,13 @@ pub(super) fn keeper(
     readiness: &Readiness,
 ) -> Option<RecordingKeeper> {
     let megabytes = |number: u64| number.saturating_mul(1_000_000);
-    let limits = DiskLimits {
-        warn_free_bytes: megabytes(settings.recording.warn_free_mb),
-        min_free_bytes: megabytes(settings.recording.min_free_mb),
+    let rules = KeepingRules {
+        disk: DiskLimits {
+            warn_free_bytes: megabytes(settings.recording.warn_free_mb),
+            min_free_bytes: megabytes(settings.recording.min_free_mb),
+        },
+        keep: settings.recording.keep(),
+        has_crm: settings.crm.base_url.is_some(),
     };
-    let keep = settings.recording.keep();
-    recordings
-        .map(|recordings| RecordingKeeper::new(recordings, calls.clone(), readiness.clone(), limits, keep))
+    recordings.map(|recordings| RecordingKeeper::new(recordings, calls.clone(), readiness.clone(), rules))
 }

@@ -100,6 +100,15 @@ pub struct CallList {
     pub next: Option<String>,
 }
 
+/// What became of the wish to delete a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LettingGo {
+    Gone,
+    Waits,
+    /// No record tells of it: that may still come, from a journal.
+    Unknown,
+}
+
 /// A state that this version does not know is one that waits, and so is one that is not told yet: a call that has a name
 /// in the CRM has its upload too.
 fn waits_for_upload(record: &Value) -> bool {
@@ -210,21 +219,26 @@ impl Calls {
         }
     }
 
-    /// Whether the call's recording may be deleted: it was uploaded, was given up, or is no upload's business. If so, its
-    /// record says from now on that it is deleted.
-    pub async fn let_recording_go(&self, id: &CallId, now: Timestamp) -> Result<bool, StoreError> {
+    /// Its record says from now on that the recording is deleted, unless it waits for its upload: it was uploaded, was
+    /// given up, or is no upload's business. `for_crm`: somebody waits for uploads at all.
+    pub async fn let_recording_go(
+        &self,
+        id: &CallId,
+        now: Timestamp,
+        for_crm: bool,
+    ) -> Result<LettingGo, StoreError> {
         let mut may_go = true;
         let decide = |found: &Document| {
-            may_go = !waits_for_upload(&found.body);
+            may_go = !(for_crm && waits_for_upload(&found.body));
             let is_known = found.body.get("recording_filename").is_some_and(Value::is_string);
             let revision = found.body.get("revision").and_then(Value::as_u64).unwrap_or(0);
             let deleted = json!({ "revision": revision + 1, "recording_filename": null, "recording_deleted_time": now });
             Ok((may_go && is_known).then_some(deleted))
         };
         match change(&self.store, &CALLS, id.as_str(), decide).await {
-            Ok(_) => Ok(may_go),
-            // Nothing of ours waits for what no record knows.
-            Err(StoreError::NotFound { .. }) => Ok(true),
+            Ok(_) if may_go => Ok(LettingGo::Gone),
+            Ok(_) => Ok(LettingGo::Waits),
+            Err(StoreError::NotFound { .. }) => Ok(LettingGo::Unknown),
             Err(error) => Err(error),
         }
     }

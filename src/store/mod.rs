@@ -46,7 +46,7 @@ mod voice_agents;
 
 pub use crate::crm::Upload;
 pub use audit::{AUDIT_LOG, Audit, AuditState, By, Change, Effect, Entry, Subject};
-pub use calls::{CALLS, CallFilter, CallList, Calls};
+pub use calls::{CALLS, CallFilter, CallList, Calls, LettingGo};
 pub use constants::{CONSTANTS, fingerprints, fingerprints_to_look_with};
 pub use document::{Collection, Condition, Document, Index, MAX_PAGE, Order, Page, Query};
 pub use error::{OpenError, StoreError};
