@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
+use crate::clock;
+use crate::domain::Timestamp;
+
 use super::faults::{Endpoint, Fault, FaultRule};
 use super::form::File;
 use super::schema;
@@ -36,6 +39,8 @@ pub struct Received {
     pub calls: BTreeMap<String, Value>,
     /// Every `Idempotency-Key` that has come, in order, also those that came again.
     pub keys: Vec<String>,
+    /// When what is behind a key was taken.
+    pub taken: BTreeMap<String, Timestamp>,
 }
 
 pub(super) struct State {
@@ -124,7 +129,10 @@ impl State {
         let mut answered = locked(&self.answered);
         let reply = match answered.get(key) {
             Some(answer) => (200, answer.clone()),
-            None => take(&mut received),
+            None => {
+                received.taken.insert(key.to_owned(), clock::unix_time());
+                take(&mut received)
+            }
         };
         if reply.0 < 300 {
             answered.insert(key.to_owned(), reply.1.clone());
