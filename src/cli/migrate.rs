@@ -14,7 +14,7 @@ use super::common::{Failure, JsonAndSettings, open_store, say, say_json, start_l
 pub(super) const EXAMPLES: &str = "Examples:
   clearline migrate --status      which were run, and each one's way back
   clearline migrate               what an engine would run when it starts
-  clearline migrate --to 2        back to 2, for an older version; stop the engines first";
+  clearline migrate --to 2        back to 2, for an older version; refused while an engine runs";
 
 #[derive(Args)]
 pub(super) struct Migrate {
@@ -34,7 +34,8 @@ impl Migrate {
         start_logging(&settings.log)?;
         actix::System::new().block_on(async {
             let store = open_store(&settings).await?;
-            let migrator = Migrator::new(store.store.clone(), Claimant::new());
+            let migrator = Migrator::new(store.store.clone(), Claimant::new())
+                .taking_engines_for_dead_after(settings.node.dead_after());
             if !self.status {
                 let ran = match self.to {
                     Some(target) => migrator.to(target).await,

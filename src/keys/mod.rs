@@ -25,7 +25,7 @@ pub use health::{
     Failure, KeyTrouble, QUOTA_FORGOTTEN_AFTER, QUOTA_PAUSE_FIRST, QUOTA_PAUSE_LONGEST, Troubles,
 };
 pub use limits::{KeyLimits, STORE_PATIENCE};
-pub use node_watch::{NodeSign, NodeWatch, Verdict};
+pub use node_watch::{NodeSign, NodeWatch, Verdict, signs_of_life};
 pub use pool::{DEFAULT_KEY_VARIABLE, KeyPool, PoolError, PoolKey, project_of_key};
 pub use ring::{Granted, Input, KeyRing, KeySource, Output, Refusal, WhyDefault};
 pub use slots::{SlotId, SlotNews, SlotOrder, TakenSlot};

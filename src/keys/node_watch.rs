@@ -107,6 +107,11 @@ impl NodeWatch {
     }
 }
 
+/// Those of `now` that somebody has written since `before` was read.
+pub fn signs_of_life<'a>(before: &[NodeSign], now: &'a [NodeSign]) -> impl Iterator<Item = &'a NodeSign> {
+    now.iter().filter(|sign| !before.contains(sign))
+}
+
 fn run_of(sign: &NodeSign) -> (NodeId, StartId) {
     (sign.node.clone(), sign.start.clone())
 }
@@ -180,6 +185,20 @@ mod tests {
         let later = start + Duration::from_secs(3_600);
         assert_eq!(watch.look(&holders, &signs, later), Verdict::default());
         assert_eq!(watch.look(&holders, &signs, later + BEAT), Verdict::default());
+    }
+
+    #[test]
+    fn an_engine_is_alive_whose_beat_was_raised_or_that_began_in_between() {
+        let before = [
+            sign("still", "a", 7),
+            sign("raised", "a", 7),
+            sign("begun-again", "a", 1),
+            sign("left", "a", 3),
+        ];
+        let now =
+            [sign("still", "a", 7), sign("raised", "a", 8), sign("begun-again", "b", 1), sign("new", "a", 1)];
+        let alive: Vec<&str> = signs_of_life(&before, &now).map(|sign| sign.node.as_str()).collect();
+        assert_eq!(alive, ["raised", "begun-again", "new"]);
     }
 
     #[test]

@@ -122,6 +122,9 @@ on_every_back_end! {
         a_store_that_a_newer_version_has_migrated_is_refused_until_it_went_back,
         a_migration_whose_store_is_away_says_so_and_is_run_once_it_is_back,
         two_processes_that_migrate_at_once_do_it_once;
+    going_back:
+        nobody_goes_back_from_under_an_engine_whose_beat_is_raised,
+        an_engine_keeps_everybody_from_going_back_until_it_is_killed;
     settings:
         a_setting_is_kept_and_another_process_sees_it_until_it_is_taken_away,
         settings_that_are_changed_at_the_same_instant_are_all_kept;

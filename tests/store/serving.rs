@@ -60,7 +60,7 @@ fn an_engine_is_ready_while_its_mongodb_answers_and_only_then() {
     });
 }
 
-const AT_ANY_PORT: [&str; 8] = [
+pub(crate) const AT_ANY_PORT: [&str; 8] = [
     "--set",
     "sip.listen=127.0.0.1:0",
     "--set",

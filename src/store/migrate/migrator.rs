@@ -7,12 +7,14 @@ use tokio::time::sleep;
 
 use super::backfill::{Stopped, Work};
 use super::ledger::{self, Claim, Entered, Ledger, State};
-use super::{Back, Claimant, Direction, LATEST, LIST, MigrateError, Migration, Step, Tally};
+use super::{Back, Claimant, Direction, LATEST, LIST, MigrateError, Migration, Step, Tally, engines};
 use crate::clock;
 use crate::store::Store;
 
 /// A claim that stands still this long is nobody's any more.
 const TAKE_OVER_AFTER: Duration = Duration::from_secs(30);
+/// As `node.dead_after_ms` has it where nothing else is set.
+const ENGINES_DEAD_AFTER: Duration = Duration::from_secs(30);
 /// How often a bystander looks whether it is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -21,6 +23,7 @@ pub struct Migrator {
     store: Store,
     claimant: Claimant,
     take_over_after: Duration,
+    engines_dead_after: Duration,
 }
 
 /// A migration this process has run.
@@ -62,12 +65,18 @@ pub struct Status {
 
 impl Migrator {
     pub fn new(store: Store, claimant: Claimant) -> Self {
-        Self { store, claimant, take_over_after: TAKE_OVER_AFTER }
+        let (take_over_after, engines_dead_after) = (TAKE_OVER_AFTER, ENGINES_DEAD_AFTER);
+        Self { store, claimant, take_over_after, engines_dead_after }
     }
 
     /// Another patience with claims that stand still.
     pub fn taking_over_after(self, take_over_after: Duration) -> Self {
         Self { take_over_after, ..self }
+    }
+
+    /// How long an engine that gives no sign of life keeps others from going back.
+    pub fn taking_engines_for_dead_after(self, engines_dead_after: Duration) -> Self {
+        Self { engines_dead_after, ..self }
     }
 
     /// To this version: what the engine needs before it starts. Gives what was still to be done.
@@ -91,6 +100,9 @@ impl Migrator {
                     because,
                 });
             }
+        }
+        if to_undo().next().is_some() {
+            engines::refuse_if_any_is_at_work(&self.store, self.engines_dead_after).await?;
         }
         let mut ran = Vec::new();
         for migration in to_undo() {

@@ -18,6 +18,9 @@
 //! by compare-and-set and finds nothing to do where it was done, so two at once do no more than one; and the sleeper
 //! stops when it sees the newer claim.
 //!
+//! **Nobody goes back from under an engine.** What a way back takes away, an engine of this version needs at its next
+//! call: it is begun only where no engine gives a sign of life (`nodes`). Forwards it may be run beside older engines.
+//!
 //! **The rules for a new one.** It takes the next number, is safe to repeat and to interrupt, and leaves documents that
 //! the version before can still read: while engines are replaced one by one, that version is at work too. Its way back
 //! stands beside it and in `docs/MIGRATIONS.md`.
@@ -25,6 +28,7 @@
 mod backfill;
 mod baseline;
 mod claimant;
+mod engines;
 mod error;
 mod ledger;
 mod migrator;

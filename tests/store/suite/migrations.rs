@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use crate::bench::Bench;
 use crate::migrating::clearline;
 
-const SOON: Duration = Duration::from_millis(50);
-const LONGER_THAN_ANY_TEST: Duration = Duration::from_secs(3_600);
+pub(super) const SOON: Duration = Duration::from_millis(50);
+pub(super) const LONGER_THAN_ANY_TEST: Duration = Duration::from_secs(3_600);
 
-fn migrator(store: &Store) -> Migrator {
+pub(super) fn migrator(store: &Store) -> Migrator {
     Migrator::new(store.clone(), Claimant::new())
 }
 
@@ -40,7 +40,7 @@ pub(crate) async fn claims(store: &Store) -> Vec<Document> {
     store.find(&MIGRATIONS, Query::all(MAX_PAGE)).await.unwrap().documents
 }
 
-async fn claim_ids(store: &Store) -> Vec<String> {
+pub(super) async fn claim_ids(store: &Store) -> Vec<String> {
     claims(store).await.into_iter().map(|claim| claim.id).collect()
 }
 

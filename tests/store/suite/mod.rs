@@ -8,6 +8,7 @@
 pub(crate) mod call_lists;
 pub(crate) mod collections;
 pub(crate) mod documents;
+pub(crate) mod going_back;
 pub(crate) mod key_health;
 pub(crate) mod leases;
 pub(crate) mod migrations;
