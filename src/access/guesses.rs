@@ -8,6 +8,8 @@
 //!   behind the same gateway who guesses at other names does not keep that user out either. (One who guesses at this
 //!   very name cannot be told from the user; the pause then bounds what it costs.)
 //!
+//! None of that bounds how many addresses guess at once: [`Standing`] says who goes first then.
+//!
 //! An attempt is booked as a failure when it begins, so that a thousand at once are not all the first. A success takes
 //! back what its own attempt booked and nothing else: an attacker cannot wipe the slate clean with an account of their
 //! own. Each [`FORGIVE_EVERY`] forgives one failure.
@@ -15,6 +17,8 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
+
+use super::Standing;
 
 const FREE_BY_SOURCE: u32 = 10;
 const FREE_BY_NAME: u32 = 5;
@@ -59,6 +63,17 @@ pub struct Guesses {
 }
 
 impl Guesses {
+    /// Asked before [`Guesses::begin`], which books the attempt itself as a failure.
+    pub fn standing(&mut self, name: &str, source: IpAddr, now: Instant) -> Standing {
+        let account = self.account_of(name, source);
+        let is_at_home = matches!(account, Key::AtHome(..));
+        match self.entries.get_mut(&account).map(|entry| entry.failures_left(now)) {
+            Some(1..) => Standing::HasFailed,
+            Some(0) if is_at_home => Standing::AtHome,
+            Some(0) | None => Standing::Clean,
+        }
+    }
+
     /// Somebody is about to try a password.
     pub fn begin(&mut self, name: &str, source: IpAddr, now: Instant) -> Verdict {
         let account = self.account_of(name, source);
@@ -130,6 +145,11 @@ impl Entry {
         let forgiven = u32::try_from(spans).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_sub(forgiven);
         self.counted_since += FORGIVE_EVERY * forgiven;
+    }
+
+    fn failures_left(&mut self, now: Instant) -> u32 {
+        self.forgive(now);
+        self.failures
     }
 
     fn pause_left(&self, now: Instant) -> Option<Duration> {

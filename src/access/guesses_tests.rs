@@ -72,6 +72,34 @@ fn o3_a_neighbour_behind_the_same_gateway_keeps_a_known_user_not_out() {
 }
 
 #[test]
+fn o3_an_address_stands_worse_from_its_first_failure_until_that_is_forgiven() {
+    let (mut guesses, now) = (Guesses::default(), Instant::now());
+    let (here, elsewhere) = (address("192.0.2.1"), address("192.0.2.2"));
+    assert_eq!(guesses.standing("ada", here, now), Standing::Clean);
+    guesses.begin("ada", here, now);
+    for name in ["ada", "ben"] {
+        assert_eq!(guesses.standing(name, here, now), Standing::HasFailed, "{name}");
+        assert_eq!(guesses.standing(name, elsewhere, now), Standing::Clean, "{name}");
+    }
+    assert_eq!(guesses.standing("ada", here, now + FORGIVE_EVERY), Standing::Clean);
+}
+
+#[test]
+fn o3_a_user_who_has_logged_in_stands_best_there_whatever_a_neighbour_does_but_not_with_own_failures() {
+    let (mut guesses, now) = (Guesses::default(), Instant::now());
+    let here = address("192.0.2.1");
+    guesses.begin("ada", here, now);
+    guesses.succeeded("ada", here, now);
+    hammer(&mut guesses, "ben", "192.0.2.1", now, now + DAY);
+    let next_day = now + DAY;
+    assert_eq!(guesses.standing("ada", here, next_day), Standing::AtHome);
+    assert_eq!(guesses.standing("ben", here, next_day), Standing::HasFailed);
+    assert_eq!(guesses.standing("ada", address("192.0.2.2"), next_day), Standing::Clean);
+    guesses.begin("ada", here, next_day);
+    assert_eq!(guesses.standing("ada", here, next_day), Standing::HasFailed);
+}
+
+#[test]
 fn an_own_account_does_not_wipe_the_slate_clean() {
     let (mut guesses, start) = (Guesses::default(), Instant::now());
     let source = address("192.0.2.1");

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::sessions::is_good;
 use super::{AccountError, Accounts, LogInError, NewPassword, shown};
 use crate::access::password::{Checked, MAX_BYTES, Unfit};
-use crate::access::{Bearer, BearerKind, Identity, Ticket, Verdict, folded};
+use crate::access::{Bearer, BearerKind, Identity, Standing, Ticket, Verdict, folded};
 use crate::clock;
 use crate::domain::{Secret, User};
 use crate::store::{By, Credential, StoreError};
@@ -70,7 +70,7 @@ impl Accounts {
     ) -> Result<(User, Credential), LogInError> {
         // Other spellings are guesses at the same user.
         let guessed = folded(name);
-        let verdict = self.guesses().begin(&guessed, source, self.now());
+        let (standing, verdict) = self.begin_guess(&guessed, source);
         match verdict {
             Verdict::Refused(retry_after) => {
                 count(Counter::LogInsSlowed);
@@ -81,7 +81,8 @@ impl Accounts {
             Verdict::After(delay) => sleep(clock::timer_for(delay)).await,
         }
         let is_too_long = password.expose().len() > MAX_BYTES;
-        let result = if is_too_long { Err(LogInError::Wrong) } else { self.look_at(name, password).await };
+        let result =
+            if is_too_long { Err(LogInError::Wrong) } else { self.look_at(standing, name, password).await };
         match &result {
             Ok(_) => self.guesses().succeeded(&guessed, source, self.now()),
             Err(LogInError::Wrong) => {
@@ -95,11 +96,24 @@ impl Accounts {
         result
     }
 
+    /// As one step, so that of many at once only the first finds its address without a failure.
+    fn begin_guess(&self, guessed: &str, source: IpAddr) -> (Standing, Verdict) {
+        let (mut guesses, now) = (self.guesses(), self.now());
+        let standing = guesses.standing(guessed, source, now);
+        (standing, guesses.begin(guessed, source, now))
+    }
+
     /// As much work for a name that nobody has as for one of ours.
-    async fn look_at(&self, name: &str, password: Secret) -> Result<(User, Credential), LogInError> {
+    async fn look_at(
+        &self,
+        standing: Standing,
+        name: &str,
+        password: Secret,
+    ) -> Result<(User, Credential), LogInError> {
         let found = self.users.for_log_in(name).await?;
         let stored = found.as_ref().and_then(|(_, credential)| credential.password_hash.clone());
-        let checked = self.passwords.check(password.clone(), stored).await.map_err(AccountError::from)?;
+        let checked = self.passwords.check(standing, password.clone(), stored).await;
+        let checked = checked.map_err(AccountError::from)?;
         // Only names of ours may reach a log: people type passwords into the wrong field.
         let Some((user, credential)) = found else { return Err(LogInError::Wrong) };
         match checked {

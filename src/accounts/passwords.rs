@@ -2,7 +2,8 @@
 //!
 //! Each hash takes 19 MiB and some 20 ms of a core, so what bounds them bounds memory. They are few, stand behind
 //! everything else (`nice`), and each has a short queue: who finds all full is refused at once, instead of waiting for
-//! an answer that nobody will read. Who has gone away meanwhile is passed over.
+//! an answer that nobody will read. Who has gone away meanwhile is passed over. A queue is full for whoever guesses before
+//! it is full for others ([`Standing`]).
 
 use std::io;
 use std::thread;
@@ -10,6 +11,7 @@ use std::thread;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::access::Standing;
 use crate::access::password::{self, Checked};
 use crate::clock;
 use crate::domain::Secret;
@@ -43,20 +45,23 @@ impl Passwords {
 
     pub(super) async fn hash(&self, password: Secret) -> Result<Secret, super::AccountError> {
         let salt = clock::random_bytes()?;
-        Ok(self.compute(move || password::hash(&password, &salt)).await?)
+        // Whoever sets a password has been let in already.
+        Ok(self.compute(Standing::AtHome, move || password::hash(&password, &salt)).await?)
     }
 
     /// `None`: this user has no password, or there is no such user. It takes as long all the same.
     pub(super) async fn check(
         &self,
+        standing: Standing,
         password: Secret,
         stored: Option<Secret>,
     ) -> Result<Checked, Overloaded> {
-        self.compute(move || check(&password, stored)).await
+        self.compute(standing, move || check(&password, stored)).await
     }
 
     async fn compute<T: Send + 'static>(
         &self,
+        standing: Standing,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Overloaded> {
         let (reply, answer) = oneshot::channel();
@@ -66,12 +71,19 @@ impl Passwords {
             }
         });
         let emptiest = self.queues.iter().max_by_key(|queue| queue.capacity());
-        if emptiest.is_none_or(|queue| queue.try_send(job).is_err()) {
+        let Some(place) = emptiest.and_then(|queue| place_in(queue, standing)) else {
             count(Counter::LogInsOverloaded);
             return Err(Overloaded);
-        }
+        };
+        place.send(job);
         answer.await.map_err(|_| Overloaded)
     }
+}
+
+/// Taken before the rest is counted: what is kept for others stays free however many ask at this very moment.
+fn place_in(queue: &mpsc::Sender<Job>, standing: Standing) -> Option<mpsc::Permit<'_, Job>> {
+    let place = queue.try_reserve().ok()?;
+    (queue.capacity() >= standing.places_kept_from_it(QUEUE_MAX)).then_some(place)
 }
 
 fn check(password: &Secret, stored: Option<Secret>) -> Checked {
@@ -108,6 +120,7 @@ mod tests {
     use std::sync::{Arc, mpsc as blocking};
 
     use futures_util::FutureExt;
+    use tokio::task::JoinHandle;
 
     use super::*;
 
@@ -128,23 +141,52 @@ mod tests {
         release
     }
 
+    /// As many as find a place; gives what they wait for.
+    async fn fill(passwords: &Passwords, standing: Standing) -> Vec<JoinHandle<Result<(), Overloaded>>> {
+        let mut waiting = Vec::new();
+        loop {
+            let (before, asking) = (passwords.queues[0].capacity(), passwords.clone());
+            let asked = tokio::spawn(async move { asking.compute(standing, || ()).await });
+            while passwords.queues[0].capacity() == before && !asked.is_finished() {
+                tokio::task::yield_now().await;
+            }
+            if asked.is_finished() {
+                assert_eq!(asked.await.unwrap(), Err(Overloaded));
+                return waiting;
+            }
+            waiting.push(asked);
+        }
+    }
+
     #[tokio::test]
     async fn a_full_queue_refuses_at_once_and_serves_those_who_are_in_it() {
         let passwords = one_thread();
         let release = occupy(&passwords);
-        let waiting: Vec<_> = (0..QUEUE_MAX)
-            .map(|number| {
-                let passwords = passwords.clone();
-                tokio::spawn(async move { passwords.compute(move || number).await })
-            })
-            .collect();
-        while passwords.queues[0].capacity() > 0 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(passwords.compute(|| ()).await, Err(Overloaded));
+        let waiting = fill(&passwords, Standing::AtHome).await;
+        assert_eq!(waiting.len(), QUEUE_MAX);
         drop(release);
-        for (number, answer) in waiting.into_iter().enumerate() {
-            assert_eq!(answer.await.unwrap(), Ok(number));
+        for answer in waiting {
+            assert_eq!(answer.await.unwrap(), Ok(()));
+        }
+    }
+
+    #[tokio::test]
+    async fn o3_whoever_guesses_fills_no_place_that_is_kept_for_those_who_did_not() {
+        let passwords = one_thread();
+        let release = occupy(&passwords);
+        let mut waiting = Vec::new();
+        for (standing, places) in [
+            (Standing::HasFailed, QUEUE_MAX / 2),
+            (Standing::Clean, QUEUE_MAX / 4),
+            (Standing::AtHome, QUEUE_MAX / 4),
+        ] {
+            let found = fill(&passwords, standing).await;
+            assert_eq!(found.len(), places, "{standing:?}");
+            waiting.extend(found);
+        }
+        drop(release);
+        for answer in waiting {
+            assert_eq!(answer.await.unwrap(), Ok(()));
         }
     }
 
@@ -155,11 +197,11 @@ mod tests {
         let computed = Arc::new(AtomicUsize::new(0));
         for _ in 0..5 {
             let computed = computed.clone();
-            let asked = passwords.compute(move || computed.fetch_add(1, Ordering::Relaxed));
+            let asked = passwords.compute(Standing::Clean, move || computed.fetch_add(1, Ordering::Relaxed));
             assert_eq!(asked.now_or_never(), None);
         }
         drop(release);
-        assert_eq!(passwords.compute(|| "the last").await, Ok("the last"));
+        assert_eq!(passwords.compute(Standing::Clean, || "the last").await, Ok("the last"));
         assert_eq!(computed.load(Ordering::Relaxed), 0);
     }
 
@@ -167,7 +209,8 @@ mod tests {
     async fn nobody_s_password_is_right_for_who_has_none_or_a_broken_hash() {
         let passwords = one_thread();
         for stored in [None, Some(Secret::new("")), Some(Secret::new("hunter2"))] {
-            assert_eq!(passwords.check(Secret::new("hunter2"), stored).await, Ok(Checked::Wrong));
+            let checked = passwords.check(Standing::Clean, Secret::new("hunter2"), stored).await;
+            assert_eq!(checked, Ok(Checked::Wrong));
         }
     }
 }

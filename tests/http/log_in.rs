@@ -1,9 +1,13 @@
 //! Logging in and out, sessions, cookies and API tokens (SPEC O3).
 
+use std::cell::Cell;
+
 use clearline::domain::Role;
+use futures_util::future::join_all;
 use reqwest::Method;
 use reqwest::header::{ORIGIN, SET_COOKIE};
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::bench::{Bench, PASSWORD, answer, play};
 
@@ -69,6 +73,46 @@ fn o3_guessing_from_one_address_is_slowed_down() {
         .await;
         assert!(slowed.headers.contains_key("retry-after"));
         slowed.refused(429, "too_many_requests");
+        bench.stop().await;
+    });
+}
+
+/// The attacker never lets a place stay free: what was refused for want of one is sent again at once.
+#[test]
+fn o3_who_guesses_from_many_addresses_at_once_locks_nobody_out_who_has_not_guessed() {
+    const ADDRESSES: usize = 12;
+    const AT_ONCE: usize = 9;
+    play(async {
+        let bench = Bench::planned(|settings| {
+            settings.http.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+            settings.http.requests_per_s = 0;
+        })
+        .await;
+        bench.person("mira", Role::Admin, None).await;
+        let attempt = async |from: &str, name: &str, password: &str| {
+            let body = json!({ "name": name, "password": password });
+            answer(bench.client.post(bench.url("/api/login")).header("x-forwarded-for", from).json(&body))
+                .await
+        };
+        for host in 0..ADDRESSES {
+            let guess = attempt(&format!("198.51.100.{host}"), &format!("name-{host}"), "a guess").await;
+            guess.refused(401, "wrong_credentials");
+        }
+        let (is_full, is_over) = (Notify::new(), Cell::new(false));
+        let guesses = (0..ADDRESSES * AT_ONCE).map(async |number| {
+            let from = format!("198.51.100.{}", number % ADDRESSES);
+            while !is_over.get() && attempt(&from, &format!("other-{number}"), "a guess").await.status == 503
+            {
+                is_full.notify_one();
+            }
+        });
+        let mira = async {
+            is_full.notified().await;
+            let logged_in = attempt("192.0.2.1", "mira", PASSWORD).await;
+            is_over.set(true);
+            logged_in.expect(200);
+        };
+        tokio::join!(join_all(guesses), mira);
         bench.stop().await;
     });
 }
