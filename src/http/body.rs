@@ -1,6 +1,5 @@
 //! What a client sends, read within bounds, with errors that name the field.
 
-use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -13,19 +12,17 @@ use serde::{Deserialize, Deserializer};
 use tokio::time::timeout;
 
 use super::problem::{Code, Problem};
-use super::wording::in_words_of_json;
+use super::wording::{Whole, wrong_value};
 use crate::clock;
 
 /// Ample for a persona with a long instruction.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 /// A client that sends its body more slowly than this holds a connection for nothing.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+const BODY: Whole = Whole { name: "body", known_besides: &[] };
 
 /// A JSON body.
 pub(super) struct Body<T>(pub(super) T);
-
-/// The values behind the question mark.
-pub(super) struct Asked<T>(pub(super) T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Error = Problem;
@@ -79,7 +76,7 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let field = error.path().to_string();
         let error = error.into_inner();
-        if error.is_data() { wrong_value(&field, &error.to_string()) } else { not_json(&error) }
+        if error.is_data() { wrong_value(BODY, &field, &error.to_string()) } else { not_json(&error) }
     })?;
     json.end().map_err(|error| not_json(&error))?;
     Ok(parsed)
@@ -87,22 +84,6 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 
 fn not_json(error: &serde_json::Error) -> Problem {
     Problem::new(Code::MalformedRequest, format_args!("the body is not JSON: {error}"))
-}
-
-/// Serde calls the whole body `.`, and a field that is missing or unknown by its name in the text.
-fn wrong_value(path: &str, detail: &str) -> Problem {
-    let named = |prefix: &str| detail.strip_prefix(prefix)?.split('`').next();
-    let field = named("missing field `").or_else(|| named("unknown field `"));
-    let field = match (path, field) {
-        (".", Some(field)) => field.to_owned(),
-        (path, Some(field)) if path != field && !path.ends_with(&format!(".{field}")) => {
-            format!("{path}.{field}")
-        }
-        (".", None) => "body".to_owned(),
-        (path, _) => path.to_owned(),
-    };
-    let detail = detail.rsplit_once(" at line ").map_or(detail, |(detail, _)| detail);
-    Problem::field(&field, in_words_of_json(detail))
 }
 
 /// For `deserialize_with`: a text as long as its description says, or none.
@@ -118,27 +99,9 @@ pub(super) fn at_most<'de, D: Deserializer<'de>, const MAX: usize>(
     }
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Asked<T> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(read_query(request.query_string()).map(Self))
-    }
-}
-
-pub(super) fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
-    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
-    serde_path_to_error::deserialize(pairs).map_err(|error| {
-        let field = error.path().to_string();
-        wrong_value(&field, &error.into_inner().to_string())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use actix_web::ResponseError;
-    use actix_web::test::TestRequest;
 
     use super::*;
 
@@ -166,7 +129,11 @@ mod tests {
         for (body, field) in [
             (r#"{"limits":{"max_call_s":"long"}}"#, "limits.max_call_s: "),
             (r#"{"limits":{}}"#, "limits.max_call_s: missing"),
-            (r#"{"limits":{"max_call_s":1,"colour":2}}"#, "limits.colour: unknown"),
+            (
+                r#"{"limits":{"max_call_s":1,"colour":2}}"#,
+                "limits.colour: is unknown; known are `max_call_s`",
+            ),
+            (r#"{"limits":{"max_call_s":1},"limits":{}}"#, "limits: is given more than once"),
             (r#"{}"#, "limits: missing"),
             (r#"[]"#, "body: "),
             (r#" [{"max_call_s":1}]"#, "body: is a list"),
@@ -194,29 +161,6 @@ mod tests {
     fn what_is_no_json_is_said_to_be_none() {
         for body in ["", "{", "{\"limits\":{\"max_call_s\":1}} x", "\u{feff}{}"] {
             assert_eq!(refused(body).0, 400, "{body}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_value_of_the_query_is_named_too() {
-        #[derive(Debug, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Paging {
-            #[serde(rename = "limit")]
-            _limit: Option<u32>,
-            #[serde(rename = "after", default, deserialize_with = "at_most::<_, 3>")]
-            _after: Option<String>,
-        }
-        let wrong = [
-            ("limit=many", "limit: is no whole number; send digits"),
-            ("colour=red", "colour: unknown"),
-            ("after=long", "after: has more than 3 characters"),
-        ];
-        for (query, field) in wrong {
-            let request = TestRequest::with_uri(&format!("/api/users?{query}")).to_http_request();
-            let asked = Asked::<Paging>::from_request(&request, &mut Payload::None).into_inner();
-            let text = asked.map(|_| ()).unwrap_err().to_string();
-            assert!(text.contains(field), "{query}: {text}");
         }
     }
 }

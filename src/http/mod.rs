@@ -20,6 +20,7 @@ mod client;
 mod openapi;
 mod paging;
 mod problem;
+mod query;
 mod ranges;
 mod refusals;
 mod resources;

@@ -10,8 +10,8 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::read_query;
 use super::problem::Problem;
+use super::query::{read_query, refuse_what_is_no_text};
 
 const PAGE_SIZE: u32 = 50;
 const PAGE_SIZE_MAX: u32 = 200;
@@ -74,21 +74,32 @@ impl<'de> Deserialize<'de> for Cursor {
     }
 }
 
-/// Which page of a list that can be narrowed.
+/// Which page of a list, and what narrows it.
 pub(super) struct Narrowed<T> {
     pub(super) paging: Paging,
     pub(super) wanted: T,
 }
 
+/// Nothing narrows this list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unfiltered {}
+
 impl<T: DeserializeOwned + 'static> FromRequest for Narrowed<T> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
-    /// Each part by itself: flattened into one structure, numbers of a query string would be texts to serde.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let (paging, wanted) = parted(request.query_string());
-        let paging = read_query(&paging);
-        ready(paging.and_then(|paging| Ok(Self { paging, wanted: read_query(&wanted)? })))
+        ready(Self::read(request.query_string()))
+    }
+}
+
+impl<T: DeserializeOwned> Narrowed<T> {
+    /// Each part by itself: flattened into one structure, numbers of a query string would be texts to serde.
+    fn read(query: &str) -> Result<Self, Problem> {
+        refuse_what_is_no_text(query)?;
+        let (paging, wanted) = parted(query);
+        Ok(Self { paging: read_query(&paging, &[])?, wanted: read_query(&wanted, &NAMES)? })
     }
 }
 

@@ -2,8 +2,51 @@
 
 use std::borrow::Cow;
 
+use super::problem::Problem;
+
+/// What was read: the body or the query, by the name that stands for it where no field does.
+#[derive(Clone, Copy)]
+pub(super) struct Whole {
+    pub(super) name: &'static str,
+    /// Fields of it that are read elsewhere.
+    pub(super) known_besides: &'static [&'static str],
+}
+
+/// Serde calls the whole `.`, and a field that is missing, unknown or there twice by its name in the text.
+pub(super) fn wrong_value(whole: Whole, path: &str, detail: &str) -> Problem {
+    let named = |prefix: &str| detail.strip_prefix(prefix)?.split('`').next();
+    let field = [MISSING, UNKNOWN, DUPLICATE].into_iter().find_map(named);
+    let field = match (path, field) {
+        (".", Some(field)) => field.to_owned(),
+        (path, Some(field)) if path != field && !path.ends_with(&format!(".{field}")) => {
+            format!("{path}.{field}")
+        }
+        (".", None) => whole.name.to_owned(),
+        (path, _) => path.to_owned(),
+    };
+    let detail = detail.rsplit_once(" at line ").map_or(detail, |(detail, _)| detail);
+    match detail.strip_prefix(UNKNOWN) {
+        Some(unknown) => Problem::field(&field, unknown_field(unknown, whole.known_besides)),
+        None => Problem::field(&field, in_words_of_json(detail)),
+    }
+}
+
+const MISSING: &str = "missing field `";
+const UNKNOWN: &str = "unknown field `";
+const DUPLICATE: &str = "duplicate field `";
+
+/// Behind the unknown name stand, each between two marks, those that are known.
+fn unknown_field(detail: &str, known_besides: &[&str]) -> String {
+    let known = parted(detail).map_or("", |(_, known)| known);
+    let known: Vec<_> = known.split('`').skip(1).step_by(2).chain(known_besides.iter().copied()).collect();
+    if known.is_empty() {
+        return "is unknown; nothing is known here".to_owned();
+    }
+    format!("is unknown; known are `{}`", known.join("`, `"))
+}
+
 /// The value itself is never told: it may be a password that stands in the wrong place.
-pub(super) fn in_words_of_json(detail: &str) -> Cow<'_, str> {
+fn in_words_of_json(detail: &str) -> Cow<'_, str> {
     let (wrong_kind, out_of_range) = ("invalid type: ", "invalid value: ");
     if let Some((found, expected)) = detail.strip_prefix(wrong_kind).and_then(parted) {
         return Cow::Owned(format!("is {}; send {}", kind_found(found), kind_expected(expected)));
@@ -14,6 +57,9 @@ pub(super) fn in_words_of_json(detail: &str) -> Cow<'_, str> {
     if let Some((_, known)) = detail.strip_prefix("unknown variant `").and_then(parted) {
         let known = known.strip_prefix("one of ").unwrap_or(known);
         return Cow::Owned(format!("is none of the values that are known: {known}"));
+    }
+    if detail.starts_with(DUPLICATE) {
+        return Cow::Borrowed("is given more than once; send it once");
     }
     match detail {
         "invalid digit found in string" | "cannot parse integer from empty string" => {
@@ -67,6 +113,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_known_fields_are_told_whatever_their_number_and_whatever_the_unknown_one_is_called() {
+        for (detail, known_besides, words) in [
+            ("unknown field `x`, expected `a`", &[][..], "x: is unknown; known are `a`"),
+            ("unknown field `x`, expected `a` or `b`", &[], "x: is unknown; known are `a`, `b`"),
+            (
+                "unknown field `x`, expected one of `a`, `b`, `c`",
+                &["d"],
+                "x: is unknown; known are `a`, `b`, `c`, `d`",
+            ),
+            ("unknown field `x, expected y`, expected `a`", &[], "is unknown; known are `a`"),
+            ("unknown field `x`, there are no fields", &["d"], "x: is unknown; known are `d`"),
+            ("unknown field `x`, there are no fields", &[], "x: is unknown; nothing is known here"),
+        ] {
+            let told = wrong_value(Whole { name: "body", known_besides }, ".", detail).to_string();
+            assert!(told.contains(words), "{detail}: {told}");
+        }
+    }
+
+    #[test]
     fn nothing_of_rust_and_nothing_of_the_value_is_told() {
         for (detail, words) in [
             (
@@ -90,6 +155,7 @@ mod tests {
                 "is none of the values that are known: `admin` or `agent`",
             ),
             ("invalid digit found in string", "is no whole number; send digits"),
+            ("duplicate field `limit`", "is given more than once; send it once"),
             ("has more than 3 characters", "has more than 3 characters"),
         ] {
             assert_eq!(in_words_of_json(detail), words, "{detail}");

@@ -135,6 +135,8 @@ fn i1_a_call_is_made_followed_looked_up_and_hung_up() {
             office.bench.get("/api/calls?outcome=completed&direction=outbound", &token).await.expect(200);
         assert_eq!(listed["items"][0]["id"], json!(call));
         assert!(listed["items"][0]["transcript"].is_null(), "a list does not show what was said");
+        let by_number = office.bench.get("/api/calls?dialed_number=+4930123456", &token).await.expect(200);
+        assert_eq!(by_number["items"][0]["id"], json!(call), "a plus is a plus");
         let running = office.bench.get("/api/calls?running=true", &token).await.expect(200);
         assert_eq!(running["items"], json!([]));
         office.bench.delete(&path, &token).await.refused(409, "conflict");

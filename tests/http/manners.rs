@@ -73,6 +73,31 @@ fn i1_a_place_in_a_list_that_no_page_has_told_is_refused_in_every_list() {
 }
 
 #[test]
+fn i1_what_a_query_says_wrong_is_told_by_its_name_in_every_list() {
+    play(async {
+        let bench = Bench::usual().await;
+        let mira = bench.token("mira", Role::Admin, None).await;
+        for list in
+            ["users", "voice_agents", "numbers", "calls", "leads", "audit", "uploads", "uploads/report"]
+        {
+            for (query, field, told) in [
+                ("limit=1&limit=2", "limit", "more than once"),
+                ("limit=%ff", "limit", "UTF-8"),
+                ("colour=red", "colour", "`limit`, `after`"),
+            ] {
+                let refused = bench.get(&format!("/api/{list}?{query}"), &mira).await.refused(422, "invalid");
+                let error = &refused["errors"][0];
+                let detail = error["detail"].as_str().expect("text");
+                assert!(error["field"] == field && detail.contains(told), "{list}?{query}: {refused}");
+            }
+        }
+        let refused = bench.get("/api/calls?owner_id=%c3%28", &mira).await.refused(422, "invalid");
+        assert_eq!(refused["errors"][0]["field"], "owner_id", "it would find nothing, and say nothing");
+        bench.stop().await;
+    });
+}
+
+#[test]
 fn i1_head_is_answered_as_get_without_the_body() {
     play(async {
         let bench = Bench::usual().await;

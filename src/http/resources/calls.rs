@@ -11,6 +11,7 @@ use super::super::body::at_most;
 use super::super::caller::Who;
 use super::super::paging::{Listed, Narrowed, Paging};
 use super::super::problem::{Code, Problem};
+use super::super::query::number;
 use super::recordings::RecordingStateName;
 use crate::access::Identity;
 use crate::actors::books::AskBook;
@@ -224,13 +225,13 @@ struct Wanted {
     #[param(value_type = Option<String>, pattern = "^[a-z_]+$")]
     outcome: Option<Outcome>,
     direction: Option<DirectionName>,
-    /// Exactly as the call has it.
+    /// Exactly as the call has it; its `+` may be written as it is.
     #[param(max_length = 64)]
-    #[serde(default, deserialize_with = "at_most::<_, 64>")]
+    #[serde(default, deserialize_with = "number::<_, 64>")]
     dialed_number: Option<String>,
-    /// Exactly as the call has it.
+    /// Exactly as the call has it; its `+` may be written as it is.
     #[param(max_length = 64)]
-    #[serde(default, deserialize_with = "at_most::<_, 64>")]
+    #[serde(default, deserialize_with = "number::<_, 64>")]
     from_number: Option<String>,
     /// True: only calls that go on; false: only those that have ended.
     running: Option<bool>,

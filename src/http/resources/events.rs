@@ -15,9 +15,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::super::api::Api;
-use super::super::body::{Asked, at_most};
+use super::super::body::at_most;
 use super::super::caller::Who;
 use super::super::problem::{Code, Problem};
+use super::super::query::Asked;
 use super::calls::{DirectionName, RoleInTalk};
 use super::recordings::RecordingStateName;
 use crate::access::Scope;

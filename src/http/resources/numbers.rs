@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::super::api::Api;
-use super::super::body::{Asked, Body};
+use super::super::body::Body;
 use super::super::caller::Who;
-use super::super::paging::{Listed, Paging};
+use super::super::paging::{Listed, Narrowed, Paging, Unfiltered};
 use super::super::problem::Problem;
 use super::super::sent::Sent;
 use super::super::versions::{added, expected, shown};
@@ -103,7 +103,7 @@ struct ChangeNumber {
 async fn list_numbers(
     api: web::Data<Api>,
     who: Who,
-    Asked(paging): Asked<Paging>,
+    Narrowed { paging, .. }: Narrowed<Unfiltered>,
 ) -> Result<HttpResponse, Problem> {
     let limit = paging.limit()?;
     let found = api.catalogue.numbers().list(&who.identity().numbers(), paging.after(), limit).await?;

@@ -6,9 +6,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::super::api::Api;
-use super::super::body::Asked;
 use super::super::caller::Who;
-use super::super::paging::{Listed, Narrowed, Paging};
+use super::super::paging::{Listed, Narrowed, Paging, Unfiltered};
 use super::super::problem::{Code, Problem};
 use crate::actors::uploader::UploadIsDue;
 use crate::domain::{CallId, CrmCallId, UploadState};
@@ -121,7 +120,7 @@ async fn list_uploads(
 async fn report(
     api: web::Data<Api>,
     who: Who,
-    Asked(paging): Asked<Paging>,
+    Narrowed { paging, .. }: Narrowed<Unfiltered>,
 ) -> Result<HttpResponse, Problem> {
     let scope = who.identity().uploads();
     let (after, limit) = (paging.after(), paging.limit()?);

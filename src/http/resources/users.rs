@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::super::api::Api;
-use super::super::body::{Asked, Body};
+use super::super::body::Body;
 use super::super::caller::Who;
-use super::super::paging::{Listed, Paging};
+use super::super::paging::{Listed, Narrowed, Paging, Unfiltered};
 use super::super::problem::Problem;
 use crate::access::{Identity, Scope};
 use crate::accounts::{NewPassword, NewUser};
@@ -133,7 +133,7 @@ struct Ended {
 async fn list_users(
     api: web::Data<Api>,
     who: Who,
-    Asked(paging): Asked<Paging>,
+    Narrowed { paging, .. }: Narrowed<Unfiltered>,
 ) -> Result<HttpResponse, Problem> {
     let (users, limit) = (api.accounts().users(), paging.limit()?);
     let (found, next) = match who.identity().users() {

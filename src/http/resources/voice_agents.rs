@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::super::api::Api;
-use super::super::body::{Asked, Body};
+use super::super::body::Body;
 use super::super::caller::Who;
-use super::super::paging::{Listed, Paging};
+use super::super::paging::{Listed, Narrowed, Paging, Unfiltered};
 use super::super::problem::{Code, Problem};
 use super::super::sent::Sent;
 use super::super::versions::{added, expected, shown};
@@ -209,7 +209,7 @@ struct ChangeVoiceAgent {
 async fn list_voice_agents(
     api: web::Data<Api>,
     who: Who,
-    Asked(paging): Asked<Paging>,
+    Narrowed { paging, .. }: Narrowed<Unfiltered>,
 ) -> Result<HttpResponse, Problem> {
     let (tenant, limit) = (who.identity().personas_of()?, paging.limit()?);
     let found = api.catalogue.known_voice_agents(tenant, paging.after(), limit).await?;
