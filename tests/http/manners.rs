@@ -73,6 +73,31 @@ fn i1_a_place_in_a_list_that_no_page_has_told_is_refused_in_every_list() {
 }
 
 #[test]
+fn i1_the_next_page_of_one_list_is_no_place_in_another_or_in_the_same_with_other_filters() {
+    play(async {
+        let bench = Bench::usual().await;
+        let mira = bench.token("mira", Role::Admin, None).await;
+        let add = async |name: &str| {
+            bench.post("/api/users", &mira, json!({ "name": name, "role": "agent" })).await.expect(201)
+        };
+        let ben = add("ben").await["user"]["id"].as_str().expect("an id").to_owned();
+        bench.patch(&format!("/api/users/{ben}"), &mira, json!({ "enabled": false })).await.expect(200);
+        let audit = format!("/api/audit?subject_id={ben}&limit=1");
+        let next = bench.get(&audit, &mira).await.expect(200)["next"].as_str().expect("a page").to_owned();
+        let second = bench.get(&format!("{audit}&after={next}"), &mira).await.expect(200);
+        assert_eq!(second["items"].as_array().map(Vec::len), Some(1), "another limit or order is no matter");
+        for list in ["audit?limit=1", "audit?subject_id=somebody", "users?limit=1", "calls?limit=1"] {
+            let refused =
+                bench.get(&format!("/api/{list}&after={next}"), &mira).await.refused(422, "invalid");
+            let error = &refused["errors"][0];
+            let detail = error["detail"].as_str().expect("text");
+            assert!(error["field"] == "after" && detail.contains("of another list"), "{list}: {refused}");
+        }
+        bench.stop().await;
+    });
+}
+
+#[test]
 fn i1_what_a_query_says_wrong_is_told_by_its_name_in_every_list() {
     play(async {
         let bench = Bench::usual().await;

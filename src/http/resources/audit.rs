@@ -102,12 +102,12 @@ struct Wanted {
 async fn list_audit_entries(
     api: web::Data<Api>,
     who: Who,
-    Narrowed { paging, wanted }: Narrowed<Wanted>,
+    Narrowed { place, wanted }: Narrowed<Wanted>,
 ) -> Result<HttpResponse, Problem> {
-    let (limit, about) = (paging.limit()?, wanted.subject_id.as_deref());
-    let page = api.accounts().audit().list(&who.identity().audit(), about, paging.after(), limit).await?;
+    let (scope, about) = (who.identity().audit(), wanted.subject_id.as_deref());
+    let page = api.accounts().audit().list(&scope, about, place.after.clone(), place.limit).await?;
     let items = page.documents.iter().filter_map(AuditEntry::read).collect();
-    Ok(HttpResponse::Ok().json(Listed::new(items, page.next)))
+    Ok(HttpResponse::Ok().json(place.page(items, page.next)))
 }
 
 impl AuditEntry {

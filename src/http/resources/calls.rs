@@ -251,9 +251,8 @@ struct Wanted {
 async fn list_calls(
     api: web::Data<Api>,
     who: Who,
-    Narrowed { paging, wanted }: Narrowed<Wanted>,
+    Narrowed { place, wanted }: Narrowed<Wanted>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = paging.limit()?;
     let filter = CallFilter {
         owner: wanted.owner_id.map(UserId::new),
         voice_agent: wanted.voice_agent_id.map(VoiceAgentId::new),
@@ -266,8 +265,9 @@ async fn list_calls(
         started_before: wanted.started_before,
     };
     let scope = who.identity().records();
-    let CallList { calls, next } = api.calls().list(&scope, &filter, paging.after(), limit).await?;
-    Ok(HttpResponse::Ok().json(Listed::new(calls.into_iter().map(CallView::from).collect(), next)))
+    let (after, limit) = (place.after.clone(), place.limit);
+    let CallList { calls, next } = api.calls().list(&scope, &filter, after, limit).await?;
+    Ok(HttpResponse::Ok().json(place.page(calls.into_iter().map(CallView::from).collect(), next)))
 }
 
 /// One call with what was said

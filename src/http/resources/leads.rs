@@ -51,16 +51,16 @@ struct Wanted {
 async fn list_leads(
     api: web::Data<Api>,
     who: Who,
-    Narrowed { paging, wanted }: Narrowed<Wanted>,
+    Narrowed { place, wanted }: Narrowed<Wanted>,
 ) -> Result<HttpResponse, Problem> {
-    let (leads, limit) = (api.leads(), paging.limit()?);
+    let (leads, after, limit) = (api.leads(), place.after.clone(), place.limit);
     let found = match wanted.call_id {
-        Some(call) => leads.of_session(&CallId::new(call), paging.after(), limit).await?,
-        None => leads.list(&who.identity().records(), paging.after(), limit).await?,
+        Some(call) => leads.of_session(&CallId::new(call), after, limit).await?,
+        None => leads.list(&who.identity().records(), after, limit).await?,
     };
     // A call may be anybody's.
     let visible = found.items.into_iter().filter(|lead| may_see(&who, &lead.record).is_ok());
-    Ok(HttpResponse::Ok().json(Listed::new(visible.map(LeadView::from).collect(), found.next)))
+    Ok(HttpResponse::Ok().json(place.page(visible.map(LeadView::from).collect(), found.next)))
 }
 
 /// One lead

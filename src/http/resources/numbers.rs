@@ -103,12 +103,12 @@ struct ChangeNumber {
 async fn list_numbers(
     api: web::Data<Api>,
     who: Who,
-    Narrowed { paging, .. }: Narrowed<Unfiltered>,
+    Narrowed { place, .. }: Narrowed<Unfiltered>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = paging.limit()?;
-    let found = api.catalogue.numbers().list(&who.identity().numbers(), paging.after(), limit).await?;
+    let scope = who.identity().numbers();
+    let found = api.catalogue.numbers().list(&scope, place.after.clone(), place.limit).await?;
     let items = found.items.into_iter().map(NumberView::from).collect();
-    Ok(HttpResponse::Ok().json(Listed::new(items, found.next)))
+    Ok(HttpResponse::Ok().json(place.page(items, found.next)))
 }
 
 /// Add a number

@@ -105,11 +105,11 @@ struct MissingView {
 async fn list_uploads(
     api: web::Data<Api>,
     who: Who,
-    Narrowed { paging, wanted }: Narrowed<Wanted>,
+    Narrowed { place, wanted }: Narrowed<Wanted>,
 ) -> Result<HttpResponse, Problem> {
     let (scope, state) = (who.identity().uploads(), wanted.state.map(UploadState::from));
-    let found = api.outbox().list(&scope, state, paging.after(), paging.limit()?).await?;
-    Ok(HttpResponse::Ok().json(Listed::new(found.items.iter().map(UploadView::of).collect(), found.next)))
+    let found = api.outbox().list(&scope, state, place.after.clone(), place.limit).await?;
+    Ok(HttpResponse::Ok().json(place.page(found.items.iter().map(UploadView::of).collect(), found.next)))
 }
 
 /// Recordings that the CRM has no entry for yet
@@ -120,13 +120,13 @@ async fn list_uploads(
 async fn report(
     api: web::Data<Api>,
     who: Who,
-    Narrowed { paging, .. }: Narrowed<Unfiltered>,
+    Narrowed { place, .. }: Narrowed<Unfiltered>,
 ) -> Result<HttpResponse, Problem> {
     let scope = who.identity().uploads();
-    let (after, limit) = (paging.after(), paging.limit()?);
+    let (after, limit) = (place.after.clone(), place.limit);
     let UploadReport { lines, next } =
         report_uploads(&api.calls(), &api.outbox(), Some(&scope), after, limit).await?;
-    Ok(HttpResponse::Ok().json(Listed::new(lines.into_iter().map(MissingView::from).collect(), next)))
+    Ok(HttpResponse::Ok().json(place.page(lines.into_iter().map(MissingView::from).collect(), next)))
 }
 
 /// Have a parked upload tried again

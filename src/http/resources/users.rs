@@ -133,17 +133,18 @@ struct Ended {
 async fn list_users(
     api: web::Data<Api>,
     who: Who,
-    Narrowed { paging, .. }: Narrowed<Unfiltered>,
+    Narrowed { place, .. }: Narrowed<Unfiltered>,
 ) -> Result<HttpResponse, Problem> {
-    let (users, limit) = (api.accounts().users(), paging.limit()?);
+    let users = api.accounts().users();
+    let (after, limit) = (place.after.clone(), place.limit);
     let (found, next) = match who.identity().users() {
-        Scope::Everything => users.page(None, paging.after(), limit).await?,
-        Scope::Tenant(tenant) => users.page(Some(&tenant), paging.after(), limit).await?,
+        Scope::Everything => users.page(None, after, limit).await?,
+        Scope::Tenant(tenant) => users.page(Some(&tenant), after, limit).await?,
         Scope::Owner(own) => (users.get(&own).await?.into_iter().collect(), None),
         Scope::Nothing => (Vec::new(), None),
     };
     let items = found.iter().map(|user| UserView::of(user, &api)).collect();
-    Ok(HttpResponse::Ok().json(Listed::new(items, next)))
+    Ok(HttpResponse::Ok().json(place.page(items, next)))
 }
 
 /// Add a user

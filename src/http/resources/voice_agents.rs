@@ -209,12 +209,12 @@ struct ChangeVoiceAgent {
 async fn list_voice_agents(
     api: web::Data<Api>,
     who: Who,
-    Narrowed { paging, .. }: Narrowed<Unfiltered>,
+    Narrowed { place, .. }: Narrowed<Unfiltered>,
 ) -> Result<HttpResponse, Problem> {
-    let (tenant, limit) = (who.identity().personas_of()?, paging.limit()?);
-    let found = api.catalogue.known_voice_agents(tenant, paging.after(), limit).await?;
+    let tenant = who.identity().personas_of()?;
+    let found = api.catalogue.known_voice_agents(tenant, place.after.clone(), place.limit).await?;
     let items = found.items.into_iter().map(VoiceAgentView::from).collect();
-    Ok(HttpResponse::Ok().json(Listed::new(items, found.next)))
+    Ok(HttpResponse::Ok().json(place.page(items, found.next)))
 }
 
 /// Add a voice agent
