@@ -6,6 +6,7 @@ use crate::domain::{FieldProblem, NumberId, User, VoiceAgentNumber};
 use crate::store::{By, Change, Effect, NUMBERS, StoreError, Stored, Subject};
 
 const NUMBER: &str = "number";
+const TENANT_MISSING: &str = "is missing: the owner or voice agent named is a tenant's; send that tenant's id, which is its admin's, too";
 
 impl Catalogue {
     /// It is kept in E.164, however it is written.
@@ -63,6 +64,8 @@ impl Catalogue {
         problems.extend(self.problem_with_tenant(number.tenant_id.as_ref()).await?);
         problems.extend(self.problem_with_owner(&number).await?);
         problems.extend(self.problem_with_persona(&number).await?);
+        // Owner and persona may miss the same tenant.
+        problems.dedup();
         valid(problems)?;
         number
             .normalised()
@@ -79,6 +82,7 @@ impl Catalogue {
             Some(User { tenant_id, .. }) if tenant_id == number.tenant_id => {
                 "may have no calls: it is disabled or a superadmin"
             }
+            Some(_) if number.tenant_id.is_none() => return Ok(Some(problem("tenant_id", TENANT_MISSING))),
             Some(_) | None => "is no user of the number's tenant",
         };
         Ok(Some(problem("owner_id", message)))
@@ -89,10 +93,14 @@ impl Catalogue {
         number: &VoiceAgentNumber,
     ) -> Result<Option<FieldProblem>, StoreError> {
         let Some(id) = &number.voice_agent_id else { return Ok(None) };
-        let stored = self.voice_agents.get(id).await?;
-        let is_there = stored.is_some_and(|stored| stored.record.is_there_for(number.tenant_id.as_ref()))
-            || self.of_settings.iter().any(|agent| agent.id == *id);
-        Ok((!is_there).then(|| problem("voice_agent_id", "is no voice agent of the number's tenant")))
+        if self.of_settings.iter().any(|agent| agent.id == *id) {
+            return Ok(None);
+        }
+        Ok(match self.voice_agents.get(id).await? {
+            Some(stored) if stored.record.is_there_for(number.tenant_id.as_ref()) => None,
+            Some(_) if number.tenant_id.is_none() => Some(problem("tenant_id", TENANT_MISSING)),
+            Some(_) | None => Some(problem("voice_agent_id", "is no voice agent of the number's tenant")),
+        })
     }
 }
 

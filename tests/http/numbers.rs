@@ -132,6 +132,34 @@ fn l2_what_a_number_names_must_be_there_for_its_tenant() {
 }
 
 #[test]
+fn l2_whoever_names_an_owner_or_voice_agent_of_a_tenant_is_told_that_the_tenant_is_missing() {
+    play(async {
+        let bench = Bench::usual().await;
+        let boss = bench.token("boss", Role::Superadmin, None).await;
+        let mira = bench.person("mira", Role::Admin, None).await;
+        let miras = bench.log_in("mira").await;
+        let desk = bench.post("/api/voice_agents", &miras, json!({ "name": "Desk" })).await.expect(201);
+        for named in [
+            json!({ "owner_id": mira.id }),
+            json!({ "voice_agent_id": desk["id"] }),
+            json!({ "owner_id": mira.id, "voice_agent_id": desk["id"] }),
+        ] {
+            let mut add = named.clone();
+            add["number"] = json!("+4930111111");
+            let refused = bench.post("/api/numbers", &boss, add.clone()).await.refused(422, "invalid");
+            let errors = refused["errors"].as_array().expect("a list");
+            assert_eq!((errors.len(), &errors[0]["field"]), (1, &json!("tenant_id")), "{named}: {refused}");
+            let detail = errors[0]["detail"].as_str().expect("text");
+            assert!(detail.contains("is missing") && detail.contains("its admin's"), "{refused}");
+            add["tenant_id"] = json!(mira.id);
+            let made = bench.post("/api/numbers", &boss, add).await.expect(201);
+            bench.delete(&path(&made), &boss).await.expect(204);
+        }
+        bench.stop().await;
+    });
+}
+
+#[test]
 fn l2_a_change_decided_on_an_older_version_is_refused() {
     play(async {
         let bench = Bench::usual().await;
