@@ -136,7 +136,7 @@ impl Desk {
         }
         let moved = self.assignment.reassign(&self.pool, &user.id, |_| true).await.map_err(store_failed)?;
         if moved.is_none() {
-            return Err(Failure::new("the pool has no other key; add one as GOOGLE_API_KEY_2, _3, …"));
+            return Err(Failure::new(self.pool.no_other_key().to_string()));
         }
         self.report().await
     }

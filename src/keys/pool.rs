@@ -24,6 +24,22 @@ pub struct PoolKey {
 pub struct KeyPool {
     keys: Vec<PoolKey>,
     default_index: Option<usize>,
+    /// Variables whose key an earlier one has as well.
+    repeats: Vec<String>,
+}
+
+/// Why nobody can be given another key than the present one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NoOtherKey {
+    #[error("the pool has no other key; add one as GOOGLE_API_KEY_2, _3, …")]
+    Alone,
+    #[error(
+        "the pool has no other key: {0} repeats the one that is there already, and the same key counts once; set \
+         another one"
+    )]
+    Repeated(String),
+    #[error("the model refuses the other keys of the pool; `clearline keys report` shows since when and for how long")]
+    Refused,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -66,8 +82,18 @@ impl KeyPool {
         known.map_or_else(|| project_of_key(key), |entry| entry.project.clone())
     }
 
+    /// For whoever was to have another key and could not.
+    pub fn no_other_key(&self) -> NoOtherKey {
+        match self.repeats.as_slice() {
+            _ if self.keys.len() > 1 => NoOtherKey::Refused,
+            [] => NoOtherKey::Alone,
+            repeats => NoOtherKey::Repeated(repeats.join(", ")),
+        }
+    }
+
     fn add(&mut self, number: u32, key: Secret, project: Option<String>) {
         if self.keys.iter().any(|entry| entry.key == key) {
+            self.repeats.push(format!("{DEFAULT_KEY_VARIABLE}_{number}"));
             return;
         }
         if number == 1 {
@@ -170,6 +196,16 @@ mod tests {
         ]);
         assert_eq!(keys(&pool), ["one", "two", "ten"]);
         assert_eq!(pool.default_key().unwrap().key.expose(), "one");
+    }
+
+    #[test]
+    fn k9_where_there_is_no_other_key_it_is_said_why() {
+        let why = |variables: &[(&str, &str)]| pool(variables).no_other_key();
+        assert_eq!(why(&[]), NoOtherKey::Alone);
+        assert_eq!(why(&[("GOOGLE_API_KEY", "one"), ("GOOGLE_API_KEY_1", "one")]), NoOtherKey::Alone);
+        let same = [("GOOGLE_API_KEY", "one"), ("GOOGLE_API_KEY_2", "one"), ("GOOGLE_API_KEY_7", " one ")];
+        assert_eq!(why(&same), NoOtherKey::Repeated("GOOGLE_API_KEY_2, GOOGLE_API_KEY_7".into()));
+        assert_eq!(why(&[("GOOGLE_API_KEY", "one"), ("GOOGLE_API_KEY_2", "two")]), NoOtherKey::Refused);
     }
 
     #[test]

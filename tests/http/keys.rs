@@ -92,6 +92,23 @@ fn k9_without_another_key_nobody_is_moved() {
 }
 
 #[test]
+fn k9_where_two_variables_have_the_same_key_nobody_is_moved_and_the_second_is_named() {
+    play(async {
+        let same = ["GOOGLE_API_KEY", "GOOGLE_API_KEY_2"].map(|name| (name, "key-number-one-aaaaaaaaaaaa-1111"));
+        let pool = KeyPool::from_variables(same).expect("good keys");
+        let bench = Bench::planned(|settings| settings.google_keys = pool).await;
+        let boss = bench.token("boss", Role::Superadmin, None).await;
+        let admin = bench.person("mira", Role::Admin, None).await;
+        bench.post("/api/keys/assign", &boss, json!({})).await.expect(200);
+        let order = json!({ "user_id": admin.id });
+        let refused = bench.post("/api/keys/reassign", &boss, order).await.refused(409, "conflict");
+        let detail = refused["detail"].as_str().expect("text");
+        assert!(detail.contains("GOOGLE_API_KEY_2 repeats"), "{detail}");
+        bench.stop().await;
+    });
+}
+
+#[test]
 fn k1_the_pool_is_read_again_and_a_mistake_there_changes_nothing() {
     play(async {
         let is_mended = Arc::new(AtomicBool::new(false));

@@ -134,7 +134,7 @@ async fn assign_keys(
 #[utoipa::path(tag = "keys", request_body = ReassignKey, responses(
     (status = 200, description = "It has another key", body = Reassigned),
     (status = 404, description = "There is no such user, or none that you may see"),
-    (status = 409, description = "The pool has no other key"),
+    (status = 409, description = "The pool has no other key; why, `detail` says"),
 ))]
 #[post("/api/keys/reassign")]
 async fn reassign_key(
@@ -148,7 +148,7 @@ async fn reassign_key(
         return Err(Problem::field("user_id", "holds no key: it is disabled or a superadmin"));
     }
     let (assignment, pool) = (api.staff.on_behalf_of(By::from(who.identity())), api.key_pool().await?);
-    let no_other = || Problem::new(Code::Conflict, "the pool has no other key that can be used");
+    let no_other = || Problem::new(Code::Conflict, pool.no_other_key());
     let moved = assignment.reassign(&pool, &user.id, |_| true).await?.ok_or_else(no_other)?;
     let key_hint = moved.google_api_key.as_ref().map(|key| assignment.sealing.hint(key));
     Ok(HttpResponse::Ok().json(Reassigned { user_id: moved.id.to_string(), key_hint }))
