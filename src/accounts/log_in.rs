@@ -74,7 +74,8 @@ impl Accounts {
         match verdict {
             Verdict::Refused(retry_after) => {
                 count(Counter::LogInsSlowed);
-                tracing::warn!(source = %shown(source), ?retry_after, "guessing is slowed: a log-in was not looked at");
+                let retry_after_s = retry_after.as_secs() + 1;
+                tracing::warn!(source = %shown(source), retry_after_s, "guessing is slowed: a log-in was not looked at");
                 return Err(LogInError::Slowed { retry_after });
             }
             Verdict::After(delay) if delay.is_zero() => {}

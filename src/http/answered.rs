@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_cors::CorsError;
 use actix_web::body::{BodySize, EitherBody, MessageBody};
@@ -33,18 +34,23 @@ pub(super) async fn logged(
     request.extensions_mut().insert(client);
     let (method, came_at) = (request.method().clone(), clock::now());
     let answered = next.call(request).await?;
+    tell(&answered, &method, client, clock::now() - came_at);
+    Ok(answered)
+}
+
+fn tell(answered: &ServiceResponse<impl MessageBody>, method: &Method, client: Client, took: Duration) {
     // As it is written in the description: an id in it may be anything.
     let route = answered.request().match_pattern().unwrap_or_default();
-    let status = answered.status().as_u16();
+    let (status, client) = (answered.status().as_u16(), client.address);
+    // A number of more bits would be a text in a JSON log.
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     count(Counter::HttpRequests);
-    let took_ms = (clock::now() - came_at).as_millis();
     if answered.status().is_server_error() {
         count(Counter::HttpFailures);
-        tracing::warn!(%method, route, status, took_ms, client = %client.address, "HTTP");
+        tracing::warn!(%method, route, status, took_ms, %client, "HTTP");
     } else {
-        tracing::debug!(%method, route, status, took_ms, client = %client.address, "HTTP");
+        tracing::debug!(%method, route, status, took_ms, %client, "HTTP");
     }
-    Ok(answered)
 }
 
 /// HEAD is answered as GET would be, without the body (RFC 9110, 9.3.2).
@@ -101,7 +107,7 @@ pub(super) async fn turnstile(
     let client = request.extensions().get::<Client>().copied();
     if client.is_some_and(|client| !turnstile.admits(client.address)) {
         let too_often = "slow down; http.requests_per_s says how many requests a client may send";
-        let problem = Problem::new(Code::TooManyRequests, too_often).retry_after(std::time::Duration::ZERO);
+        let problem = Problem::new(Code::TooManyRequests, too_often).retry_after(Duration::ZERO);
         return Ok(request.into_response(problem.response()).map_into_right_body());
     }
     next.call(request).await.map(ServiceResponse::map_into_left_body)
@@ -136,4 +142,22 @@ pub(super) async fn nothing_here(request: HttpRequest, description: web::Data<Op
         answer.headers_mut().insert(ALLOW, value);
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+    use crate::config::LogLevel;
+    use crate::telemetry::json_line_of;
+
+    #[test]
+    fn i11_the_numbers_of_a_request_are_numbers_in_a_json_log() {
+        let answered = TestRequest::get().to_srv_request().into_response(HttpResponse::Ok().finish());
+        let line = json_line_of(LogLevel::Debug, || {
+            tell(&answered, &Method::GET, Client::UNKNOWN, Duration::from_millis(1_500));
+        });
+        assert_eq!((&line["took_ms"], &line["status"]), (&1_500.into(), &200.into()), "{line}");
+    }
 }

@@ -38,7 +38,9 @@ pub enum NoOtherKey {
          another one"
     )]
     Repeated(String),
-    #[error("the model refuses the other keys of the pool; `clearline keys report` shows since when and for how long")]
+    #[error(
+        "the model refuses the other keys of the pool; `clearline keys report` shows since when and for how long"
+    )]
     Refused,
 }
 

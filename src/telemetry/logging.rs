@@ -81,7 +81,7 @@ fn filter_of(level: LogLevel) -> LevelFilter {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Write;
     use std::sync::{Arc, Mutex};
 
@@ -111,13 +111,17 @@ mod tests {
         String::from_utf8(bytes).unwrap()
     }
 
+    /// The one line that `work` writes into a JSON log.
+    pub(crate) fn json_line_of(level: LogLevel, work: impl FnOnce()) -> serde_json::Value {
+        serde_json::from_str(&logged(LogFormat::Json, level, |_| work())).unwrap()
+    }
+
     #[test]
     fn a_json_line_carries_the_calls_id_and_only_the_hint_of_a_key() {
         let key = Secret::new("AIzaSyA-very-long-key-9876");
-        let line = logged(LogFormat::Json, LogLevel::Info, |_| {
+        let line = json_line_of(LogLevel::Info, || {
             tracing::info!(call = %CallId::new("c1"), %key, "Using user-specific API key");
         });
-        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&line["call"], &line["key"]), (&"c1".into(), &"AIzaSy…9876".into()));
         assert_eq!(line["message"], "Using user-specific API key");
     }

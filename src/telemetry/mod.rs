@@ -7,6 +7,8 @@
 mod logging;
 mod metrics;
 
+#[cfg(test)]
+pub(crate) use logging::tests::json_line_of;
 pub use logging::{LoggingError, init_logging, set_log_level};
 pub use metrics::{Counter, Gauge, Metrics};
 

@@ -94,7 +94,8 @@ fn k9_without_another_key_nobody_is_moved() {
 #[test]
 fn k9_where_two_variables_have_the_same_key_nobody_is_moved_and_the_second_is_named() {
     play(async {
-        let same = ["GOOGLE_API_KEY", "GOOGLE_API_KEY_2"].map(|name| (name, "key-number-one-aaaaaaaaaaaa-1111"));
+        let same =
+            ["GOOGLE_API_KEY", "GOOGLE_API_KEY_2"].map(|name| (name, "key-number-one-aaaaaaaaaaaa-1111"));
         let pool = KeyPool::from_variables(same).expect("good keys");
         let bench = Bench::planned(|settings| settings.google_keys = pool).await;
         let boss = bench.token("boss", Role::Superadmin, None).await;

@@ -32,7 +32,8 @@ async fn at_work(store: &Store, dead_after: Duration) -> Result<Vec<NodeId>, Sto
     let first = nodes.all().await?;
     if !first.is_empty() {
         let engines = listed(first.iter().map(|sign| &sign.node));
-        tracing::info!(engines, ?dead_after, "looking whether these engines are at work");
+        let at_most_s = dead_after.as_secs_f64();
+        tracing::info!(engines, at_most_s, "looking whether these engines are at work");
     }
     let until = clock::now() + dead_after;
     loop {
