@@ -135,10 +135,11 @@ fn a_user_of_an_unknown_role_is_named_and_hides_nobody() {
     let bench = Bench::new();
     bench.done(&["user", "add", "mira"]);
     bench.write("users", "u1", &json!({ "id": "u1", "name": "eve", "role": "janitor", "tenant_id": null }));
-    for command in [&["user", "list"][..], &["keys", "report"], &["keys", "assign"]] {
-        let output = bench.run(command);
+    for (command, code) in [(["user", "list"], 0), (["keys", "report"], 3), (["keys", "assign"], 3)] {
+        let output = bench.run(&command);
         let (said, warned) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success() && said.contains("mira"), "{command:?}: {warned}");
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {warned}");
+        assert!(said.contains("mira"), "{command:?}: {warned}");
         assert!(warned.contains("users u1") && warned.contains("janitor"), "{command:?}: {warned}");
     }
     bench.done(&["user", "add", "ben"]);
@@ -146,6 +147,26 @@ fn a_user_of_an_unknown_role_is_named_and_hides_nobody() {
     let removed = bench.run(&["user", "remove", "eve"]);
     assert!(removed.status.success(), "whoever it was can be shut out: {}", text(&removed.stderr));
     assert_eq!(bench.count("users"), 2);
+}
+
+#[test]
+fn a_key_that_cannot_be_opened_is_named_and_told_by_the_exit_code_of_who_looks_at_all_keys() {
+    let bench = Bench::new();
+    bench.done(&["user", "add", "mira"]);
+    let by_another_key = "dev-s-t-gAAAAABnot-ours";
+    bench.write(
+        "users",
+        "u1",
+        &json!({ "id": "u1", "name": "eve", "role": "admin", "tenant_id": "u1", "enabled": true,
+                 "google_api_key": by_another_key }),
+    );
+    for command in [["keys", "report"], ["keys", "assign"]] {
+        let output = bench.run(&command);
+        assert_eq!(output.status.code(), Some(3), "{command:?}: {}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("the key of eve cannot be opened"), "{command:?}");
+    }
+    bench.done(&["keys", "reassign", "eve"]);
+    bench.done(&["keys", "report"]);
 }
 
 #[test]

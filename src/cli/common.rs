@@ -19,6 +19,8 @@ use crate::telemetry;
 
 const DID_NOT_WORK: u8 = 1;
 const WRONG_ARGUMENTS: u8 = 2;
+/// It worked, and left something out that a person should look at.
+const LEFT_SOMETHING_OUT: u8 = 3;
 /// What shells give a command that was interrupted.
 const INTERRUPTED: u8 = 130;
 
@@ -173,6 +175,11 @@ impl Failure {
         eprintln!("clearline: {}", self.text);
         ExitCode::from(self.code)
     }
+}
+
+/// Of a command that has told its result.
+pub(super) fn exit_code(is_whole: bool) -> ExitCode {
+    if is_whole { ExitCode::SUCCESS } else { ExitCode::from(LEFT_SOMETHING_OUT) }
 }
 
 /// A line for the person (or script) that runs the command. A closed pipe is no failure: nobody listens any more.

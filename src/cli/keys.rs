@@ -17,8 +17,8 @@ use crate::store::{Change, Effect, Entry, GOOGLE_KEYS, KeyAssignment, KeyReport,
 
 use super::CommandResult;
 use super::common::{
-    Failure, JsonAndSettings, key_assignment, key_assignment_to_look_at, no_sealing_key, open_store, say,
-    say_json, store_failed,
+    Failure, JsonAndSettings, exit_code, key_assignment, key_assignment_to_look_at, no_sealing_key,
+    open_store, say, say_json, store_failed,
 };
 use super::user::{by_this_person, warn_of_unreadable};
 use report::{SealReport, Shown, Unreadable};
@@ -32,8 +32,10 @@ pub(super) struct Keys {
 #[derive(Subcommand)]
 enum Action {
     /// Give a key to every admin and agent without one, and print who holds what
+    #[command(after_help = EXIT_CODES)]
     Assign(Assign),
     /// Print who holds what
+    #[command(after_help = EXIT_CODES)]
     Report(JsonAndSettings),
     /// Give a user another key than the present one
     Reassign(Reassign),
@@ -69,6 +71,8 @@ struct Heal {
 }
 
 const ALL: &str = "all";
+const EXIT_CODES: &str = "Exit codes: 0 all is told, 1 it did not work, 2 wrong arguments or settings, 3 done, but a user's record cannot be \
+read (it is passed over, and named on standard error) or a stored key cannot be opened.";
 
 /// What every action works with.
 struct Desk {
@@ -120,11 +124,19 @@ impl Desk {
     }
 
     async fn report(&self) -> CommandResult {
+        Ok(exit_code(self.print_report().await?))
+    }
+
+    /// False: somebody is left out, or has a key that cannot be opened.
+    async fn print_report(&self) -> Result<bool, Failure> {
         let everybody = self.assignment.users.everybody().await.map_err(store_failed)?;
         warn_of_unreadable(&everybody);
         let users = &everybody.users;
         let troubles = self.assignment.health.at((self.assignment.now)()).await.map_err(store_failed)?;
-        self.show(&Shown(KeyReport::of(&self.assignment, &self.pool, users, &troubles)))
+        let report = KeyReport::of(&self.assignment, &self.pool, users, &troubles);
+        let is_whole = everybody.unreadable.is_empty() && report.unopened.is_empty();
+        self.show(&Shown(report))?;
+        Ok(is_whole)
     }
 
     async fn reassign(&self, name: &str) -> CommandResult {
@@ -138,7 +150,8 @@ impl Desk {
         if moved.is_none() {
             return Err(Failure::new(self.pool.no_other_key().to_string()));
         }
-        self.report().await
+        self.print_report().await?;
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn heal(&self, key: &str) -> CommandResult {
@@ -160,7 +173,8 @@ impl Desk {
             let heal = async |entry: &Entry| health.heal(entry, &trouble.fingerprint).await;
             audit.record(change, heal).await.map_err(store_failed)?;
         }
-        self.report().await
+        self.print_report().await?;
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Of the keys that print themselves like this, and of their projects.

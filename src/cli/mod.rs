@@ -35,7 +35,8 @@ const FIRST_STEPS: &str = "First steps:
   clearline serve --config clearline.toml           answer calls
   clearline call +4930123456 --owner mira --config clearline.toml
 
-Exit codes: 0 success, 1 it did not work, 2 wrong arguments or settings.";
+Exit codes: 0 success, 1 it did not work, 2 wrong arguments or settings, 3 done, but for records that cannot be read
+or keys that cannot be opened (`keys report`, `keys assign`); 130 interrupted.";
 
 #[derive(Subcommand)]
 enum Command {
