@@ -21,6 +21,10 @@ impl Figures {
         self.times.len()
     }
 
+    pub(crate) fn median_ms(&self) -> f64 {
+        self.at(0.5)
+    }
+
     fn at(&self, part: f64) -> f64 {
         let mut sorted = self.times.clone();
         sorted.sort_unstable();

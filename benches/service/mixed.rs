@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::figures::Figures;
-use crate::history;
+use crate::history::{History, SHORT_TALK};
 
 const ANY: &str = "127.0.0.1:0";
 const CALLS: &str = "50";
@@ -109,7 +109,8 @@ async fn prepare(folder: &Path) {
     let opened = open_store(&settings).await.unwrap_or_else(|error| panic!("{error}"));
     let owner = Users::new(opened.store.clone()).by_name("loadtest").await.expect("it answers");
     drop(opened);
-    history::write(&settings.store.path, &owner.expect("added a moment ago"), HISTORY).await;
+    let history = History { calls: HISTORY, turns: SHORT_TALK, longest: None };
+    history.write(&settings.store.path, &owner.expect("added a moment ago")).await;
 }
 
 fn command(folder: &Path, arguments: &[&str], input: &str) {
