@@ -123,8 +123,8 @@ fn second() -> Duration {
     Duration::from_secs(1)
 }
 
-#[test]
-fn two_engines_call_talk_and_hang_up() {
+/// One has called the other.
+fn answered() -> Pair {
     let mut pair = Pair::new(1, 0);
     pair.place("out");
     pair.run(second());
@@ -132,6 +132,12 @@ fn two_engines_call_talk_and_hang_up() {
     pair.run(second());
     pair.command(1, Command::Answer { call: call("in-1"), sdp: ANSWER.into() });
     pair.run(second());
+    pair
+}
+
+#[test]
+fn two_engines_call_talk_and_hang_up() {
+    let mut pair = answered();
     let (caller, callee) = (pair.events(0), pair.events(1));
     assert!(matches!(caller.as_slice(), [Event::Ringing { .. }, Event::Answered { .. }]), "{caller:?}");
     assert!(matches!(callee.as_slice(), [Event::Incoming(_), Event::Confirmed { .. }]), "{callee:?}");
@@ -145,13 +151,7 @@ fn two_engines_call_talk_and_hang_up() {
 /// So an engine that is killed at any moment leaves behind how the far end is reached.
 #[test]
 fn the_dialog_is_known_before_anybody_answers() {
-    let mut pair = Pair::new(1, 0);
-    pair.place("out");
-    pair.run(second());
-    pair.command(1, Command::Ring { call: call("in-1") });
-    pair.run(second());
-    pair.command(1, Command::Answer { call: call("in-1"), sdp: ANSWER.into() });
-    pair.run(second());
+    let mut pair = answered();
     let (caller, callee) = (pair.events(0), pair.events(1));
     let [Event::Ringing { dialog: Some(early), .. }, Event::Answered { dialog, .. }] = &caller[..] else {
         panic!("{caller:?}");
