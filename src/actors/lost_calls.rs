@@ -67,7 +67,9 @@ impl LostCalls {
     /// The BYE comes first: a second one does no harm, and whoever closes the record is the last to know the dialog.
     async fn end(&self, record: &CallRecord) -> Result<(), StoreError> {
         let call = &record.session_id;
-        self.hang_up(record);
+        if record.outcome.is_none() {
+            self.hang_up(record);
+        }
         let finish = Finish::new(Outcome::EngineLost, REASON);
         let closed = self.calls.close_lost(call, |record, last_heard_of| {
             record.running = None;

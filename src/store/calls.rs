@@ -118,6 +118,9 @@ fn waits_for_upload(record: &Value) -> bool {
     }
 }
 
+/// What a record has for a while only. Who lays one over another must name them, or they stay for ever.
+const PASSING: [&str; 3] = ["running", "recording_state", "pending_leads"];
+
 #[derive(Clone)]
 pub struct Calls {
     store: Store,
@@ -165,6 +168,12 @@ impl Calls {
     /// Whoever writes late (a journal that is replayed) must not undo what was written since.
     async fn lay_over_older(&self, record: &CallRecord, body: &Value) -> Result<(), StoreError> {
         let revision = |stored: &Value| stored.get("revision").and_then(Value::as_u64).unwrap_or(0);
+        let mut body = body.clone();
+        if let Value::Object(members) = &mut body {
+            for name in PASSING {
+                members.entry(name).or_insert(Value::Null);
+            }
+        }
         let unless_newer =
             |found: &Document| (revision(&found.body) <= record.revision).then(|| body.clone());
         let id = record.session_id.as_str();
@@ -178,7 +187,7 @@ impl Calls {
     }
 
     /// Closes the record of a call whose engine is lost, as of the moment when it was last heard of. `None`: it is not
-    /// there, or somebody else has closed it.
+    /// there, or somebody else has closed it: how it ended stands.
     pub async fn close_lost(
         &self,
         id: &CallId,
@@ -189,11 +198,16 @@ impl Calls {
         if record.running.is_none() {
             return Ok(None);
         }
-        close(&mut record, found.updated_at);
+        let had_ended = record.outcome.is_some();
+        if had_ended {
+            (record.running, record.recording_state) = (None, None);
+        } else {
+            close(&mut record, found.updated_at);
+        }
         record.revision += 1;
         let body = serde_json::to_value(&record).map_err(|error| StoreError::Failed(error.to_string()))?;
         match self.store.compare_and_set(&CALLS, id.as_str(), found.version, body).await {
-            Ok(_) => Ok(Some(record)),
+            Ok(_) => Ok((!had_ended).then_some(record)),
             Err(StoreError::Lost { .. } | StoreError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }

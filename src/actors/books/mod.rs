@@ -18,6 +18,7 @@ mod recording;
 mod shelf;
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -389,6 +390,7 @@ impl Handler<CloseBook> for Books {
 }
 
 /// The record of a call that goes on, or has just ended, as it stands at this moment: the store is up to two seconds behind.
+/// That a call has ended is told once it is safe, so that nobody hears of an end which a crash would make another.
 #[derive(Message)]
 #[rtype(result = "Option<Box<CallRecord>>")]
 pub struct AskBook {
@@ -396,10 +398,19 @@ pub struct AskBook {
 }
 
 impl Handler<AskBook> for Books {
-    type Result = Option<Box<CallRecord>>;
+    type Result = ResponseFuture<Option<Box<CallRecord>>>;
 
-    fn handle(&mut self, AskBook { call }: AskBook, _: &mut Context<Self>) -> Self::Result {
-        self.pages.get(&call).map(|page| Box::new(page.record.clone()))
+    fn handle(&mut self, AskBook { call }: AskBook, ctx: &mut Context<Self>) -> Self::Result {
+        let Some(page) = self.pages.get(&call) else { return Box::pin(ready(None)) };
+        let record = Some(Box::new(page.record.clone()));
+        if !page.closed {
+            return Box::pin(ready(record));
+        }
+        let safe = self.safe(&call, ctx);
+        Box::pin(async move {
+            safe.await;
+            record
+        })
     }
 }
 

@@ -26,18 +26,26 @@ impl Handler<AwaitSafe> for Books {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, AwaitSafe { call }: AwaitSafe, ctx: &mut Context<Self>) -> Self::Result {
-        let (told, safe) = oneshot::channel();
-        if let Some(page) = self.pages.get_mut(&call) {
-            // Who waited may have gone.
-            page.promise(move || told.send(()).unwrap_or_default());
-            self.guarded(&call, |books| books.make_safe(&call, ctx));
-        }
-        // Without a page the sender is dropped here, which is an answer too.
-        Box::pin(async move { safe.await.unwrap_or_default() })
+        Box::pin(self.safe(&call, ctx))
     }
 }
 
 impl Books {
+    pub(super) fn safe(
+        &mut self,
+        call: &CallId,
+        ctx: &mut Context<Self>,
+    ) -> impl Future<Output = ()> + use<> {
+        let (told, safe) = oneshot::channel();
+        if let Some(page) = self.pages.get_mut(call) {
+            // Who waited may have gone.
+            page.promise(move || told.send(()).unwrap_or_default());
+            self.guarded(call, |books| books.make_safe(call, ctx));
+        }
+        // Without a page the sender is dropped here, which is an answer too.
+        async move { safe.await.unwrap_or_default() }
+    }
+
     /// At once; it waits for no company.
     pub(super) fn make_safe(&mut self, call: &CallId, ctx: &mut Context<Self>) {
         let Some(page) = self.pages.get_mut(call) else { return };

@@ -10,7 +10,8 @@ use super::*;
 use crate::call::{ToolCall, ToolDone};
 use crate::crm::RecordingStep;
 use crate::domain::{
-    Direction, NodeId, Outcome, PhoneNumber, RecordingMade, StartId, Timestamp, UploadState,
+    Direction, NodeId, Outcome, PhoneNumber, RecordingMade, RecordingState, Running, StartId, Timestamp,
+    UploadState,
 };
 use crate::store::{
     Backend, COLLECTIONS, Calls, Command, Journal, Leads, OpenJournal, Outbox, Read, Store, Write, embedded,
@@ -219,6 +220,45 @@ fn s5_what_a_call_reports_while_the_store_is_away_is_in_the_journal_and_arrives(
         bench.journal_is_empty(&bench.journal()).await;
         assert!(books.send(AskBooksSettled).await.unwrap());
         assert_eq!(books.send(AskOpenBooks).await.unwrap(), 0);
+    });
+}
+
+/// Engines take the calls that run as theirs, and end those of engines that are gone as lost.
+#[test]
+fn s5_a_call_that_ended_while_the_store_was_away_does_not_run_any_more() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        let number = || PhoneNumber::new("+4930123");
+        let mut record =
+            CallRecord::started(call(), Direction::Inbound, number(), number(), Timestamp::from_millis(0));
+        record.running = Some(Running::at(NodeId::new("node"), StartId::new("start")));
+        record.recording_state = Some(RecordingState::Recording);
+        books.send(OpenBook { record: Box::new(record) }).await.unwrap();
+        until("the call is known", async || bench.calls.get(&call()).await.unwrap().is_some()).await;
+        bench.gate.set(Position::Away);
+        say(&books, "while it was away").await;
+        end(&books).await;
+        bench.journal_has(|record| record.outcome.is_some()).await;
+        bench.gate.set(Position::Open);
+        let stored = bench.stored().await;
+        assert_eq!((stored.running, stored.recording_state), (None, None));
+        assert!(bench.calls.running().await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn s2_that_a_call_has_ended_is_told_once_it_is_safe() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        begin(&books).await;
+        books.send(AwaitSafe { call: call() }).await.unwrap();
+        end(&books).await;
+        let told = books.send(AskBook { call: call() }).await.unwrap();
+        let told = told.is_none_or(|record| record.outcome.is_some());
+        let stored = bench.calls.get(&call()).await.unwrap().unwrap();
+        assert!(told && stored.outcome.is_some(), "{stored:?}");
     });
 }
 
