@@ -11,6 +11,7 @@ pub(crate) mod documents;
 pub(crate) mod key_health;
 pub(crate) mod leases;
 pub(crate) mod migrations;
+pub(crate) mod notifications;
 pub(crate) mod outages;
 pub(crate) mod outbox;
 pub(crate) mod questions;
