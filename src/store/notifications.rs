@@ -164,7 +164,7 @@ impl Notifications {
 impl Notifications {
     /// What happened before this moment and is due still is parked. Gives how many those were.
     pub async fn give_up(&self, before: Timestamp) -> Result<usize, StoreError> {
-        let old = self.from_before(NotificationState::Due, before).await?;
+        let old = self.older_than(NotificationState::Due, before).await?;
         for stored in &old {
             self.change(&stored.record.id, Notification::given_up).await?;
         }
@@ -175,7 +175,7 @@ impl Notifications {
     pub async fn forget(&self, before: Timestamp) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         for state in [NotificationState::Delivered, NotificationState::Parked] {
-            let old = self.from_before(state, before).await?;
+            let old = self.older_than(state, before).await?;
             for stored in old.iter().filter(|stored| stored.updated_at < before) {
                 match self.store.delete(&NOTIFICATIONS, stored.record.id.as_str(), stored.version).await {
                     Ok(()) => forgotten += 1,
@@ -188,7 +188,7 @@ impl Notifications {
     }
 
     /// Of calls that began before it: the id of a notification begins with its call's.
-    async fn from_before(
+    async fn older_than(
         &self,
         state: NotificationState,
         before: Timestamp,
