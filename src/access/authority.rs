@@ -154,6 +154,16 @@ impl Identity {
         if self.uploads().includes(None, tenant) { Ok(()) } else { Err(Denied::Unknown) }
     }
 
+    /// Of what is on its way to subscribers: an admin's those of its tenant's own subscribers, otherwise as uploads.
+    pub fn notifications(&self) -> Scope {
+        self.uploads()
+    }
+
+    /// To see one, and to have it tried again.
+    pub fn may_see_notification(&self, tenant: Option<&TenantId>) -> Result<(), Denied> {
+        if self.notifications().includes(None, tenant) { Ok(()) } else { Err(Denied::Unknown) }
+    }
+
     /// The pool of keys as a whole, and whatever else concerns the whole engine.
     pub fn may_run_engine(&self) -> Result<(), Denied> {
         match self.role {

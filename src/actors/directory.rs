@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use actix::Addr;
 
-use super::{Books, CallSupervisor, KeyPool, SipEndpoint, UdpRouter, Uploader};
+use super::{Books, CallSupervisor, KeyPool, Notifier, SipEndpoint, UdpRouter, Uploader};
 
 /// A table of addresses, written at start and when a service is rebuilt, read everywhere.
 #[derive(Clone, Default)]
@@ -31,6 +31,7 @@ struct Slots {
     keys: Option<Addr<KeyPool>>,
     books: Option<Addr<Books>>,
     uploader: Option<Addr<Uploader>>,
+    notifier: Option<Addr<Notifier>>,
 }
 
 macro_rules! slot {
@@ -51,6 +52,7 @@ impl Directory {
     slot!(keys, set_keys, KeyPool);
     slot!(books, set_books, Books);
     slot!(uploader, set_uploader, Uploader);
+    slot!(notifier, set_notifier, Notifier);
 
     pub fn routers(&self) -> Vec<Addr<UdpRouter>> {
         self.read(|slots| slots.routers.clone())

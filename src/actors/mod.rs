@@ -7,7 +7,8 @@
 //!      └─ CallSupervisor ─── LiveCall ─────────────────────┘
 //!              │  leases                 records
 //!              ▼                           ▼
-//!            KeyPool                     Books ──▶ store ──▶ Uploader ──▶ CRM
+//!            KeyPool                     Books ──▶ store ─┬─▶ Uploader ──▶ CRM
+//!                                                         └─▶ Notifier ──▶ subscribers
 //! ```
 //!
 //! Three classes of messages: *must arrive* (exit notices, give-backs, the end of a call; a few per call) go by
@@ -18,6 +19,7 @@
 //! actor is different: it may die, and its supervisor builds another from the call's checkpoint.
 
 mod alarm;
+mod announcer;
 pub mod books;
 pub mod call_session;
 pub mod call_supervisor;
@@ -26,6 +28,8 @@ pub mod events;
 pub mod guard;
 pub mod key_pool;
 mod lost_calls;
+pub mod notifier;
+mod other_engines;
 mod readiness;
 mod recording_keeper;
 pub mod sip_endpoint;
@@ -34,6 +38,7 @@ mod tuning;
 pub mod udp_router;
 pub mod uploader;
 
+pub use announcer::Announcer;
 pub use books::Books;
 pub use call_session::CallSession;
 pub use call_supervisor::CallSupervisor;
@@ -41,6 +46,7 @@ pub use directory::Directory;
 pub use events::{EventStream, Ownership};
 pub use key_pool::KeyPool;
 pub use lost_calls::LostCalls;
+pub use notifier::Notifier;
 pub use readiness::Readiness;
 pub use recording_keeper::{KeepingRules, RecordingKeeper};
 pub use sip_endpoint::SipEndpoint;
@@ -51,3 +57,14 @@ pub use uploader::Uploader;
 
 /// Services take bursts of many calls; a session's mailbox is much smaller.
 const SERVICE_MAILBOX_SIZE: usize = 1024;
+
+/// How far this engine is with telling others what lies in the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueNow {
+    /// Calls in the queue.
+    pub held: usize,
+    /// Looks at the outbox that are over.
+    pub looks: u64,
+    /// Nobody takes anything.
+    pub is_down: bool,
+}

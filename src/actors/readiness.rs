@@ -10,6 +10,7 @@ use crate::store::Store;
 pub enum Warning {
     RecordingDisk,
     Crm,
+    Subscribers,
 }
 
 /// Shared between the engine, which writes it, and HTTP, which shows it.

@@ -6,6 +6,7 @@ mod demo;
 mod keys;
 mod loadtest;
 mod migrate;
+mod notifications;
 mod number;
 mod openapi;
 mod sandbox;
@@ -57,6 +58,9 @@ enum Command {
     /// See what waits for the CRM, or was refused by it, and have it tried again
     #[command(after_help = uploads::EXAMPLES)]
     Uploads(uploads::Uploads),
+    /// See what waits for subscribers to events of calls, or was refused by them, and have it tried again
+    #[command(after_help = notifications::EXAMPLES)]
+    Notifications(notifications::Notifications),
     /// Bring the documents of an older version or of another program to this version, or back
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::Migrate),
@@ -82,6 +86,7 @@ pub fn run() -> ExitCode {
         Command::User(user) => user.run(),
         Command::Number(number) => number.run(),
         Command::Uploads(uploads) => uploads.run(),
+        Command::Notifications(notifications) => notifications.run(),
         Command::Migrate(migrate) => migrate.run(),
         Command::Secret(secret) => secret.run(),
         Command::Openapi(openapi) => openapi.run(),

@@ -6,7 +6,7 @@ use mongodb::options::ConnectionString;
 
 use super::Settings;
 use super::bounds::{self, DAY_S};
-use crate::domain::Sealing;
+use crate::domain::{Sealing, is_public};
 
 type Fault = (String, String);
 
@@ -23,6 +23,7 @@ pub(super) fn first_fault(settings: &Settings) -> Option<Fault> {
         .or_else(|| personas(settings))
         .or_else(|| http(settings))
         .or_else(|| crm(settings))
+        .or_else(|| subscribers(settings))
         .or_else(|| recording(settings))
 }
 
@@ -104,6 +105,39 @@ fn crm(settings: &Settings) -> Option<Fault> {
     })
 }
 
+fn subscribers(settings: &Settings) -> Option<Fault> {
+    let (notifications, sealing) = (&settings.notifications, settings.secrets.sealing().ok()?);
+    let all = &notifications.subscribers;
+    all.iter().enumerate().find_map(|(index, subscriber)| {
+        let fault = |key: &str, problem: &str| {
+            Some((format!("notifications.subscribers.{}.{key}", index + 1), problem.to_owned()))
+        };
+        if let Some(problem) = subscriber.problems(&sealing).into_iter().next() {
+            return fault(&problem.field, &problem.message);
+        }
+        if all.iter().take(index).any(|other| other.name == subscriber.name) {
+            return fault("name", "is used by another subscriber too; each needs its own");
+        }
+        let host = host_of(&subscriber.url);
+        let is_private = host.parse().is_ok_and(|address| !is_public(address));
+        if is_private && !notifications.allow_private_addresses {
+            return fault("url", "leads into a private network, which needs notifications.allow_private_addresses");
+        }
+        let is_exposed = subscriber.url.starts_with("http://") && !is_loopback(host);
+        (is_exposed && !notifications.allow_insecure_url).then_some(()).and_then(|()| {
+            let problem = "must start with https:// (http:// to another machine sends phone numbers unprotected and \
+                           needs notifications.allow_insecure_url)";
+            fault("url", problem)
+        })
+    })
+}
+
+/// Of an address that has been checked to be one.
+fn host_of(url: &str) -> &str {
+    let authority = url.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());
+    without_port(authority.unwrap_or_default())
+}
+
 fn ports(settings: &Settings) -> Option<Fault> {
     let (min, max) = (settings.media.port_min, settings.media.port_max);
     let too_few = max < min || max - min < MIN_PORTS;
@@ -121,9 +155,16 @@ fn model_url(settings: &Settings) -> Option<Fault> {
 }
 
 fn is_loopback(authority: &str) -> bool {
-    let host = authority.trim_end_matches('/');
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host).trim_matches(['[', ']']);
+    let host = without_port(authority.trim_end_matches('/'));
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn without_port(authority: &str) -> &str {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => host,
+        Some(_) | None => authority,
+    };
+    host.trim_matches(['[', ']'])
 }
 
 /// The driver would say more, but might quote the password.

@@ -123,7 +123,7 @@ impl Layers {
         let wrong = |problem| ConfigError::Wrong { path: path.clone(), origin: origin.clone(), problem };
         let value = value_of(kind, text).map_err(wrong)?;
         put(&mut self.table, &names, value).ok_or_else(|| {
-            wrong("has no place to stand; gateways are numbered from 1 without gaps".to_owned())
+            wrong("has no place to stand; such blocks are numbered from 1 without gaps".to_owned())
         })?;
         self.origins.insert(path, origin);
         Ok(())
@@ -148,6 +148,7 @@ impl Layers {
         let problem = error.inner().message().to_owned();
         let origin = self.origin_of(&path);
         let is_secret = path.ends_with(".password")
+            || path.ends_with("secret")
             || path.contains(".secret_headers")
             || path.starts_with("secrets.")
             || ["store.url", "crm.api_token"].contains(&path.as_str());

@@ -25,6 +25,6 @@ pub use error::{ConfigError, Origin};
 pub use layers::{Sources, load};
 pub use run_time::{Overrides, RUN_TIME_SETTINGS, RunTimeSetting};
 pub use sections::{
-    Calls, Crm, Gateway, Http, Keys, Log, LogFormat, LogLevel, Media, Node, NumberRoute, Recording, Secrets,
-    Sessions, Settings, Sip, Store, Voice,
+    Calls, Crm, Gateway, Http, Keys, Log, LogFormat, LogLevel, Media, Node, Notifications, NumberRoute,
+    Recording, Secrets, Sessions, Settings, Sip, Store, Voice,
 };

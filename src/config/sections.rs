@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::access::TicketLimits;
-use crate::domain::{GatewayId, Network, Sealing, Secret, UserId, VoiceAgent, VoiceAgentId, WrongSealingKey};
+use crate::domain::{
+    GatewayId, Network, Sealing, Secret, Subscriber, UserId, VoiceAgent, VoiceAgentId, WrongSealingKey,
+};
 use crate::keys::{KeyLimits, KeyPool};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,7 @@ pub struct Settings {
     pub node: Node,
     pub recording: Recording,
     pub crm: Crm,
+    pub notifications: Notifications,
     pub log: Log,
     pub http: Http,
     pub sessions: Sessions,
@@ -171,6 +174,8 @@ pub struct Node {
     pub journal_max_mb: u64,
 }
 
+const LONGEST_BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+
 impl Node {
     pub fn beat(&self) -> Duration {
         Duration::from_millis(self.beat_ms)
@@ -178,6 +183,11 @@ impl Node {
 
     pub fn dead_after(&self) -> Duration {
         Duration::from_millis(self.dead_after_ms)
+    }
+
+    /// How often what lies in the outbox is looked at: others must be seen often enough to be taken for dead in time.
+    pub fn look_every(&self) -> Duration {
+        LONGEST_BETWEEN_LOOKS.min(self.dead_after() / 3)
     }
 
     pub fn journal_max_bytes(&self) -> u64 {
@@ -231,6 +241,38 @@ pub struct Crm {
 impl Crm {
     pub fn flush_limit(&self) -> Duration {
         Duration::from_secs(self.flush_limit_s)
+    }
+}
+
+/// Events of calls, posted to whoever has asked for them (SPEC I10).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notifications {
+    /// For each subscriber at the same time.
+    pub parallel: u64,
+    pub answer_timeout_ms: u64,
+    /// What a subscriber has not taken for so long is parked.
+    pub give_up_after_h: u64,
+    /// What is delivered or parked is forgotten after so long.
+    pub keep_days: u64,
+    /// Lets a `url` lead into private networks and to this machine.
+    pub allow_private_addresses: bool,
+    /// Lets a `url` be `http://`: phone numbers then travel unprotected.
+    pub allow_insecure_url: bool,
+    pub subscribers: Vec<Subscriber>,
+}
+
+impl Notifications {
+    pub fn answer_limit(&self) -> Duration {
+        Duration::from_millis(self.answer_timeout_ms)
+    }
+
+    pub fn give_up_after(&self) -> Duration {
+        Duration::from_secs(self.give_up_after_h * 3_600)
+    }
+
+    pub fn keep(&self) -> Duration {
+        Duration::from_secs(self.keep_days * 86_400)
     }
 }
 
@@ -432,6 +474,20 @@ impl Default for Crm {
             flush_limit_s: 10,
             ca_file: None,
             allow_insecure_url: false,
+        }
+    }
+}
+
+impl Default for Notifications {
+    fn default() -> Self {
+        Self {
+            parallel: 4,
+            answer_timeout_ms: 15_000,
+            give_up_after_h: 72,
+            keep_days: 14,
+            allow_private_addresses: false,
+            allow_insecure_url: false,
+            subscribers: Vec::new(),
         }
     }
 }

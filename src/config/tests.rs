@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::variables::{scalars, variable_of};
 use super::*;
-use crate::domain::{UserId, VoiceAgentId};
+use crate::domain::{EventKind, UserId, VoiceAgentId};
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -174,15 +174,58 @@ fn the_address_of_a_mongodb_is_checked_and_never_shown() {
     assert!(error.contains("store.url") && !error.contains("987654321"), "{error}");
 }
 
+const SUBSCRIBER: &str = "[[notifications.subscribers]]\nname = \"warehouse\"\n\
+                          url = \"https://warehouse.example.com\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n";
+
 #[test]
-fn every_key_of_a_gateway_has_a_variable() {
-    let toml = "[[sip.gateways]]\nname = \"a\"\naddress = \"b:1\"";
-    let gateway = serde_json::to_value(&bench(toml).load().unwrap().sip.gateways[0]).unwrap();
+fn every_key_of_a_numbered_block_has_a_variable() {
+    let gateway = bench("[[sip.gateways]]\nname = \"a\"\naddress = \"b:1\"").load().unwrap();
+    let gateway = serde_json::to_value(&gateway.sip.gateways[0]).unwrap();
+    let subscriber = bench(SUBSCRIBER).load().unwrap();
+    let subscriber = serde_json::to_value(&subscriber.notifications.subscribers[0]).unwrap();
     let example = shipped(".env.example");
-    for key in gateway.as_object().unwrap().keys() {
-        let variable = format!("CLEARLINE_SIP_GATEWAYS_1_{}", key.to_uppercase());
-        assert!(variables::setting_of(&variable).is_ok() && example.contains(&variable), "{variable}");
+    for (block, written) in [("SIP_GATEWAYS", gateway), ("NOTIFICATIONS_SUBSCRIBERS", subscriber)] {
+        for key in written.as_object().unwrap().keys() {
+            let variable = format!("CLEARLINE_{block}_1_{}", key.to_uppercase());
+            assert!(variables::setting_of(&variable).is_ok() && example.contains(&variable), "{variable}");
+        }
     }
+}
+
+#[test]
+fn a_subscriber_may_come_from_the_environment_alone() {
+    let variable = |key: &str| format!("CLEARLINE_NOTIFICATIONS_SUBSCRIBERS_1_{key}");
+    let settings = bench("")
+        .variable(&variable("NAME"), "warehouse")
+        .variable(&variable("URL"), "https://warehouse.example.com")
+        .variable(&variable("SECRET"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+        .variable(&variable("EVENTS"), "call.ended, lead.created")
+        .load()
+        .unwrap();
+    let subscriber = &settings.notifications.subscribers[0];
+    assert_eq!(subscriber.events, [EventKind::CallEnded, EventKind::LeadCreated]);
+}
+
+#[test]
+fn a_subscriber_that_cannot_be_served_is_named_with_what_is_wrong_and_without_its_secret() {
+    let hidden = "hidden-word-of-mine";
+    let wrong = [
+        (SUBSCRIBER.replace("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", hidden), ".1.secret"),
+        (SUBSCRIBER.replace("\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"", "7777777"), ".1.secret"),
+        (SUBSCRIBER.replace("https://", "http://"), "notifications.allow_insecure_url"),
+        (SUBSCRIBER.replace("warehouse.example.com", "10.1.2.3:8443/x"), "allow_private_addresses"),
+        (SUBSCRIBER.replace("warehouse.example.com", "[::1]"), "allow_private_addresses"),
+        (format!("{SUBSCRIBER}{SUBSCRIBER}"), ".2.name"),
+        (format!("{SUBSCRIBER}events = [\"call.lost\"]"), "call.answered"),
+    ];
+    for (toml, named) in wrong {
+        let error = bench(&toml).error();
+        assert!(error.contains("notifications.subscribers.") && error.contains(named), "{error}");
+        assert!(!error.contains(hidden) && !error.contains("7777777"), "{error}");
+    }
+    let insecure = SUBSCRIBER.replace("https://", "http://");
+    let on_demand = bench(&insecure).command_line("notifications.allow_insecure_url", "true");
+    assert!(on_demand.load().is_ok());
 }
 
 #[test]

@@ -6,9 +6,39 @@ use toml::Value;
 use super::{Settings, error::nearest};
 
 pub(super) const PREFIX: &str = "CLEARLINE_";
-const GATEWAYS: &str = "sip.gateways";
-const GATEWAY_KEYS: [&str; 8] =
-    ["name", "address", "domain", "user", "password", "register", "expires_s", "any_media_host"];
+
+/// A setting that is a list of blocks; from outside the file they are numbered from 1.
+struct Blocks {
+    path: &'static str,
+    keys: &'static [(&'static str, Kind)],
+}
+
+const BLOCKS: [Blocks; 2] = [
+    Blocks {
+        path: "sip.gateways",
+        keys: &[
+            ("name", Kind::Text),
+            ("address", Kind::Text),
+            ("domain", Kind::Text),
+            ("user", Kind::Text),
+            ("password", Kind::Text),
+            ("register", Kind::Flag),
+            ("expires_s", Kind::Number),
+            ("any_media_host", Kind::Flag),
+        ],
+    },
+    Blocks {
+        path: "notifications.subscribers",
+        keys: &[
+            ("name", Kind::Text),
+            ("url", Kind::Text),
+            ("secret", Kind::Text),
+            ("old_secret", Kind::Text),
+            ("events", Kind::List),
+            ("tenant_id", Kind::Text),
+        ],
+    },
+];
 
 /// Names older systems use for a setting of ours.
 pub(super) const ALIASES: [(&str, &str); 5] = [
@@ -36,7 +66,7 @@ pub(super) fn scalars() -> Vec<(String, Kind)> {
         let keys = keys.as_object().into_iter().flatten();
         keys.map(move |(key, value)| (format!("{section}.{key}"), kind_of(value)))
     });
-    keys.filter(|(path, _)| path != GATEWAYS).collect()
+    keys.filter(|(path, _)| BLOCKS.iter().all(|blocks| blocks.path != path)).collect()
 }
 
 fn kind_of(default: &Json) -> Kind {
@@ -62,14 +92,8 @@ pub(super) fn setting_of(variable: &str) -> Result<(String, Kind), Option<String
         return Ok(found.clone());
     }
     let names: Vec<String> = scalars.iter().map(|(path, _)| variable_of(path)).collect();
-    gateway_setting(variable).ok_or_else(|| nearest(variable, names.iter().map(String::as_str)))
-}
-
-/// CLEARLINE_SIP_GATEWAYS_2_PASSWORD is `password` of the second gateway.
-fn gateway_setting(variable: &str) -> Option<(String, Kind)> {
-    let (number, key) = variable.strip_prefix(&format!("{}_", variable_of(GATEWAYS)))?.split_once('_')?;
-    let key = key.to_lowercase();
-    gateway_path(&format!("{GATEWAYS}.{}.{key}", number.parse::<usize>().ok()?))
+    let in_a_block = BLOCKS.iter().find_map(|blocks| blocks.setting(variable));
+    in_a_block.ok_or_else(|| nearest(variable, names.iter().map(String::as_str)))
 }
 
 /// The setting a dotted path of the command line names.
@@ -78,20 +102,24 @@ pub(super) fn setting_at(path: &str) -> Result<(String, Kind), Option<String>> {
     if let Some(found) = scalars.iter().find(|(known, _)| known == path) {
         return Ok(found.clone());
     }
-    gateway_path(path).ok_or_else(|| nearest(path, scalars.iter().map(|(known, _)| known.as_str())))
+    let in_a_block = BLOCKS.iter().find_map(|blocks| blocks.setting_at(path));
+    in_a_block.ok_or_else(|| nearest(path, scalars.iter().map(|(known, _)| known.as_str())))
 }
 
-fn gateway_path(path: &str) -> Option<(String, Kind)> {
-    let (number, key) = path.strip_prefix(GATEWAYS)?.strip_prefix('.')?.split_once('.')?;
-    if number.parse::<usize>().ok()? == 0 || !GATEWAY_KEYS.contains(&key) {
-        return None;
+impl Blocks {
+    /// CLEARLINE_SIP_GATEWAYS_2_PASSWORD is `password` of the second gateway.
+    fn setting(&self, variable: &str) -> Option<(String, Kind)> {
+        let (number, key) =
+            variable.strip_prefix(&format!("{}_", variable_of(self.path)))?.split_once('_')?;
+        let key = key.to_lowercase();
+        self.setting_at(&format!("{}.{}.{key}", self.path, number.parse::<usize>().ok()?))
     }
-    let kind = match key {
-        "register" | "any_media_host" => Kind::Flag,
-        "expires_s" => Kind::Number,
-        _ => Kind::Text,
-    };
-    Some((path.to_owned(), kind))
+
+    fn setting_at(&self, path: &str) -> Option<(String, Kind)> {
+        let (number, key) = path.strip_prefix(self.path)?.strip_prefix('.')?.split_once('.')?;
+        let (_, kind) = self.keys.iter().find(|(known, _)| *known == key)?;
+        (number.parse::<usize>().ok()? > 0).then(|| (path.to_owned(), *kind))
+    }
 }
 
 pub(super) fn value_of(kind: Kind, text: &str) -> Result<Value, String> {

@@ -45,27 +45,45 @@ pub enum Verdict {
 
 impl Verdict {
     pub fn of(step: Step, answer: &Answer) -> Self {
+        let hint = "; set crm.base_url to where it leads";
+        Self::by(answer, Asked { whom: "the CRM", hint }, |body| taken(step, body))
+    }
+
+    /// What it answers with a success says nothing more.
+    pub fn of_subscriber(answer: &Answer) -> Self {
+        let hint = "; set its url to where it leads";
+        Self::by(answer, Asked { whom: "the subscriber", hint }, |_| Self::Taken { url: None })
+    }
+
+    fn by(answer: &Answer, asked: Asked, taken: impl FnOnce(&[u8]) -> Self) -> Self {
+        let Asked { whom, hint } = asked;
         let later = |why: &str, everywhere| Self::Later { why: why.to_owned(), after: None, everywhere };
         match answer {
             Answer::Unreachable(why) => later(why, true),
             Answer::Broken(why) => later(why, false),
             Answer::Unsendable(why) => Self::Refused { why: why.clone() },
             Answer::Http { status, retry_after, body } => match status {
-                200..=299 => taken(step, body),
+                200..=299 => taken(body),
                 408 | 429 | 500..=599 => Self::Later {
-                    why: format!("the CRM answers {status}"),
+                    why: format!("{whom} answers {status}"),
                     after: *retry_after,
                     everywhere: false,
                 },
-                300..=399 => Self::Refused {
-                    why: format!(
-                        "the CRM answers {status}, which sends elsewhere; set crm.base_url to where it leads"
-                    ),
-                },
-                _ => Self::Refused { why: format!("the CRM answers {status}{}", said(body)) },
+                300..=399 => {
+                    Self::Refused { why: format!("{whom} answers {status}, which sends elsewhere{hint}") }
+                }
+                _ => Self::Refused { why: format!("{whom} answers {status}{}", said(body)) },
             },
         }
     }
+}
+
+/// In the words of those who read what it came to.
+#[derive(Clone, Copy)]
+struct Asked {
+    whom: &'static str,
+    /// For an answer that sends elsewhere.
+    hint: &'static str,
 }
 
 fn taken(step: Step, body: &[u8]) -> Verdict {
@@ -156,6 +174,18 @@ mod tests {
             Verdict::of(Step::Recording, &unreachable),
             Verdict::Later { everywhere: true, .. }
         ));
+    }
+
+    #[test]
+    fn i10_a_subscriber_is_judged_as_the_crm_is_but_any_success_will_do() {
+        let of = |status| Verdict::of_subscriber(&http(status, "gone"));
+        assert_eq!(of(204), Verdict::Taken { url: None });
+        for status in [408, 429, 500, 503] {
+            assert!(matches!(of(status), Verdict::Later { .. }), "{status}");
+        }
+        assert_eq!(of(410), Verdict::Refused { why: "the subscriber answers 410: gone".into() });
+        let Verdict::Refused { why } = of(301) else { panic!("a redirect is parked") };
+        assert!(why.ends_with("set its url to where it leads"), "{why}");
     }
 
     #[test]

@@ -13,10 +13,14 @@
 //!
 //! [`Uploads`] is the queue: how many at once, who is next, when a CRM that fails is asked again. It has the shape of
 //! every machine here: `handle(input, now)`, `poll_output()`, `next_timeout()`.
+//!
+//! [`notifications`] are what others than the CRM hear of a call while it goes on.
 
 mod answer;
 mod call_id;
 mod door;
+mod looks;
+pub mod notifications;
 mod payload;
 mod progress;
 mod upload;

@@ -95,7 +95,7 @@ pub fn person(record: &CallRecord) -> &PhoneNumber {
 }
 
 /// Whole seconds from the answer.
-fn talked_seconds(record: &CallRecord) -> u64 {
+pub(super) fn talked_seconds(record: &CallRecord) -> u64 {
     let (Some(from), Some(to)) = (record.answered_time, record.call_end_time) else { return 0 };
     to.as_millis().saturating_sub(from.as_millis()) / 1_000
 }

@@ -13,13 +13,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::door::{Door, Health, pause};
+use super::looks::Looks;
 use super::{Answer, CallDataStep, Outcome, Progress, RecordingStep, Settled, Step, Verdict};
 use crate::domain::{CallId, Entropy};
 
 /// What could not be noted, or not even begun, is tried again this much later.
 const STORE_AGAIN: Duration = Duration::from_secs(2);
-/// Between two looks, whoever rings.
-const LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// A recording that has failed so often while others were taken lets the call data go first.
 const OWN_FAILURES_MAX: u32 = 5;
 /// Recordings cannot be sent for so long, …
@@ -116,10 +115,7 @@ pub struct Uploads {
     jobs: BTreeMap<CallId, Job>,
     posting: usize,
     attempts: u64,
-    next_look: Instant,
-    is_looking: bool,
-    /// The outbox has more than the queue takes.
-    more: bool,
+    looks: Looks,
     is_stopping: bool,
     outputs: VecDeque<Output>,
     entropy: Entropy,
@@ -159,9 +155,7 @@ impl Uploads {
             jobs: BTreeMap::new(),
             posting: 0,
             attempts: 0,
-            next_look: now,
-            is_looking: false,
-            more: false,
+            looks: Looks::new(limits.look_every, now),
             is_stopping: false,
             outputs: VecDeque::new(),
             entropy,
@@ -188,10 +182,7 @@ impl Uploads {
     pub fn handle(&mut self, input: Input, now: Instant) {
         match input {
             Input::Found(found) => found.into_iter().for_each(|found| self.take(found, now)),
-            Input::Looked { more } => {
-                self.is_looking = false;
-                self.more |= more;
-            }
+            Input::Looked { more } => self.looks.is_over(more),
             Input::Answered { call, answer } => self.answered(&call, &answer, now),
             Input::NotOurs { call } => {
                 self.not_sent(&call, now);
@@ -207,7 +198,7 @@ impl Uploads {
             }
             Input::Noted { call, progress } => self.goes_on_with(&call, progress),
             Input::NotNoted { call } => self.note_again(&call, now + STORE_AGAIN),
-            Input::Rung => self.look_soon(),
+            Input::Rung => self.looks.ring(),
             Input::Stop => self.is_stopping = true,
             Input::Tick => {}
         }
@@ -221,7 +212,7 @@ impl Uploads {
     }
 
     pub fn next_timeout(&self) -> Option<Instant> {
-        let look = (!self.is_looking && !self.is_stopping).then_some(self.next_look);
+        let look = self.looks.next(self.is_half_empty()).filter(|_| !self.is_stopping);
         let jobs = self.jobs.values().filter_map(|job| match &job.phase {
             Phase::Waiting if self.has_room() => self.may_start_at(job),
             Phase::Noting { again_at, .. } => *again_at,
@@ -239,7 +230,7 @@ impl Uploads {
             return;
         }
         if self.jobs.len() >= self.limits.held_max {
-            self.more = true;
+            self.looks.there_is_more();
             return;
         }
         let job = Job {
@@ -256,22 +247,14 @@ impl Uploads {
         }
     }
 
-    /// A queue that is half full has enough to do, and many calls that end at once share a look.
-    fn look_soon(&mut self) {
-        if self.jobs.len() * 2 <= self.limits.held_max {
-            let soon = self.next_look.checked_sub(self.limits.look_every).map(|last| last + LOOK_PAUSE);
-            self.next_look = soon.map_or(self.next_look, |soon| soon.min(self.next_look));
-        }
+    fn is_half_empty(&self) -> bool {
+        self.jobs.len() * 2 <= self.limits.held_max
     }
 
     fn look_when_it_is_time(&mut self, now: Instant) {
-        let has_room_for_more = self.more && self.jobs.len() * 2 <= self.limits.held_max;
-        if self.is_looking || self.is_stopping || !(self.next_look <= now || has_room_for_more) {
-            return;
+        if !self.is_stopping && self.looks.begins(self.is_half_empty(), now) {
+            self.outputs.push_back(Output::Look);
         }
-        (self.is_looking, self.more) = (true, false);
-        self.next_look = now + self.limits.look_every;
-        self.outputs.push_back(Output::Look);
     }
 
     fn door(&self, step: Step) -> &Door {

@@ -93,6 +93,14 @@ id!(
     /// A call's name in the CRM.
     CrmCallId
 );
+id!(
+    /// Whom events are posted to, by its name in the settings.
+    SubscriberName
+);
+id!(
+    /// One event on its way to one subscriber.
+    NotificationId
+);
 
 /// The least id that could be born at this moment: ids are UUIDv7, which begin with the milliseconds since 1970.
 pub fn first_id_of(moment: Timestamp) -> String {

@@ -11,6 +11,7 @@ mod json_schema;
 mod lead;
 mod lead_book;
 mod network;
+mod notification;
 mod number_forms;
 mod outcome;
 mod persona;
@@ -19,7 +20,9 @@ mod public_address;
 mod recording;
 mod sealed;
 mod secret;
+mod signing_secret;
 mod storable_value;
+mod subscriber;
 mod timestamp;
 mod tool_result;
 mod upload;
@@ -33,13 +36,14 @@ pub use entropy::Entropy;
 pub use field_problem::FieldProblem;
 pub use gate::{Gate, Rate};
 pub use ids::{
-    CallId, CampaignId, CrmCallId, GatewayId, KeyFingerprint, LeadId, LeaseId, NodeId, NumberId, ProjectId,
-    StartId, TenantId, UserId, VoiceAgentId, birth_of, first_id_of,
+    CallId, CampaignId, CrmCallId, GatewayId, KeyFingerprint, LeadId, LeaseId, NodeId, NotificationId,
+    NumberId, ProjectId, StartId, SubscriberName, TenantId, UserId, VoiceAgentId, birth_of, first_id_of,
 };
 pub use json_schema::mismatch;
 pub use lead::Lead;
 pub use lead_book::{LeadBook, LeadEntry, TooManyLeads};
 pub use network::Network;
+pub use notification::NotificationState;
 pub use number_forms::{Dialed, NotANumber, NumberForms, in_e164};
 pub use outcome::Outcome;
 pub use persona::{KNOWN_TOOLS, Persona};
@@ -48,7 +52,9 @@ pub use public_address::is_public;
 pub use recording::{RecordingMade, RecordingRule, RecordingState};
 pub use sealed::{CannotOpen, Sealing, WrongSealingKey, is_sealed, new_sealing_key};
 pub use secret::Secret;
+pub use signing_secret::{SigningSecret, WrongSigningSecret};
 pub use storable_value::{beginning, storable, storable_up_to};
+pub use subscriber::{EventKind, Subscriber, UnusableSecret};
 pub use timestamp::Timestamp;
 pub use tool_result::{Callback, ToolResult};
 pub use upload::{CallUpload, UploadState};
@@ -56,3 +62,4 @@ pub use user::{Role, User};
 pub use voice_agent::{CallLimits, VoiceAgent};
 pub use voice_agent_number::VoiceAgentNumber;
 pub use webhook::Webhook;
+use webhook::is_web_address;

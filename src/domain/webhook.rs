@@ -106,7 +106,7 @@ impl Webhook {
         self.check_parameters(&field("parameters"), problems);
         problems.check_length(&field("url"), &self.url, 1..=URL_MAX);
         problems.add_unless(
-            is_address(&self.url),
+            is_web_address(&self.url),
             &field("url"),
             "is an address as https://crm.example.com/stock, without a user or password in it",
         );
@@ -159,7 +159,7 @@ fn is_function_name(name: &str) -> bool {
 }
 
 /// Scheme, host and path; whether it can be reached is found out when it is called.
-fn is_address(url: &str) -> bool {
+pub(super) fn is_web_address(url: &str) -> bool {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
     !authority.is_empty() && !authority.contains('@') && url.chars().all(|sign| sign.is_ascii_graphic())

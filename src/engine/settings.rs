@@ -9,9 +9,11 @@ use crate::actors::udp_router::RouterSettings;
 use crate::call::CallLimits;
 use crate::call::registry::RegistryLimits;
 use crate::config::{self, Settings};
-use crate::domain::VoiceAgent;
+use crate::domain::{Sealing, Subscriber, SubscriberName, VoiceAgent};
 use crate::http::{HttpSettings, TlsFiles};
+use crate::net::NoClient;
 use crate::net::crm_http::CrmSettings;
+use crate::net::subscriber_http::{Recipient, SubscriberClient};
 use crate::sip::endpoint::{EndpointConfig, EndpointLimits, Gateway};
 use crate::voice::Timeouts;
 
@@ -47,6 +49,24 @@ pub(super) fn crm(crm: &config::Crm) -> Option<CrmSettings> {
         upload_limit: Duration::from_secs(crm.upload_timeout_s),
         ca_file: crm.ca_file.clone(),
     })
+}
+
+pub(super) fn subscriber_client(settings: &config::Notifications) -> Result<SubscriberClient, NoClient> {
+    SubscriberClient::new(settings.allow_private_addresses, settings.answer_limit())
+}
+
+/// Where notifications go, with what they are signed with.
+pub(super) fn recipients(
+    settings: &Settings,
+    sealing: &Sealing,
+) -> Result<Vec<(SubscriberName, Recipient)>, StartError> {
+    let recipient = |subscriber: &Subscriber| {
+        let secrets = subscriber.signing_secrets(sealing);
+        let secrets =
+            secrets.map_err(|error| StartError::Subscriber(format!("{} {error}", subscriber.name)))?;
+        Ok((subscriber.name.clone(), Recipient { url: subscriber.url.clone(), secrets: secrets.into() }))
+    };
+    settings.notifications.subscribers.iter().map(recipient).collect()
 }
 
 /// What far ends are told about us.

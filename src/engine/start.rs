@@ -13,12 +13,13 @@ use crate::accounts::{Accounts, Staff, Times};
 use crate::actors::books::Shelf;
 use crate::actors::call_supervisor::CallSettings;
 use crate::actors::key_pool::KeyDesk;
+use crate::actors::notifier::{NotificationKeeper, NotifierParts, PostOffice};
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
 use crate::actors::uploader::{Desk, SweepParts, UploaderParts};
 use crate::actors::{
-    Books, CallSupervisor, Directory, EventStream, KeyPool, LostCalls, Readiness, SipEndpoint, Tuning,
-    UdpRouter, Uploader,
+    Announcer, Books, CallSupervisor, Directory, EventStream, KeyPool, LostCalls, Notifier, Readiness,
+    SipEndpoint, Tuning, UdpRouter, Uploader,
 };
 use crate::catalogue::Catalogue;
 use crate::clock;
@@ -26,13 +27,15 @@ use crate::config::Settings;
 use crate::domain::{Entropy, StartId, WrongSealingKey};
 use crate::http::{Api, Http, HttpError, LoadKeys};
 use crate::keys::{KeyRing, KeyTrouble, NodeWatch};
+use crate::net::NoClient;
 use crate::net::crm_http::{CrmClient, CrmClientError};
 use crate::net::voice_ws::{EndpointError, ModelEndpoint};
-use crate::net::webhook::{NoClient, Webhooks};
+use crate::net::webhook::Webhooks;
 use crate::sip::endpoint::Gateway;
 use crate::store::{
     By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leads, Leases, LeftBehind, NodeFolder, Nodes,
-    Numbers, Outbox, Recordings, Store, StoreError, Unwritten, Users, VoiceAgents, fingerprints,
+    Notifications, Numbers, Outbox, Recordings, Store, StoreError, Unwritten, Users, VoiceAgents,
+    fingerprints,
 };
 
 use super::store::{Io, OpenStore, StoreStartError, wait_for_store};
@@ -57,7 +60,7 @@ pub enum StartError {
     #[error("voice.url: {0}")]
     Model(#[from] EndpointError),
     #[error(transparent)]
-    Webhooks(#[from] NoClient),
+    WebServices(#[from] NoClient),
     #[error("secrets: a key {0}")]
     Sealing(#[from] WrongSealingKey),
     #[error(transparent)]
@@ -76,6 +79,8 @@ pub enum StartError {
     Entropy(io::Error),
     #[error(transparent)]
     Crm(#[from] CrmClientError),
+    #[error("notifications.subscribers: a secret of {0}")]
+    Subscriber(String),
 }
 
 impl Engine {
@@ -117,6 +122,7 @@ impl Engine {
         };
         ground.directory.set_sip(SipEndpoint::start(&sip_arbiter.handle(), parts));
         ground.start_uploader(&settings, crm, readiness.clone(), &mut entropy);
+        ground.start_notifier(&settings, &io, readiness.clone(), &mut entropy)?;
         arbiters.push(sip_arbiter);
         let api = ground.api(&settings, readiness.clone(), load_keys, tuning.clone());
         let http = Http::start(http_listener, api)?;
@@ -124,12 +130,14 @@ impl Engine {
         readiness.set_ready();
         let owners_named = derive::owners_named(&settings);
         let lost_calls = ground.lost_calls(&settings);
+        let notifications = ground.notification_keeper(&settings);
         let keeper = recordings::keeper(&settings, ground.recordings.clone(), &ground.calls, &readiness);
         let Ground { store, users, calls, staff, catalogue, directory, events, folder, .. } = ground;
         let mut tidying = vec![
             actix::spawn(staff.accounts.clone().keep_tidy()),
             actix::spawn(tuning.keep_looking()),
             actix::spawn(lost_calls.keep_looking()),
+            actix::spawn(notifications.keep_looking()),
         ];
         tidying.extend(keeper.map(|keeper| actix::spawn(keeper.keep_looking())));
         Ok(Self {
@@ -188,6 +196,7 @@ struct Ground {
     events: EventStream,
     /// Rings when a call is to be told to the CRM.
     upload_bell: Arc<Notify>,
+    announcer: Announcer,
 }
 
 impl Ground {
@@ -215,6 +224,13 @@ impl Ground {
             now: clock::unix_time,
         };
         let troubles = assignment.health.all().await.map_err(StartError::Constants)?;
+        let start = StartId::new(clock::new_id());
+        let announcer = Announcer {
+            notifications: Notifications::new(store.clone()),
+            subscribers: settings.notifications.subscribers.clone().into(),
+            run: (folder.node.clone(), start.clone()),
+            bell: Arc::default(),
+        };
         Ok(Self {
             staff: Staff { accounts, assignment },
             catalogue: Catalogue::new(&store, &derive::voice_agents(settings)),
@@ -225,12 +241,13 @@ impl Ground {
             left_recordings,
             troubles,
             folder,
-            start: StartId::new(clock::new_id()),
+            start,
             journal,
             left_in_journal,
             directory,
             events: EventStream::new(),
             upload_bell: Arc::default(),
+            announcer,
         })
     }
 
@@ -256,6 +273,7 @@ impl Ground {
             outbox: Outbox::new(self.store.clone()),
             run: (self.folder.node.clone(), self.start.clone()),
             bell: self.upload_bell.clone(),
+            announcer: self.announcer.clone(),
         }
     }
 
@@ -277,8 +295,10 @@ impl Ground {
                 calls: self.calls.clone(),
                 leads: Leads::new(self.store.clone()),
                 crm,
+                announcer: self.announcer.clone(),
                 run,
             },
+            look_every: settings.node.look_every(),
             parallel: usize::try_from(settings.crm.parallel).unwrap_or(1),
             amend: settings.crm.amend,
             bell: Arc::clone(&self.upload_bell),
@@ -287,6 +307,45 @@ impl Ground {
         };
         let uploader = Uploader::new(parts);
         self.directory.set_uploader(Supervisor::start(move |_| uploader));
+    }
+
+    fn start_notifier(
+        &self,
+        settings: &Settings,
+        io: &Io,
+        readiness: Readiness,
+        entropy: &mut Entropy,
+    ) -> Result<(), StartError> {
+        let Announcer { notifications, run, bell, .. } = self.announcer.clone();
+        let recipients = derive::recipients(settings, &self.staff.assignment.sealing)?;
+        let parts = NotifierParts {
+            office: PostOffice {
+                notifications,
+                outbox: Outbox::new(self.store.clone()),
+                client: derive::subscriber_client(&settings.notifications)?,
+                io: io.handle().clone(),
+                run,
+            },
+            recipients,
+            nodes: Nodes::new(self.store.clone()),
+            dead_after: settings.node.dead_after(),
+            look_every: settings.node.look_every(),
+            parallel: usize::try_from(settings.notifications.parallel).unwrap_or(1),
+            bell,
+            readiness,
+            entropy: entropy.fork(),
+        };
+        let notifier = Notifier::new(parts);
+        self.directory.set_notifier(Supervisor::start(move |_| notifier));
+        Ok(())
+    }
+
+    fn notification_keeper(&self, settings: &Settings) -> NotificationKeeper {
+        NotificationKeeper {
+            notifications: self.announcer.notifications.clone(),
+            give_up_after: settings.notifications.give_up_after(),
+            keep: settings.notifications.keep(),
+        }
     }
 
     fn lost_calls(&self, settings: &Settings) -> LostCalls {

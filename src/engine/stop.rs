@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::actors::QueueNow;
 use crate::actors::books::{AskBooksSettled, SecureBooks};
 use crate::actors::call_supervisor::{AskLiveCalls, DrainCalls, EndCall};
 use crate::actors::key_pool::LeaveNode;
+use crate::actors::notifier::{AskNotifications, NotificationIsDue, StopNotifications};
 use crate::actors::sip_endpoint::{AskSipSizes, DrainSignalling};
 use crate::actors::uploader::{AskUploads, StopUploads, UploadIsDue};
 use crate::clock;
@@ -24,8 +26,8 @@ const HANG_UP_LIMIT: Duration = Duration::from_secs(5);
 const SIGNALLING_LIMIT: Duration = Duration::from_secs(4);
 const BOOKS_LIMIT: Duration = Duration::from_secs(10);
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
-/// For what is on its way to the CRM at the end.
-const UPLOADS_END_LIMIT: Duration = Duration::from_secs(2);
+/// For what is on its way to the CRM and to subscribers at the end.
+const SENDING_END_LIMIT: Duration = Duration::from_secs(2);
 const HTTP_LIMIT: Duration = Duration::from_secs(5);
 
 impl Engine {
@@ -62,11 +64,11 @@ impl Engine {
         self.settle_books(clock::now() + BOOKS_LIMIT).await;
         if !is_in_a_hurry {
             tokio::select! {
-                () = self.flush_uploads(clock::now() + self.flush_limit) => {}
+                () = self.flush_outbox(clock::now() + self.flush_limit) => {}
                 () = &mut hurry => {}
             }
         }
-        self.stop_uploads(clock::now() + UPLOADS_END_LIMIT).await;
+        self.stop_sending(clock::now() + SENDING_END_LIMIT).await;
         self.leave_node().await;
         if timeout(HTTP_LIMIT, self.http.stop()).await.is_err() {
             tracing::warn!("HTTP connections were still open at the end");
@@ -123,32 +125,33 @@ impl Engine {
         }
     }
 
-    /// What is due is told to the CRM as long as it takes it. The rest is in the outbox, for the next start.
-    async fn flush_uploads(&self, deadline: Instant) {
-        let Some(uploader) = self.directory.uploader() else { return };
-        uploader.do_send(UploadIsDue);
-        let mut first_look = None;
-        while let Ok(Some(now)) = uploader.send(AskUploads).await {
-            // A look that began before this was asked may have missed the last call.
-            let has_looked = now.looks >= *first_look.get_or_insert(now.looks) + 2;
-            if (has_looked && now.held == 0) || now.is_down || clock::now() >= deadline {
-                if now.held > 0 {
-                    tracing::warn!(
-                        calls = now.held,
-                        "calls have not been told to the CRM yet; they wait for the next start"
-                    );
-                }
-                return;
-            }
-            uploader.do_send(UploadIsDue);
-            sleep(LOOK_AGAIN).await;
+    /// What is due is told to the CRM as long as it takes it, and then to the subscribers. The rest is in the outbox, for
+    /// the next start.
+    async fn flush_outbox(&self, deadline: Instant) {
+        if let Some(uploader) = self.directory.uploader() {
+            let ask = async || uploader.send(AskUploads).await.ok().flatten();
+            flush(ask, || uploader.do_send(UploadIsDue), deadline, "the CRM").await;
+        }
+        if let Some(notifier) = self.directory.notifier() {
+            let ask = async || notifier.send(AskNotifications).await.ok().flatten();
+            flush(ask, || notifier.do_send(NotificationIsDue), deadline, "subscribers").await;
         }
     }
 
     /// Nothing new is sent. What is under way may end; if it does not, it is sent again after the next start.
-    async fn stop_uploads(&self, deadline: Instant) {
-        let Some(uploader) = self.directory.uploader() else { return };
-        while uploader.send(StopUploads).await.unwrap_or_default() > 0 && clock::now() < deadline {
+    async fn stop_sending(&self, deadline: Instant) {
+        let (uploader, notifier) = (self.directory.uploader(), self.directory.notifier());
+        loop {
+            let mut under_way = 0;
+            if let Some(uploader) = &uploader {
+                under_way += uploader.send(StopUploads).await.unwrap_or_default();
+            }
+            if let Some(notifier) = &notifier {
+                under_way += notifier.send(StopNotifications).await.unwrap_or_default();
+            }
+            if under_way == 0 || clock::now() >= deadline {
+                return;
+            }
             sleep(LOOK_AGAIN).await;
         }
     }
@@ -166,5 +169,29 @@ impl Engine {
             }
             sleep(LOOK_AGAIN).await;
         }
+    }
+}
+
+/// Until what is due is told, nobody takes it, or there is no time left.
+async fn flush(
+    mut ask: impl AsyncFnMut() -> Option<QueueNow>,
+    ring: impl Fn(),
+    deadline: Instant,
+    whom: &'static str,
+) {
+    ring();
+    let mut first_look = None;
+    while let Some(now) = ask().await {
+        // A look that began before this was asked may have missed the last call.
+        let has_looked = now.looks >= *first_look.get_or_insert(now.looks) + 2;
+        if (has_looked && now.held == 0) || now.is_down || clock::now() >= deadline {
+            if now.held > 0 {
+                let calls = now.held;
+                tracing::warn!(calls, "calls have not been told to {whom} yet; they wait for the next start");
+            }
+            return;
+        }
+        ring();
+        sleep(LOOK_AGAIN).await;
     }
 }

@@ -12,7 +12,7 @@ use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::domain::{Gate, Network, Rate};
 use crate::keys::KeyPool;
-use crate::store::{Calls, IdempotencyKeys, Leads, Outbox, Recordings, Store};
+use crate::store::{Calls, IdempotencyKeys, Leads, Notifications, Outbox, Recordings, Store};
 
 use super::problem::{Code, Problem};
 
@@ -75,6 +75,10 @@ impl Api {
 
     pub(super) fn outbox(&self) -> Outbox {
         Outbox::new(self.store.clone())
+    }
+
+    pub(super) fn notifications(&self) -> Notifications {
+        Notifications::new(self.store.clone())
     }
 
     pub(super) fn idempotency(&self) -> IdempotencyKeys {

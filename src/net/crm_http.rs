@@ -1,26 +1,27 @@
 //! The CRM over HTTP: a recording as a form that is streamed from its file, call data as JSON. Says what came back and
 //! not what it means.
 
-use std::error::Error;
-use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::redirect::Policy;
-use reqwest::{Body, Certificate, Client, RequestBuilder, Response};
+use reqwest::{Body, Certificate, Client, RequestBuilder};
 use serde_json::Value;
 
+use super::answers::{Asked, answer, chain};
 use crate::clock;
 use crate::crm::Answer;
 use crate::domain::Secret;
 
-/// No answer of a CRM that means something is longer; what is behind it is not read.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const THE_CRM: Asked = Asked {
+    whom: "the CRM",
+    certificate: "; if its certificate is right, set crm.ca_file to whom it is signed by",
+};
 
 /// Where the CRM is and how long it is waited for.
 #[derive(Debug, Clone)]
@@ -91,12 +92,12 @@ impl CrmClient {
             }
         };
         let request = self.request(&self.settings.upload_path, key, self.settings.upload_limit);
-        answer(request.multipart(form), self.settings.upload_limit).await
+        answer(request.multipart(form), self.settings.upload_limit, THE_CRM).await
     }
 
     pub async fn send_call_data(&self, key: &str, body: &Value) -> Answer {
         let request = self.request(&self.settings.call_data_path, key, self.settings.answer_limit);
-        answer(request.json(body), self.settings.answer_limit).await
+        answer(request.json(body), self.settings.answer_limit, THE_CRM).await
     }
 
     async fn form(&self, path: &Path) -> io::Result<Form> {
@@ -141,60 +142,4 @@ fn content_type(path: &Path) -> &'static str {
         Some("wav") => "audio/wav",
         _ => "application/octet-stream",
     }
-}
-
-async fn answer(request: RequestBuilder, limit: Duration) -> Answer {
-    match request.send().await {
-        Ok(response) => read(response, limit).await,
-        Err(error) => failure(&error, limit),
-    }
-}
-
-async fn read(mut response: Response, limit: Duration) -> Answer {
-    let status = response.status().as_u16();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
-            Err(error) => return failure(&error, limit),
-        }
-        if body.len() > ANSWER_BYTES_MAX {
-            body.truncate(ANSWER_BYTES_MAX);
-            break;
-        }
-    }
-    Answer::Http { status, retry_after, body }
-}
-
-fn failure(error: &reqwest::Error, limit: Duration) -> Answer {
-    let detail = chain(error);
-    if error.is_connect() {
-        let hint = if detail.contains("certificate") {
-            "; if its certificate is right, set crm.ca_file to whom it is signed by"
-        } else {
-            ""
-        };
-        return Answer::Unreachable(format!("the CRM cannot be reached: {detail}{hint}"));
-    }
-    if error.is_timeout() {
-        return Answer::Broken(format!("the CRM does not answer within {} s", limit.as_secs_f32()));
-    }
-    Answer::Broken(format!("the connection to the CRM broke: {detail}"))
-}
-
-/// The cause says more than the error, which names the URL once more.
-fn chain(error: &dyn Error) -> String {
-    let Some(first) = error.source() else { return error.to_string() };
-    let (mut text, mut cause) = (first.to_string(), first.source());
-    while let Some(deeper) = cause {
-        let said = deeper.to_string();
-        if !text.contains(&said) {
-            write!(text, ": {said}").unwrap_or_default();
-        }
-        cause = deeper.source();
-    }
-    text
 }

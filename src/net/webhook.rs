@@ -1,32 +1,25 @@
 //! Calls web services of the operator's for the model's tools (SPEC G3), on the runtime `io`: no call's thread ever waits
 //! for one.
 //!
-//! A webhook's address is data that tenants may edit, so it must not lead into the engine's own network: names are
-//! resolved here, once for each connection, and only public addresses are handed to the connector, which has no other
-//! way to find one (a name that resolves differently a moment later gains nothing). Redirects are not followed. Whatever
-//! goes wrong is told in words for the model; what a service says about it is for the model too, and never logged.
+//! Its address may be anybody's ([`outside`](super::outside)). Whatever goes wrong is told in words for the model; what a
+//! service says about it is for the model too, and never logged.
 
-use std::error::Error;
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::Response;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
+use super::outside::{NoClient, NotAllowed, OutsideClient, leads_into_private_network};
 use crate::clock;
-use crate::domain::{CallId, Sealing, Webhook, beginning, is_public};
+use crate::domain::{CallId, Sealing, Webhook, beginning};
 
 /// Services that are waited for at once, over all calls.
 const RUNNING_MAX: usize = 512;
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Of what a service says when it fails.
 const COMPLAINT_BYTES_MAX: usize = 500;
 const NOT_ALLOWED: &str = "the service's address is in a private network, where tools are not allowed";
@@ -34,10 +27,9 @@ const NOT_ALLOWED: &str = "the service's address is in a private network, where 
 /// A handle; clones share connections and limits.
 #[derive(Clone)]
 pub struct Webhooks {
-    client: Client,
+    client: OutsideClient,
     runtime: Handle,
     sealing: Sealing,
-    allow_private: bool,
     running: Arc<Semaphore>,
 }
 
@@ -51,21 +43,10 @@ pub struct WebhookCall {
     pub arguments: Value,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the client for webhooks cannot be made: {0}")]
-pub struct NoClient(String);
-
 impl Webhooks {
     pub fn new(runtime: Handle, sealing: Sealing, allow_private: bool) -> Result<Self, NoClient> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls_settings()?)
-            .dns_resolver(Arc::new(Names { allow_private }))
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(clock::timer_for(CONNECT_LIMIT))
-            .build()
-            .map_err(|error| NoClient(error.to_string()))?;
-        Ok(Self { client, runtime, sealing, allow_private, running: Arc::new(Semaphore::new(RUNNING_MAX)) })
+        let client = OutsideClient::new(allow_private)?;
+        Ok(Self { client, runtime, sealing, running: Arc::new(Semaphore::new(RUNNING_MAX)) })
     }
 
     /// What the service answers, or in words why it did not.
@@ -87,24 +68,16 @@ impl Webhooks {
 
     async fn ask(&self, call: &WebhookCall) -> Result<Value, String> {
         let webhook = &call.webhook;
-        let url = self.allowed(&webhook.url)?;
         let body = json!({ "call_id": call.call, "tool": webhook.name, "arguments": call.arguments });
         let request = self
             .client
-            .post(url)
+            .post(&webhook.url)
+            .map_err(not_allowed_in_words)?
             .timeout(clock::timer_for(Duration::from_millis(webhook.timeout_ms)))
             .headers(self.headers(call)?)
             .json(&body);
         let response = request.send().await.map_err(|error| in_words(&error, webhook))?;
         answer(response, webhook).await
-    }
-
-    /// Names are judged where they are resolved; an address needs no resolving.
-    fn allowed(&self, url: &str) -> Result<Url, String> {
-        let url = Url::parse(url).map_err(|_| "the service's address cannot be read".to_owned())?;
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let is_forbidden = |address: IpAddr| !self.allow_private && !is_public(address);
-        if host.parse().is_ok_and(is_forbidden) { Err(NOT_ALLOWED.to_owned()) } else { Ok(url) }
     }
 
     fn headers(&self, call: &WebhookCall) -> Result<HeaderMap, String> {
@@ -167,9 +140,17 @@ async fn answer(mut response: Response, webhook: &Webhook) -> Result<Value, Stri
     })
 }
 
+fn not_allowed_in_words(error: NotAllowed) -> String {
+    match error {
+        NotAllowed::NoAddress => "the service's address cannot be read",
+        NotAllowed::PrivateNetwork => NOT_ALLOWED,
+    }
+    .to_owned()
+}
+
 /// What went wrong on the way, without addresses or names.
 fn in_words(error: &reqwest::Error, webhook: &Webhook) -> String {
-    if is_caused_by_network(error) {
+    if leads_into_private_network(error) {
         return NOT_ALLOWED.to_owned();
     }
     if error.is_timeout() {
@@ -179,50 +160,6 @@ fn in_words(error: &reqwest::Error, webhook: &Webhook) -> String {
         return "the service cannot be reached".to_owned();
     }
     "the connection to the service broke".to_owned()
-}
-
-fn is_caused_by_network(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if inner.is::<PrivateNetwork>() {
-            return true;
-        }
-        cause = inner.source();
-    }
-    false
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{NOT_ALLOWED}")]
-struct PrivateNetwork;
-
-/// The only way for the client to find an address.
-struct Names {
-    allow_private: bool,
-}
-
-impl Resolve for Names {
-    fn resolve(&self, name: Name) -> Resolving {
-        let allow_private = self.allow_private;
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let allowed: Vec<SocketAddr> =
-                found.iter().copied().filter(|found| allow_private || is_public(found.ip())).collect();
-            if allowed.is_empty() && !found.is_empty() {
-                return Err(PrivateNetwork.into());
-            }
-            let addresses: Addrs = Box::new(allowed.into_iter());
-            Ok(addresses)
-        })
-    }
-}
-
-fn tls_settings() -> Result<ClientConfig, NoClient> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let builder =
-        builder.with_safe_default_protocol_versions().map_err(|error| NoClient(error.to_string()))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]

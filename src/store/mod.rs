@@ -33,6 +33,7 @@ pub mod migrate;
 pub mod mongo;
 mod node_folder;
 mod nodes;
+mod notifications;
 mod numbers;
 mod outbox;
 mod recordings;
@@ -45,6 +46,7 @@ mod users;
 mod voice_agents;
 
 pub use crate::crm::Upload;
+pub use crate::crm::notifications::Notification;
 pub use audit::{AUDIT_LOG, Audit, AuditState, By, Change, Effect, Entry, Subject};
 pub use calls::{CALLS, CallFilter, CallList, Calls, LettingGo};
 pub use constants::{CONSTANTS, fingerprints, fingerprints_to_look_with};
@@ -62,6 +64,7 @@ pub use leases::{LEASES, Lease, Leases};
 pub use migrate::MIGRATIONS;
 pub use node_folder::NodeFolder;
 pub use nodes::{Beaten, NODES, Nodes};
+pub use notifications::{NOTIFICATIONS, Notifications};
 pub use numbers::{NUMBERS, NumberFound, Numbers};
 pub use outbox::{CRM_CALL_IDS, OUTBOX, OUTBOX_CLAIMS, Outbox, StepClaim};
 pub use recordings::{
@@ -94,6 +97,7 @@ pub const COLLECTIONS: &[&Collection] = &[
     &OUTBOX,
     &OUTBOX_CLAIMS,
     &CRM_CALL_IDS,
+    &NOTIFICATIONS,
     &MIGRATIONS,
     &SETTINGS,
 ];

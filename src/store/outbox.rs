@@ -4,6 +4,7 @@
 //! engines one sends it; claims of runs that are over are taken away by whoever sees that they are.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use super::change::{change, difference, every, remove};
 use super::records::{self, Listed, Record, Stored};
 use super::{Collection, Document, Entry, Index, Query, Store, StoreError};
 use crate::access::Scope;
-use crate::crm::{Progress, Settled, Step, Upload, call_id, person};
+use crate::crm::{Progress, Settled, Upload, call_id, person};
 use crate::domain::{CallId, CallRecord, CrmCallId, NodeId, StartId, UploadState};
 
 pub static OUTBOX: Collection = Collection {
@@ -46,7 +47,7 @@ impl Record for Upload {
     }
 }
 
-/// A step that a run of an engine is at.
+/// A step that a run of an engine is at: one of an upload, or the notifications of a call for one subscriber.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepClaim {
     pub call: CallId,
@@ -304,7 +305,7 @@ impl Outbox {
 }
 
 impl StepClaim {
-    pub fn new(call: CallId, step: Step, (node, start): (NodeId, StartId)) -> Self {
+    pub fn new(call: CallId, step: impl fmt::Display, (node, start): (NodeId, StartId)) -> Self {
         Self { call, step: step.to_string(), node, start }
     }
 

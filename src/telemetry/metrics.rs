@@ -73,6 +73,9 @@ table! {
         CrmRequests = "clearline_crm_requests_total", "Steps of uploads that were sent to the CRM.";
         CrmFailures = "clearline_crm_failures_total", "Uploads that wait because of a new failure of the CRM.";
         UploadsParked = "clearline_uploads_parked_total", "Steps of uploads that were refused, or cannot be sent, and wait for a person.";
+        Notifications = "clearline_notifications_total", "Notifications that were posted to subscribers.";
+        NotificationFailures = "clearline_notification_failures_total", "Notifications that wait because of a new failure of their subscriber.";
+        NotificationsParked = "clearline_notifications_parked_total", "Notifications that were refused, cannot be sent or were given up, and wait for a person.";
         RecordsRefused = "clearline_records_refused_total", "Records of calls that the store will never take as they are.";
         StoreFailures = "clearline_store_failures_total", "Requests the store could not serve.";
     }
@@ -88,6 +91,8 @@ table! {
         SipTransactions = "clearline_sip_transactions", "SIP transactions held.";
         UploadsHeld = "clearline_uploads_held", "Calls on their way to the CRM, up to the queue's bound.";
         CrmDown = "clearline_crm_down", "1 while the CRM does not take what it is sent.";
+        NotificationsHeld = "clearline_notifications_held", "Calls with notifications on their way, over all subscribers and up to their queues' bounds.";
+        SubscribersDown = "clearline_subscribers_down", "Subscribers that do not take what they are sent.";
         RecordingsDiskFree = "clearline_recordings_disk_free_bytes", "What the disk of recording.dir has room for.";
         GatewaysRegistered = "clearline_gateways_registered", "Gateways that accepted our registration.";
     }

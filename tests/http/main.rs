@@ -8,6 +8,7 @@ mod keys;
 mod leads;
 mod log_in;
 mod manners;
+mod notifications;
 mod numbers;
 mod recordings;
 mod roles;

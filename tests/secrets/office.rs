@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -21,6 +21,7 @@ pub(crate) const KEYS: [(&str, &str); 2] = [
 pub(crate) const LATER_KEY: &str = "AIzaCanary-read-later-9f8e7d6c-3333";
 pub(crate) const REFUSED_KEY: &str = KEYS[1].1;
 const GATEWAY_PASSWORD: &str = "canary of the gateway/0815";
+const SIGNING_SECRET: [u8; 32] = *b"canary that signs notifications!";
 const SEALING_KEY: [u8; 32] = *b"canary key that seals the store!";
 
 pub(crate) struct Office {
@@ -49,6 +50,8 @@ impl Office {
         office.canaries.plant("the key read later", LATER_KEY);
         office.canaries.plant("the gateway's password", GATEWAY_PASSWORD);
         office.canaries.plant("the sealing key", &office.sealing_key);
+        office.canaries.plant("the signing secret", &STANDARD.encode(SIGNING_SECRET));
+        office.canaries.plant("the signing secret's bytes", "canary that signs notifications!");
         office.canaries.plant("the sealing key's bytes", "canary key that seals the store!");
         office.write("clearline.toml", &settings(model, phone, registrar));
         office.write(".env", &KEYS.map(|(name, key)| format!("{name}={key}\n")).concat());
@@ -128,6 +131,7 @@ fn run(command: &mut Command, input: &str) -> Output {
 }
 
 fn settings(model: SocketAddr, phone: SocketAddr, registrar: SocketAddr) -> String {
+    let signing_secret = STANDARD.encode(SIGNING_SECRET);
     format!(
         r#"
         [sip]
@@ -150,6 +154,12 @@ fn settings(model: SocketAddr, phone: SocketAddr, registrar: SocketAddr) -> Stri
         [calls]
         default_owner_id = "mira"
         stop_limit_s = 1
+        [notifications]
+        allow_private_addresses = true
+        [[notifications.subscribers]]
+        name = "nobody"
+        url = "http://127.0.0.1:9/calls"
+        secret = "whsec_{signing_secret}"
         "#
     )
 }

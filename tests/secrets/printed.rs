@@ -8,8 +8,8 @@ use clearline::access::{Bearer, BearerKind};
 use clearline::accounts::{Added, FirstUser, LoggedIn, NewToken};
 use clearline::config::{Settings, Sources, load};
 use clearline::domain::{
-    CallRecord, Direction, Persona, PhoneNumber, Role, Sealing, Secret, Timestamp, User, UserId, VoiceAgent,
-    Webhook,
+    CallRecord, Direction, Persona, PhoneNumber, Role, Sealing, Secret, Subscriber, SubscriberName,
+    Timestamp, User, UserId, VoiceAgent, Webhook,
 };
 use clearline::keys::KeyPool;
 use clearline::sandbox::model::KnownKey;
@@ -50,6 +50,7 @@ fn things(folder: &Path) -> Vec<(&'static str, String)> {
         printed("a key of the pool", &settings.google_keys.keys()[0]),
         printed("a gateway", &settings.sip.gateways[0]),
         printed("the settings", &settings),
+        printed("a subscriber", &subscriber()),
         printed("a user", &user()),
         printed(
             "a user's credential",
@@ -92,6 +93,12 @@ fn settings(folder: &Path) -> Settings {
     let environment = environment.map(|(name, value)| (name.to_owned(), value)).into();
     let sources = Sources { file: Some(&file), environment, ..Sources::default() };
     load(&sources).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn subscriber() -> Subscriber {
+    let secret = || Secret::new(CANARY);
+    let to = Subscriber::to(SubscriberName::new("w"), "https://w".into(), secret());
+    Subscriber { old_secret: Some(secret()), ..to }
 }
 
 fn user() -> User {

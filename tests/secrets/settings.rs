@@ -22,6 +22,7 @@ fn a_wrong_setting_is_named_and_its_value_not_shown() {
     canaries.plant("the setting's value", CANARY);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let gateway = "[[sip.gateways]]\nname = \"g\"\naddress = \"192.0.2.1:5060\"\n";
+    let subscriber = "[[notifications.subscribers]]\nname = \"w\"\nurl = \"https://w\"\n";
     let files = [
         ("an unclosed string", format!("{gateway}password = \"{CANARY}\n"), "clearline.toml:4"),
         ("an unclosed list", format!("{gateway}password = [\"{CANARY}\"\n"), "clearline.toml:4"),
@@ -42,6 +43,8 @@ fn a_wrong_setting_is_named_and_its_value_not_shown() {
             format!("[crm]\nbase_url = \"https://ada:{CANARY}@crm\"\n"),
             "crm.base_url",
         ),
+        ("no signing secret", format!("{subscriber}secret = \"{CANARY}\"\n"), "subscribers.1.secret"),
+        ("a list to sign with", format!("{subscriber}secret = [\"{CANARY}\"]\n"), "subscribers.1.secret"),
         ("a key in the file", format!("google_keys = \"{CANARY}\"\n"), "google_keys"),
         ("a wrong name", format!("{gateway}passwort = \"{CANARY}\"\n"), "passwort"),
     ];

@@ -7,7 +7,8 @@ use std::time::Duration;
 use clearline::domain::Timestamp;
 use clearline::store::{
     AUDIT_LOG, CALLS, CONSTANTS, CRM_CALL_IDS, Collection, GOOGLE_KEYS, Index, KEY_HOLDERS, LEADS, LEASES,
-    MIGRATIONS, NODES, NUMBERS, OUTBOX, OUTBOX_CLAIMS, OpenError, SETTINGS, Store, USERS, VOICE_AGENTS,
+    MIGRATIONS, NODES, NOTIFICATIONS, NUMBERS, OUTBOX, OUTBOX_CLAIMS, OpenError, SETTINGS, Store, USERS,
+    VOICE_AGENTS,
 };
 use serde_json::{Value, json};
 
@@ -42,6 +43,7 @@ pub(crate) const COLLECTIONS: &[&Collection] = &[
     &OUTBOX,
     &OUTBOX_CLAIMS,
     &CRM_CALL_IDS,
+    &NOTIFICATIONS,
 ];
 
 /// An empty store for one case.

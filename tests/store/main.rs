@@ -98,6 +98,11 @@ on_every_back_end! {
         an_upload_is_found_by_its_engine_until_it_is_done_and_what_is_further_on_stays,
         what_is_parked_is_listed_to_its_tenant_and_tried_again_with_an_audit_entry,
         one_engine_is_at_a_step_and_gives_it_up_by_itself_or_by_being_over;
+    notifications:
+        an_event_that_is_told_of_again_is_there_once_and_as_far_as_it_was,
+        what_is_due_is_found_by_its_subscriber_its_engine_and_its_call,
+        what_is_parked_is_its_tenants_to_see_and_is_tried_again_with_an_audit_entry,
+        what_nobody_takes_is_parked_and_what_is_over_is_forgotten;
     key_health:
         engines_that_report_the_same_trouble_at_once_write_down_one,
         a_healed_key_is_healed_for_all_and_the_healing_is_in_the_audit_log;

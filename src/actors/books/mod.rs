@@ -155,8 +155,9 @@ impl Books {
         page.writing = Some(clock::now());
         page.dirty = false;
         page.offered = page.record.revision;
-        let (shelf, record, known) = (self.shelf.clone(), page.record.clone(), page.known.take());
-        let writing = async move { shelf.write(record, known).await };
+        let (shelf, record) = (self.shelf.clone(), page.record.clone());
+        let (known, told) = (page.known.take(), page.told);
+        let writing = async move { shelf.write(record, known, told).await };
         ctx.spawn(writing.into_actor(self).map(move |result, books, ctx| books.written(&call, result, ctx)));
         self.plan_look_for_late(ctx);
     }
@@ -181,7 +182,7 @@ impl Books {
 
     fn taken_by_store(&mut self, call: &CallId, written: Written, ctx: &mut Context<Self>) {
         let Some(page) = self.pages.get_mut(call) else { return };
-        page.known = written.known;
+        (page.known, page.told) = (written.known, written.told);
         page.record.crm_call_id = written.crm_call_id;
         page.writing = None;
         page.arrived_in_store();

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::call::{Finish, Note, ToolCall, ToolDone};
 use crate::clock;
 use crate::domain::{
-    CallId, CallQuality, CallRecord, ConversationItem, LeadBook, ModelUsage, RecordingMade, RecordingState,
-    ToolResult, beginning, storable_up_to,
+    CallId, CallQuality, CallRecord, ConversationItem, EventKind, LeadBook, ModelUsage, RecordingMade,
+    RecordingState, ToolResult, beginning, storable_up_to,
 };
 use crate::voice::TranscriptItem;
 
@@ -25,6 +25,8 @@ pub(super) struct Page {
     pub(super) record: CallRecord,
     /// See [`crate::store::Calls::save`].
     pub(super) known: Option<u64>,
+    /// The furthest event of the call that subscribers are told of.
+    pub(super) told: Option<EventKind>,
     pub(super) dirty: bool,
     /// Since when the store has been asked to take it.
     pub(super) writing: Option<Instant>,
@@ -57,6 +59,7 @@ impl Page {
         Self {
             record,
             known: None,
+            told: None,
             dirty: true,
             writing: None,
             offered: 0,

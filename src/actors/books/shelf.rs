@@ -1,13 +1,15 @@
 //! Where records go: a call's upload is opened before its record is first written, and is due once the record of its
-//! end is there. So no ended call is ever without one, whatever crashes in between.
+//! end is there. So no ended call is ever without one, whatever crashes in between. Subscribers are told in between.
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
 use crate::crm::Upload;
-use crate::domain::{CallId, CallRecord, CrmCallId, NodeId, RecordingMade, StartId};
+use crate::domain::{CallId, CallRecord, CrmCallId, EventKind, NodeId, RecordingMade, StartId};
 use crate::store::{Calls, Leads, Outbox, StoreError};
+
+use super::super::announcer::Announcer;
 
 #[derive(Clone)]
 pub struct Shelf {
@@ -18,12 +20,15 @@ pub struct Shelf {
     pub run: (NodeId, StartId),
     /// Rings when an upload has become due.
     pub bell: Arc<Notify>,
+    pub announcer: Announcer,
 }
 
 pub(super) struct Written {
     /// See [`Calls::save`].
     pub(super) known: Option<u64>,
     pub(super) crm_call_id: Option<CrmCallId>,
+    /// The furthest event of the call that subscribers are told of.
+    pub(super) told: Option<EventKind>,
 }
 
 impl Shelf {
@@ -31,6 +36,7 @@ impl Shelf {
         &self,
         mut record: CallRecord,
         known: Option<u64>,
+        told: Option<EventKind>,
     ) -> Result<Written, StoreError> {
         if record.crm_call_id.is_none() {
             let running = record.running.as_ref();
@@ -38,17 +44,19 @@ impl Shelf {
             let run = run.unwrap_or_else(|| self.run.clone());
             record.crm_call_id = Some(self.outbox.open(&record, run).await?);
         }
-        for lead in std::mem::take(&mut record.pending_leads) {
-            self.leads.put(&lead).await?;
+        let leads = std::mem::take(&mut record.pending_leads);
+        for lead in &leads {
+            self.leads.put(lead).await?;
         }
         let known = self.calls.save(&record, known).await?;
+        let told = self.announcer.tell_of(&record, &leads, told).await?;
         let crm_call_id = record.crm_call_id.clone();
         if !record.is_over() {
-            return Ok(Written { known, crm_call_id });
+            return Ok(Written { known, crm_call_id, told });
         }
         self.end(&record).await?;
         // The upload's state is beside what the writer knows.
-        Ok(Written { known: None, crm_call_id })
+        Ok(Written { known: None, crm_call_id, told })
     }
 
     /// For a call whose record was closed before its recording was ready. False: there is no such record.

@@ -7,16 +7,20 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::actors::Announcer;
 use crate::call::{ToolCall, ToolDone};
 use crate::crm::RecordingStep;
 use crate::domain::{
-    Direction, NodeId, Outcome, PhoneNumber, RecordingMade, RecordingState, Running, StartId, Timestamp,
-    UploadState,
+    Direction, NodeId, Outcome, PhoneNumber, RecordingMade, RecordingState, Running, Secret, StartId,
+    Subscriber, SubscriberName, Timestamp, UploadState,
 };
 use crate::store::{
-    Backend, COLLECTIONS, Calls, Command, Journal, Leads, OpenJournal, Outbox, Read, Store, Write, embedded,
+    Backend, COLLECTIONS, Calls, Command, Journal, Leads, Notifications, OpenJournal, Outbox, Read, Store,
+    Write, embedded,
 };
 use crate::voice::{Speaker as Voice, TranscriptItem};
+
+mod notifications;
 
 /// Against hanging for ever; nothing is judged by it.
 const SAFETY_LIMIT: Duration = Duration::from_secs(60);
@@ -89,6 +93,7 @@ struct Bench {
     folder: TempDir,
     gate: Gate,
     calls: Calls,
+    subscribers: Arc<[Subscriber]>,
 }
 
 impl Bench {
@@ -98,7 +103,8 @@ impl Bench {
             embedded::open(&folder.path().join("clearline.db"), COLLECTIONS, clock::unix_time).unwrap();
         let position = Arc::new(Mutex::new(Position::Open));
         let gate = Gate { store: store.clone(), position, refused: Arc::default() };
-        Self { folder, gate, calls: Calls::new(store) }
+        let subscriber = Subscriber::to(SubscriberName::new("w"), "https://w".into(), Secret::new("whsec_"));
+        Self { folder, gate, calls: Calls::new(store), subscribers: [subscriber].into() }
     }
 
     fn journal(&self) -> PathBuf {
@@ -116,12 +122,20 @@ impl Bench {
     fn books_waiting_for(&self, journal: &Path, recordings: Vec<LeftBehind>) -> Addr<Books> {
         let OpenJournal { journal, unwritten, .. } = Journal::open(journal, ROOMY, Vec::new()).unwrap();
         let calls = Calls::new(Store::new(self.gate.clone()));
+        let run = (NodeId::new("node"), StartId::new("start"));
+        let announcer = Announcer {
+            notifications: Notifications::new(Store::new(self.gate.clone())),
+            subscribers: self.subscribers.clone(),
+            run: run.clone(),
+            bell: Arc::default(),
+        };
         let shelf = Shelf {
             calls,
             leads: Leads::new(Store::new(self.gate.clone())),
             outbox: Outbox::new(Store::new(self.gate.clone())),
-            run: (NodeId::new("node"), StartId::new("start")),
+            run,
             bell: Arc::default(),
+            announcer,
         };
         Books::new(shelf, (None, recordings), EventStream::new(), journal, unwritten).start()
     }

@@ -9,11 +9,12 @@ use crate::crm::{
     Answer, EndedCall, Input, Outcome, Progress, RecordingStep, SentRecording, Settled, Step, Upload,
     call_data,
 };
-use crate::domain::{CallId, Lead, NodeId, StartId};
+use crate::domain::{CallId, CallUpload, EventKind, Lead, NodeId, StartId, UploadState};
 use crate::net::crm_http::CrmClient;
 use crate::store::{Calls, Leads, Outbox, StepClaim, StoreError};
 use crate::telemetry::{Counter, count};
 
+use super::super::announcer::Announcer;
 use super::log_settled;
 
 /// What is needed for it; cheap to clone.
@@ -24,6 +25,7 @@ pub struct Desk {
     pub leads: Leads,
     /// With the runtime it sends on. `None`: there is no CRM.
     pub crm: Option<(CrmClient, Handle)>,
+    pub announcer: Announcer,
     pub run: (NodeId, StartId),
 }
 
@@ -134,12 +136,26 @@ impl Desk {
 
     async fn note(&self, call: &CallId, settled: &Settled) -> Result<Option<Upload>, StoreError> {
         let Some(upload) = self.outbox.get(call).await? else { return Ok(None) };
+        let before = upload.record.progress.state;
         let told = upload.record.progress.settle(settled).told();
         match self.calls.tell_upload(call, &told).await {
             Ok(()) | Err(StoreError::NotFound { .. }) => {}
             Err(error) => return Err(error),
         }
+        if before != UploadState::Done && told.state == UploadState::Done {
+            self.tell_that_it_is_done(call, &told).await?;
+        }
         self.outbox.settle(call, settled).await
+    }
+
+    async fn tell_that_it_is_done(&self, call: &CallId, told: &CallUpload) -> Result<(), StoreError> {
+        if !self.announcer.is_wanted(EventKind::CallUploaded) {
+            return Ok(());
+        }
+        match self.calls.get(call).await? {
+            Some(record) => self.announcer.tell_of_upload(&record, told).await,
+            None => Ok(()),
+        }
     }
 
     /// One that cannot be given up is this run's own at the next attempt, and nobody's once the run is over.

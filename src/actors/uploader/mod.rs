@@ -17,10 +17,10 @@ use crate::crm::{Health, Input, Limits, Output, Uploads};
 use crate::domain::{CallId, Entropy};
 use crate::telemetry::{Gauge, metrics};
 
-use super::SERVICE_MAILBOX_SIZE;
 use super::alarm::Alarm;
 use super::guard::guarded;
 use super::readiness::{Readiness, Warning};
+use super::{QueueNow, SERVICE_MAILBOX_SIZE};
 
 pub use desk::Desk;
 use sweep::Sweep;
@@ -28,11 +28,12 @@ pub use sweep::SweepParts;
 
 /// Calls in the queue; beyond them the outbox keeps what is due.
 const HELD_MAX: usize = 1_000;
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 pub struct UploaderParts {
     pub desk: Desk,
     pub sweep: SweepParts,
+    /// The outbox is looked at this often.
+    pub look_every: Duration,
     pub parallel: usize,
     pub amend: bool,
     pub bell: Arc<Notify>,
@@ -55,9 +56,7 @@ pub struct Uploader {
 
 impl Uploader {
     pub fn new(parts: UploaderParts) -> Self {
-        let UploaderParts { desk, sweep, parallel, amend, bell, readiness, entropy } = parts;
-        // The watch must see every engine's beat often enough to believe what it sees.
-        let look_every = LOOK_EVERY.min(sweep.watch.dead_after() / 3);
+        let UploaderParts { desk, sweep, look_every, parallel, amend, bell, readiness, entropy } = parts;
         let limits = Limits { parallel, amend, held_max: HELD_MAX, look_every };
         let mut entropy = entropy;
         Self {
@@ -169,24 +168,15 @@ impl Supervised for Uploader {
 
 /// How far this engine is with telling the CRM. `None`: there is no CRM to be told.
 #[derive(Message)]
-#[rtype(result = "Option<UploadsNow>")]
+#[rtype(result = "Option<QueueNow>")]
 pub struct AskUploads;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UploadsNow {
-    /// Calls in the queue.
-    pub held: usize,
-    /// Looks at the outbox that are over.
-    pub looks: u64,
-    pub is_down: bool,
-}
-
 impl Handler<AskUploads> for Uploader {
-    type Result = Option<UploadsNow>;
+    type Result = Option<QueueNow>;
 
     fn handle(&mut self, _: AskUploads, _: &mut Context<Self>) -> Self::Result {
         let is_down = self.told.trouble().is_some();
-        self.desk.crm.as_ref().map(|_| UploadsNow { held: self.machine.held(), looks: self.looks, is_down })
+        self.desk.crm.as_ref().map(|_| QueueNow { held: self.machine.held(), looks: self.looks, is_down })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Looks at the outbox: what this engine can go on with, what engines that are gone have left, and calls that ended
 //! while nobody who could say so was there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex as StdMutex;
 use std::time::Instant;
 
@@ -9,19 +9,18 @@ use tokio::sync::Mutex;
 
 use crate::clock;
 use crate::crm::{Found, Upload};
-use crate::domain::{CallId, NodeId, StartId, UploadState};
-use crate::keys::{NodeSign, NodeWatch};
+use crate::domain::{CallId, UploadState};
+use crate::keys::NodeWatch;
 use crate::store::{MAX_PAGE, Nodes, StoreError};
 use crate::telemetry::{Counter, count};
 
+use super::super::other_engines::{OtherEngines, Run};
 use super::Desk;
-
-type Run = (NodeId, StartId);
 
 /// Of others' uploads so many are looked at each time, one page after the other.
 const PAGE_OF_OTHERS: usize = 100;
-/// Runs of engines that have left something, and calls they had not begun; more than these are looked for anew.
-const RUNS_MAX: usize = 1_000;
+/// Calls that engines which are gone had not begun; more than these are looked for anew.
+const NOT_BEGUN_MAX: usize = 1_000;
 
 pub struct SweepParts {
     pub nodes: Nodes,
@@ -30,7 +29,6 @@ pub struct SweepParts {
 
 pub(super) struct Sweep {
     desk: Desk,
-    nodes: Nodes,
     held_max: usize,
     memory: Mutex<Memory>,
     complained: StdMutex<bool>,
@@ -38,9 +36,7 @@ pub(super) struct Sweep {
 
 /// From look to look.
 struct Memory {
-    watch: NodeWatch,
-    /// Runs of others that are named in the outbox: the watch must see them at every look to judge them.
-    runs: BTreeSet<Run>,
+    engines: OtherEngines,
     /// Where the next page of others' uploads begins.
     due_after: Option<String>,
     open_after: Option<String>,
@@ -50,20 +46,9 @@ struct Memory {
 
 impl Sweep {
     pub(super) fn new(parts: SweepParts, desk: Desk, held_max: usize) -> Self {
-        let memory = Memory {
-            watch: parts.watch,
-            runs: BTreeSet::new(),
-            due_after: None,
-            open_after: None,
-            without_record: BTreeMap::new(),
-        };
-        Self {
-            desk,
-            nodes: parts.nodes,
-            held_max,
-            memory: Mutex::new(memory),
-            complained: StdMutex::new(false),
-        }
+        let engines = OtherEngines::new(parts.nodes, parts.watch);
+        let memory = Memory { engines, due_after: None, open_after: None, without_record: BTreeMap::new() };
+        Self { desk, held_max, memory: Mutex::new(memory), complained: StdMutex::new(false) }
     }
 
     /// What was found, and whether there is more than the queue takes.
@@ -92,13 +77,14 @@ impl Sweep {
         let claims = self.desk.outbox.claims().await?;
         let others = self.page(UploadState::Due, &mut memory.due_after).await?;
         let open = self.page(UploadState::Open, &mut memory.open_after).await?;
-        let over = self.over(&mut memory, claims.iter().map(|claim| claim.run()), &others, &open).await?;
-        self.desk.outbox.free(&claims, &over.runs).await?;
-        for upload in open.iter().filter(|upload| over.runs.contains(&run_of(upload))) {
+        let named = others.iter().chain(&open).map(run_of);
+        let seen = memory.engines.look(named, claims.iter().map(|claim| claim.run())).await?;
+        self.desk.outbox.free(&claims, &seen.over).await?;
+        for upload in open.iter().filter(|upload| seen.over.contains(&run_of(upload))) {
             self.end(upload, &mut memory).await?;
         }
         if self.desk.crm.is_some() {
-            let left = others.iter().filter(|upload| over.is_away(&upload.node));
+            let left = others.iter().filter(|upload| seen.is_away(&upload.node));
             found.extend(left.map(|upload| self.found(upload)));
         }
         Ok(more)
@@ -144,27 +130,6 @@ impl Sweep {
         Ok(page.items.into_iter().map(|stored| stored.record).filter(is_others).collect())
     }
 
-    /// The runs were read before the signs, as the watch wants it.
-    async fn over(
-        &self,
-        memory: &mut Memory,
-        claims: impl Iterator<Item = Run>,
-        others: &[Upload],
-        open: &[Upload],
-    ) -> Result<Over, StoreError> {
-        if memory.runs.len() > RUNS_MAX {
-            memory.runs.clear();
-        }
-        memory.runs.extend(others.iter().chain(open).map(run_of));
-        let signs = self.nodes.all().await?;
-        let named = memory.runs.iter().cloned().chain(claims);
-        let holders = named.chain(signs.iter().map(|sign| (sign.node.clone(), sign.start.clone()))).collect();
-        let runs = memory.watch.look(&holders, &signs, clock::now()).over;
-        let living = |sign: &&NodeSign| !runs.contains(&(sign.node.clone(), sign.start.clone()));
-        let living = signs.iter().filter(living).map(|sign| sign.node.clone()).collect();
-        Ok(Over { seen: memory.runs.clone(), runs, living })
-    }
-
     /// Nobody who had the call can say any more that it is over; its record can. Without one it never began: nobody is
     /// answered or dialled before it is written.
     async fn end(&self, upload: &Upload, memory: &mut Memory) -> Result<(), StoreError> {
@@ -176,6 +141,9 @@ impl Sweep {
         if !record.is_over() {
             return Ok(());
         }
+        let leads = self.desk.leads.of_session(call, None, MAX_PAGE).await?;
+        let leads: Vec<_> = leads.items.into_iter().map(|stored| stored.record).collect();
+        self.desk.announcer.tell_of(&record, &leads, None).await?;
         let ended = self.desk.outbox.end(call, record.recording_filename.is_some()).await?;
         let Some(upload) = ended else { return Ok(()) };
         self.desk.calls.tell_upload(call, &upload.told()).await
@@ -192,30 +160,15 @@ impl Memory {
     /// A record may still come, from the journal of the engine that is gone, once it starts again.
     fn is_long_without_record(&mut self, call: &CallId) -> bool {
         let now = clock::now();
-        if self.without_record.len() >= RUNS_MAX {
+        if self.without_record.len() >= NOT_BEGUN_MAX {
             self.without_record.clear();
         }
         let since = *self.without_record.entry(call.clone()).or_insert(now);
-        let is_long = now.saturating_duration_since(since) >= 2 * self.watch.dead_after();
+        let is_long = now.saturating_duration_since(since) >= 2 * self.engines.dead_after();
         if is_long {
             self.without_record.remove(call);
         }
         is_long
-    }
-}
-
-/// What is known of other engines at this look.
-struct Over {
-    seen: BTreeSet<Run>,
-    runs: BTreeSet<Run>,
-    living: BTreeSet<NodeId>,
-}
-
-impl Over {
-    /// All its runs are over, and no new one has begun.
-    fn is_away(&self, node: &NodeId) -> bool {
-        let runs_of_node = self.seen.iter().filter(|(of, _)| of == node);
-        !self.living.contains(node) && runs_of_node.into_iter().all(|run| self.runs.contains(run))
     }
 }
 

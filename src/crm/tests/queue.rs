@@ -264,6 +264,19 @@ fn s5_what_cannot_be_noted_is_noted_later_and_nothing_is_sent_again() {
 }
 
 #[test]
+fn s4_an_outbox_full_of_what_others_are_at_is_not_looked_at_without_end() {
+    let mut desk = Desk::new(Limits { held_max: 2, ..LIMITS });
+    for _ in 0..40 {
+        desk.due(&["a", "b", "c"], false, true);
+        for (call, _) in desk.posted() {
+            desk.tell(Input::NotOurs { call: CallId::new(call) });
+        }
+        desk.pass(Duration::from_millis(50));
+    }
+    assert!(desk.looks <= 1 + 8, "{} looks in two seconds", desk.looks);
+}
+
+#[test]
 fn s4_the_queue_has_a_bound_and_looks_again_when_there_is_room() {
     let mut desk = Desk::new(Limits { held_max: 4, ..LIMITS });
     desk.due(&["a", "b", "c", "d", "e"], false, true);
@@ -271,5 +284,7 @@ fn s4_the_queue_has_a_bound_and_looks_again_when_there_is_room() {
     desk.answer("a", http(200));
     assert_eq!(desk.looks, 1, "at the start");
     desk.answer("b", http(200));
-    assert_eq!((desk.uploads.held(), desk.looks), (2, 2));
+    assert_eq!((desk.uploads.held(), desk.looks), (2, 1), "not at once");
+    desk.pass(Duration::from_millis(250));
+    assert_eq!(desk.looks, 2);
 }

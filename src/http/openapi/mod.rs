@@ -37,6 +37,7 @@ long) come without a body, and the connection ends.";
         (name = "calls", description = "Making calls, following them, looking them up"),
         (name = "leads", description = "What calls have brought"),
         (name = "uploads", description = "How far calls are on their way to the CRM"),
+        (name = "notifications", description = "How far events of calls are on their way to subscribers"),
         (name = "keys", description = "Google keys: who holds which, never whole"),
         (name = "audit", description = "Who changed what"),
         (name = "settings", description = "What may be changed while the engine runs"),

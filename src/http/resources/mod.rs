@@ -7,6 +7,7 @@ mod keys;
 mod leads;
 mod make_call;
 mod me;
+mod notifications;
 mod numbers;
 mod recordings;
 mod session;
@@ -36,5 +37,6 @@ pub(super) fn all(config: &mut ServiceConfig) {
     audit::routes(config);
     settings::routes(config);
     uploads::routes(config);
+    notifications::routes(config);
     status::routes(config);
 }

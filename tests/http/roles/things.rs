@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use clearline::accounts::{NewPassword, NewUser};
 use clearline::clock;
+use clearline::crm::notifications::{Event, Settlement};
 use clearline::crm::{Outcome, Settled, Step};
 use clearline::domain::{
     CallRecord, ConversationItem, Direction, Lead, LeadId, NodeId, NumberId, Persona, PhoneNumber, Role,
-    Speaker, StartId, User, VoiceAgent, VoiceAgentId, VoiceAgentNumber,
+    Secret, Speaker, StartId, Subscriber, SubscriberName, User, VoiceAgent, VoiceAgentId, VoiceAgentNumber,
 };
-use clearline::store::{By, Leads, Outbox};
+use clearline::store::{By, Leads, Notifications, Outbox};
 use serde_json::json;
 
 use super::spy::Spy;
@@ -28,6 +29,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { path: "/api/calls", name: "call" },
     Kind { path: "/api/leads", name: "lead" },
     Kind { path: "/api/uploads", name: "upload" },
+    Kind { path: "/api/notifications", name: "notification" },
     Kind { path: "/api/numbers", name: "number" },
     Kind { path: "/api/voice_agents", name: "voice agent" },
     Kind { path: "/api/audit", name: "audit entry" },
@@ -42,6 +44,7 @@ pub(crate) struct Things {
     pub(crate) call: String,
     pub(crate) lead: String,
     pub(crate) upload: String,
+    pub(crate) notification: String,
     pub(crate) number: String,
     pub(crate) number_id: String,
     pub(crate) voice_agent: String,
@@ -70,6 +73,7 @@ pub(crate) async fn plant(bench: &Bench, spy: &mut Spy, caller: &User, owner: &U
     let call = plant_call(bench, spy, owner).await;
     let lead = plant_lead(bench, spy, owner, &call).await;
     let upload = plant_upload(bench, spy, owner).await;
+    let notification = plant_notification(bench, spy, owner).await;
     let role_below = match caller.role {
         Role::Superadmin => "admin",
         Role::Admin | Role::Agent => "agent",
@@ -81,6 +85,7 @@ pub(crate) async fn plant(bench: &Bench, spy: &mut Spy, caller: &User, owner: &U
         call: call.session_id.to_string(),
         lead,
         upload,
+        notification,
         number,
         number_id,
         voice_agent,
@@ -201,6 +206,32 @@ async fn plant_upload(bench: &Bench, spy: &mut Spy, owner: &User) -> String {
         spy.plant("upload", mark, tenant, None);
     }
     upload.id
+}
+
+/// Of a call that is known by nothing else, to a subscriber of the owner's tenant.
+async fn plant_notification(bench: &Bench, spy: &mut Spy, owner: &User) -> String {
+    let number = || PhoneNumber::new(format!("+4940{}55", never_used()));
+    let now = clock::unix_time();
+    let mut call = CallRecord::started(clock::new_call_id(), Direction::Inbound, number(), number(), now);
+    call.tenant_id.clone_from(&owner.tenant_id);
+    let name = SubscriberName::new(format!("subscriber-{}", never_used()));
+    let to = Subscriber::to(name.clone(), "https://192.0.2.1".into(), Secret::new("whsec_"));
+    let to = Subscriber { tenant_id: owner.tenant_id.clone(), ..to };
+    let event = Event::of_record(&call).next().expect("it has begun");
+    let run = (NodeId::new("another engine"), StartId::new("another start"));
+    let notification = event.for_subscriber(&to, &call, run);
+    let (id, notifications) = (notification.id.clone(), Notifications::new(bench.engine.store().clone()));
+    notifications.add(notification).await.expect("a notification");
+    let refused = Settlement::Refused { why: "the subscriber answers 410".into() };
+    notifications.settle(&id, &refused).await.expect("a notification");
+    let tenant = owner.tenant_id.as_ref().map(|id| id.as_str());
+    for mark in [id.as_str(), name.as_str(), call.session_id.as_str()] {
+        spy.plant("notification", mark, tenant, None);
+    }
+    for number in [call.from_number.expose(), call.dialed_number.expose()] {
+        spy.plant("what was posted", number, None, Some("nobody"));
+    }
+    id.to_string()
 }
 
 fn plant_record(spy: &mut Spy, kind: &'static str, mark: &str, owner: &User) {

@@ -199,6 +199,7 @@ impl World {
             Some("/api/calls") => things.call.clone(),
             Some("/api/leads") => things.lead.clone(),
             Some("/api/uploads") => things.upload.clone(),
+            Some("/api/notifications") => things.notification.clone(),
             Some("/api/numbers") => things.number_id.clone(),
             Some("/api/voice_agents") => things.voice_agent.clone(),
             Some(other) => panic!(

@@ -12,6 +12,7 @@ pub(crate) mod going_back;
 pub(crate) mod key_health;
 pub(crate) mod leases;
 pub(crate) mod migrations;
+pub(crate) mod notifications;
 pub(crate) mod outages;
 pub(crate) mod outbox;
 pub(crate) mod questions;

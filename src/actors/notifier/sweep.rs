@@ -1,0 +1,91 @@
+//! Looks for what one subscriber is to be told: by this engine, and by engines that are away.
+
+use std::sync::{Mutex as StdMutex, PoisonError};
+
+use tokio::sync::Mutex;
+
+use crate::domain::CallId;
+use crate::keys::NodeWatch;
+use crate::store::{MAX_PAGE, Nodes, Notification, StoreError};
+use crate::telemetry::{Counter, count};
+
+use super::super::other_engines::OtherEngines;
+use super::Desk;
+
+/// Of others' notifications so many are looked at each time, one page after the other.
+const PAGE_OF_OTHERS: usize = 100;
+
+pub(super) struct Sweep {
+    desk: Desk,
+    held_max: usize,
+    memory: Mutex<Memory>,
+    complained: StdMutex<bool>,
+}
+
+/// From look to look.
+struct Memory {
+    engines: OtherEngines,
+    /// Where the next page of others' begins.
+    after: Option<String>,
+}
+
+impl Sweep {
+    pub(super) fn new(nodes: Nodes, watch: NodeWatch, desk: Desk, held_max: usize) -> Self {
+        let memory = Memory { engines: OtherEngines::new(nodes, watch), after: None };
+        Self { desk, held_max, memory: Mutex::new(memory), complained: StdMutex::new(false) }
+    }
+
+    /// The calls that were found, and whether there are more than the queue takes.
+    pub(super) async fn look(&self) -> (Vec<CallId>, bool) {
+        let mut found = Vec::new();
+        let looked = self.look_at_all(&mut found).await;
+        let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+        match looked {
+            Ok(more) => {
+                *complained = false;
+                (found, more)
+            }
+            Err(error) => {
+                count(Counter::StoreFailures);
+                if !std::mem::replace(&mut *complained, true) {
+                    tracing::warn!(%error, "the outbox cannot be looked at for notifications; trying again");
+                }
+                (found, false)
+            }
+        }
+    }
+
+    async fn look_at_all(&self, found: &mut Vec<CallId>) -> Result<bool, StoreError> {
+        let more = self.own(found).await?;
+        let mut memory = self.memory.lock().await;
+        let others = self.others(&mut memory).await?;
+        let named = others.iter().map(|it| (it.node.clone(), it.start.clone()));
+        let seen = memory.engines.look(named, std::iter::empty()).await?;
+        let left = others.iter().filter(|it| seen.is_away(&it.node));
+        found.extend(left.map(|it| it.session_id.clone()));
+        Ok(more)
+    }
+
+    /// Oldest first, as many as the queue takes. The notifications of a call lie beside each other.
+    async fn own(&self, found: &mut Vec<CallId>) -> Result<bool, StoreError> {
+        let Desk { office, subscriber, .. } = &self.desk;
+        let mut after = None;
+        loop {
+            let page = office.notifications.due_of_node(subscriber, &office.run.0, after, MAX_PAGE).await?;
+            found.extend(page.items.into_iter().map(|stored| stored.record.session_id));
+            found.dedup();
+            after = page.next;
+            if after.is_none() || found.len() >= self.held_max {
+                return Ok(after.is_some());
+            }
+        }
+    }
+
+    async fn others(&self, memory: &mut Memory) -> Result<Vec<Notification>, StoreError> {
+        let Desk { office, subscriber, .. } = &self.desk;
+        let page = office.notifications.due(subscriber, memory.after.take(), PAGE_OF_OTHERS).await?;
+        memory.after = page.next;
+        let others = page.items.into_iter().map(|stored| stored.record);
+        Ok(others.filter(|it| it.node != office.run.0).collect())
+    }
+}

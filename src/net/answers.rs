@@ -1,0 +1,73 @@
+//! What came back over HTTP of something posted, or why nothing did, in words.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::time::Duration;
+
+use reqwest::header::RETRY_AFTER;
+use reqwest::{RequestBuilder, Response};
+
+use crate::crm::Answer;
+
+/// No answer that means something is longer; what is behind it is not read.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// In the words of those who read what went wrong.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) whom: &'static str,
+    /// How to mend a certificate that is not believed.
+    pub(super) certificate: &'static str,
+}
+
+pub(super) async fn answer(request: RequestBuilder, limit: Duration, asked: Asked) -> Answer {
+    match request.send().await {
+        Ok(response) => read(response, limit, asked).await,
+        Err(error) => failure(&error, limit, asked),
+    }
+}
+
+async fn read(mut response: Response, limit: Duration, asked: Asked) -> Answer {
+    let status = response.status().as_u16();
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(error) => return failure(&error, limit, asked),
+        }
+        if body.len() > ANSWER_BYTES_MAX {
+            body.truncate(ANSWER_BYTES_MAX);
+            break;
+        }
+    }
+    Answer::Http { status, retry_after, body }
+}
+
+fn failure(error: &reqwest::Error, limit: Duration, Asked { whom, certificate }: Asked) -> Answer {
+    let detail = chain(error);
+    if error.is_connect() {
+        let hint = if detail.contains("certificate") { certificate } else { "" };
+        return Answer::Unreachable(format!("{whom} cannot be reached: {detail}{hint}"));
+    }
+    if error.is_timeout() {
+        return Answer::Broken(format!("{whom} does not answer within {} s", limit.as_secs_f32()));
+    }
+    Answer::Broken(format!("the connection to {whom} broke: {detail}"))
+}
+
+/// The cause says more than the error, which names the URL once more.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let Some(first) = error.source() else { return error.to_string() };
+    let (mut text, mut cause) = (first.to_string(), first.source());
+    while let Some(deeper) = cause {
+        let said = deeper.to_string();
+        if !text.contains(&said) {
+            write!(text, ": {said}").unwrap_or_default();
+        }
+        cause = deeper.source();
+    }
+    text
+}
