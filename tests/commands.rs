@@ -233,3 +233,18 @@ fn two_demos_into_one_folder_both_hold_and_leave_a_recording_of_each_call() {
         std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 8, "two recordings and two transcripts of each demo, and no database: {left:?}");
 }
+
+#[test]
+fn who_only_looks_for_migrations_makes_no_store_at_a_misspelt_path() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("typo.db");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clearline"));
+    let looked = command
+        .current_dir(folder.path())
+        .args(["migrate", "--status", "--set", &format!("store.path={}", path.display())])
+        .output()
+        .expect("the binary runs");
+    assert_eq!(looked.status.code(), Some(1));
+    assert!(text(&looked.stderr).contains("there is no store at"), "{}", text(&looked.stderr));
+    assert!(!path.exists());
+}

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
+use crate::config::Settings;
 use crate::store::migrate::{Claimant, Direction, MigrateError, Migrator, Ran, Standing, Status};
 
 use super::CommandResult;
@@ -28,11 +29,26 @@ pub(super) struct Migrate {
     common: JsonAndSettings,
 }
 
+/// Who only looks makes none, at a path that was misspelt least of all.
+fn there_is_a_store(settings: &Settings) -> Result<(), Failure> {
+    let path = &settings.store.path;
+    if settings.store.url.is_some() || path.exists() {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Failure::new(format!(
+        "there is no store at {path} (store.path); `clearline migrate` or `serve` makes one"
+    )))
+}
+
 impl Migrate {
     pub(super) fn run(self) -> CommandResult {
         let settings = self.common.settings.load()?;
         start_logging(&settings.log)?;
         actix::System::new().block_on(async {
+            if self.status {
+                there_is_a_store(&settings)?;
+            }
             let store = open_store(&settings).await?;
             let migrator = Migrator::new(store.store.clone(), Claimant::new())
                 .taking_engines_for_dead_after(settings.node.dead_after());

@@ -148,6 +148,10 @@ impl Problem {
         }
     }
 
+    pub(super) fn code(&self) -> Code {
+        self.code
+    }
+
     pub(super) fn not_found() -> Self {
         Self::new(Code::NotFound, "there is no such thing, or none that you may see")
     }

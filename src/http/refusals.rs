@@ -40,8 +40,9 @@ impl From<StoreError> for Problem {
             }
             StoreError::Closed | StoreError::Failed(_) => {
                 tracing::warn!(%error, "a request could not be answered for want of the store");
-                Self::new(Code::Unavailable, "the store does not answer; try again later")
-                    .retry_after(STORE_PAUSE)
+                let why =
+                    "the store does not take it or does not answer; GET /ready says why. Try again later";
+                Self::new(Code::Unavailable, why).retry_after(STORE_PAUSE)
             }
             StoreError::Unreadable { .. } => {
                 tracing::error!(%error, "a request met a document that cannot be read");

@@ -8,6 +8,8 @@ use super::problem::{Code, Problem};
 use crate::store::Stored;
 
 const IF_MATCH_NAME: &str = "If-Match";
+/// With each attempt one rival at least has had its way.
+const ATTEMPTS_MAX: usize = 64;
 
 /// What stands in the store as its client sees it. The answer's `ETag` is what a change may come back with.
 pub(super) fn shown<R, View: Serialize + From<Stored<R>>>(stored: Stored<R>) -> HttpResponse {
@@ -48,6 +50,21 @@ pub(super) fn expected(request: &HttpRequest, found: u64) -> Result<u64, Problem
     } else {
         Err(Problem::new(Code::ChangedMeanwhile, "read it again, then try again"))
     }
+}
+
+/// A change that names no version is meant for whatever is there: it is made again if somebody else was faster.
+pub(super) async fn whatever_is_there(
+    request: &HttpRequest,
+    change: impl AsyncFn() -> Result<HttpResponse, Problem>,
+) -> Result<HttpResponse, Problem> {
+    for _ in 1..ATTEMPTS_MAX {
+        let decided = change().await;
+        let was_late = decided.as_ref().is_err_and(|problem| problem.code() == Code::ChangedMeanwhile);
+        if !was_late || request.headers().contains_key(IF_MATCH) {
+            return decided;
+        }
+    }
+    change().await
 }
 
 fn tag_of(version: u64) -> String {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::KeyAssignment;
-use crate::domain::{ProjectId, Timestamp, User};
+use crate::domain::{ProjectId, Secret, Timestamp, User};
 use crate::keys::{Failure, KeyPool, KeyTrouble, Troubles};
 
 /// SPEC K9: users per key, keys nobody holds with 0, and what an operator should look at.
@@ -66,7 +66,8 @@ impl KeyReport {
             }
         });
         let outside = |user: &User| held.get(&user.id).is_some_and(|held| !known.contains(held));
-        let unopened = |user: &User| user.google_api_key.is_some() && !held.contains_key(&user.id);
+        let cannot_be_opened = |key: &Secret| assignment.sealing.open(key).is_err();
+        let unopened = |user: &User| user.google_api_key.as_ref().is_some_and(cannot_be_opened);
         Self {
             keys: keys.collect(),
             outside_the_pool: names(&outside),

@@ -3,8 +3,9 @@
 //! What is there to do is found by state and engine. A step is claimed by inserting its document, so that of several
 //! engines one sends it; claims of runs that are over are taken away by whoever sees that they are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -59,11 +60,19 @@ pub struct StepClaim {
 #[derive(Clone)]
 pub struct Outbox {
     store: Store,
+    names_given: Arc<NamesGiven>,
 }
+
+/// How often a number had a call today, as far as is known here: people who withhold theirs all have the same one.
+#[derive(Default)]
+struct NamesGiven(Mutex<HashMap<CrmCallId, u32>>);
+
+/// More are looked for in the store again.
+const NUMBERS_REMEMBERED_MAX: usize = 1_000;
 
 impl Outbox {
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self { store, names_given: Arc::default() }
     }
 
     /// Before the record of a call is written for the first time: from here on the call cannot be forgotten. Gives its
@@ -87,14 +96,15 @@ impl Outbox {
         }
     }
 
-    /// The first free one. Whoever had one number often today is not asked about each of its calls: the search doubles
-    /// its steps and then halves them.
+    /// The first free one, or the one after that which was given last here. Whoever had one number often today is not
+    /// asked about each of its calls: the search doubles its steps and then halves them.
     async fn name(&self, record: &CallRecord) -> Result<CrmCallId, StoreError> {
         let nth = |nth| call_id(record.call_start_time, person(record), nth);
-        let mut wanted = 1;
+        let mut wanted = self.names_given.last_of(&nth(1)) + 1;
         while !self.claim_name(&nth(wanted), &record.session_id).await? {
             wanted = self.next_free(wanted, nth).await?;
         }
+        self.names_given.note(nth(1), wanted);
         Ok(nth(wanted))
     }
 
@@ -301,6 +311,24 @@ impl Outbox {
             self.release(claim).await?;
         }
         Ok(())
+    }
+}
+
+impl NamesGiven {
+    fn last_of(&self, first: &CrmCallId) -> u32 {
+        self.lock().get(first).copied().unwrap_or(0)
+    }
+
+    fn note(&self, first: CrmCallId, last: u32) {
+        let mut names = self.lock();
+        if names.len() >= NUMBERS_REMEMBERED_MAX {
+            names.clear();
+        }
+        names.insert(first, last);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<CrmCallId, u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

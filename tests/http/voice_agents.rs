@@ -2,6 +2,7 @@
 
 use clearline::domain::{Role, VoiceAgent, VoiceAgentId};
 use clearline::store::VoiceAgents;
+use futures_util::future::join_all;
 use reqwest::Method;
 use reqwest::header::{ETAG, IF_MATCH, LOCATION};
 use serde_json::{Value, json};
@@ -114,6 +115,26 @@ fn o2_another_tenants_voice_agent_is_not_there_and_a_shared_one_is_a_superadmins
         assert_eq!(ids, [&shared["id"], &json!("default")], "shared, and of the settings");
         let seen_by_boss = bench.get("/api/voice_agents", &boss).await.expect(200);
         assert_eq!(seen_by_boss["items"].as_array().expect("a list").len(), 3);
+        bench.stop().await;
+    });
+}
+
+/// It is meant for whatever is there.
+#[test]
+fn g2_changes_that_name_no_version_are_all_made_however_many_come_at_once() {
+    play(async {
+        let bench = Bench::usual().await;
+        let mira = bench.token("mira", Role::Admin, None).await;
+        let made = bench.post("/api/voice_agents", &mira, json!({ "name": "Desk" })).await;
+        let path = made.headers[LOCATION].to_str().expect("text").to_owned();
+        let greetings: Vec<_> = (0..12).map(|number| format!("Hello {number}")).collect();
+        let changes =
+            greetings.iter().map(|greeting| bench.patch(&path, &mira, json!({ "greeting": greeting })));
+        for changed in join_all(changes).await {
+            changed.expect(200);
+        }
+        let last = bench.get(&path, &mira).await.expect(200);
+        assert!(greetings.iter().any(|greeting| last["greeting"] == **greeting), "{last}");
         bench.stop().await;
     });
 }

@@ -320,6 +320,8 @@ fn s2_the_upload_of_a_call_that_never_began_is_withdrawn() {
         })
         .await;
         let another = CallRecord { session_id: clock::new_call_id(), ..record };
+        // One that remembers nothing of it.
+        let outbox = Outbox::new(world.engine.store().clone());
         assert_eq!(outbox.open(&another, run).await, Ok(name), "its name is free again");
         assert!(crm.received().calls.is_empty());
         world.close().await;

@@ -365,8 +365,8 @@ impl Handler<KeepDialog> for Books {
 
     fn handle(&mut self, KeepDialog { call, dialog }: KeepDialog, ctx: &mut Context<Self>) {
         self.guarded(&call, |books| {
-            if let Some(page) = books.pages.get_mut(&call) {
-                page.keep_dialog(dialog);
+            let is_new = books.pages.get_mut(&call).is_some_and(|page| page.keep_dialog(dialog));
+            if is_new {
                 books.plan_writing(DIALOG_PAUSE, ctx);
             }
         });

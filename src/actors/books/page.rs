@@ -131,12 +131,15 @@ impl Page {
         }
     }
 
-    /// How the far end is reached, should this engine be lost. Each time there is news of it.
-    pub(super) fn keep_dialog(&mut self, dialog: Value) {
-        if let Some(running) = &mut self.record.running {
-            running.dialog = Some(dialog);
-            self.changed();
-        }
+    /// How the far end is reached, should this engine be lost. False: nothing about it is new.
+    pub(super) fn keep_dialog(&mut self, dialog: Value) -> bool {
+        let dialog = Some(dialog);
+        let Some(running) = self.record.running.as_mut().filter(|running| running.dialog != dialog) else {
+            return false;
+        };
+        running.dialog = dialog;
+        self.changed();
+        true
     }
 
     pub(super) fn keep_recording_state(&mut self, state: RecordingState) {

@@ -10,8 +10,11 @@ use crate::domain::{Role, Sealing, Secret, User as Record};
 use crate::store::Users;
 
 use super::super::CommandResult;
-use super::super::common::{JsonAndSettings, open_store, say, say_json, sealing, store_failed};
+use super::super::common::{JsonAndSettings, exit_code, open_store, say, say_json, sealing, store_failed};
 use super::warn_of_unreadable;
+
+pub(super) const EXIT_CODES: &str = "Exit codes: 0 all are listed, 1 it did not work, 2 wrong arguments or settings, 3 listed, but for records \
+that cannot be read (they are named on standard error).";
 
 #[derive(Args)]
 pub(super) struct List {
@@ -42,7 +45,8 @@ impl List {
             say("no users yet; add one with `clearline user add NAME`");
         }
         let shown: Vec<_> = everybody.users.iter().map(|user| Shown::of(user, &sealing)).collect();
-        show(&shown, self.common.json)
+        show(&shown, self.common.json)?;
+        Ok(exit_code(everybody.unreadable.is_empty()))
     }
 }
 

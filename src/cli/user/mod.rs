@@ -32,6 +32,7 @@ enum Action {
     #[command(after_help = add::EXAMPLES)]
     Add(add::Add),
     /// List all users, with the hint of each one's key
+    #[command(after_help = list::EXIT_CODES)]
     List(list::List),
     /// Give a user a new password; all its sessions and API tokens end
     #[command(after_help = change::PASSWORD_EXAMPLES)]

@@ -14,7 +14,7 @@ use super::super::caller::Who;
 use super::super::paging::{Listed, Narrowed, Paging, Unfiltered};
 use super::super::problem::Problem;
 use super::super::sent::Sent;
-use super::super::versions::{added, expected, shown};
+use super::super::versions::{added, expected, shown, whatever_is_there};
 use crate::access::Identity;
 use crate::clock;
 use crate::domain::{Dialed, NumberId, PhoneNumber, TenantId, UserId, VoiceAgentId, VoiceAgentNumber};
@@ -67,7 +67,7 @@ struct AddNumber {
 }
 
 /// What is left out stays as it is, null takes away.
-#[derive(Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeNumber {
     #[serde(default)]
@@ -147,7 +147,7 @@ async fn get_number(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Res
     responses(
         (status = 200, description = "The number as it is now; its `ETag` is its version", body = NumberView),
         (status = 409, description = "The number is there already, however it was written"),
-        (status = 412, description = "Somebody else has changed it meanwhile"),
+        (status = 412, description = "It is not the version of `If-Match` any more"),
     )
 )]
 #[patch("/api/numbers/{id}")]
@@ -158,12 +158,15 @@ async fn change_number(
     request: HttpRequest,
     Body(change): Body<ChangeNumber>,
 ) -> Result<HttpResponse, Problem> {
-    let found = changeable(&api, who.identity(), &id).await?;
-    let version = expected(&request, found.version)?;
-    let id = found.record.id.clone();
-    let new = change.laid_over(found.record, who.identity())?;
-    let by = By::from(who.identity());
-    Ok(shown::<_, NumberView>(api.catalogue.change_number(by, &id, Some(version), |_| new).await?))
+    whatever_is_there(&request, async || {
+        let found = changeable(&api, who.identity(), &id).await?;
+        let version = expected(&request, found.version)?;
+        let id = found.record.id.clone();
+        let new = change.clone().laid_over(found.record, who.identity())?;
+        let by = By::from(who.identity());
+        Ok(shown::<_, NumberView>(api.catalogue.change_number(by, &id, Some(version), |_| new).await?))
+    })
+    .await
 }
 
 /// Remove a number
@@ -173,7 +176,7 @@ async fn change_number(
     params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` you know: nothing is removed if somebody else was faster")),
     responses(
         (status = 204, description = "Removed"),
-        (status = 412, description = "Somebody else has changed it meanwhile"),
+        (status = 412, description = "It is not the version of `If-Match` any more"),
         (status = 422, description = "`If-Match` is no `ETag`"),
     )
 )]
@@ -184,10 +187,13 @@ async fn remove_number(
     id: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let found = changeable(&api, who.identity(), &id).await?;
-    let version = expected(&request, found.version)?;
-    api.catalogue.remove_number(By::from(who.identity()), &found.record.id, Some(version)).await?;
-    Ok(HttpResponse::NoContent().finish())
+    whatever_is_there(&request, async || {
+        let found = changeable(&api, who.identity(), &id).await?;
+        let version = expected(&request, found.version)?;
+        api.catalogue.remove_number(By::from(who.identity()), &found.record.id, Some(version)).await?;
+        Ok(HttpResponse::NoContent().finish())
+    })
+    .await
 }
 
 async fn visible(api: &Api, identity: &Identity, id: &str) -> Result<Stored<VoiceAgentNumber>, Problem> {

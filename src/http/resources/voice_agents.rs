@@ -13,7 +13,7 @@ use super::super::caller::Who;
 use super::super::paging::{Listed, Narrowed, Paging, Unfiltered};
 use super::super::problem::{Code, Problem};
 use super::super::sent::Sent;
-use super::super::versions::{added, expected, shown};
+use super::super::versions::{added, expected, shown, whatever_is_there};
 use super::webhooks::{WebhookInput, WebhookView, webhooks_of};
 use crate::access::Identity;
 use crate::catalogue::KnownVoiceAgent;
@@ -109,7 +109,7 @@ struct Limits {
     silence_timeout_s: u64,
 }
 
-#[derive(Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeLimits {
     #[serde(default)]
@@ -153,7 +153,7 @@ struct AddVoiceAgent {
 }
 
 /// What is left out stays as it is.
-#[derive(Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeVoiceAgent {
     #[serde(default)]
@@ -261,7 +261,7 @@ async fn get_voice_agent(
     responses(
         (status = 200, description = "The voice agent as it is now; its `ETag` is its version", body = VoiceAgentView),
         (status = 409, description = "There is one of this name already, or it stands in the settings file"),
-        (status = 412, description = "Somebody else has changed it meanwhile"),
+        (status = 412, description = "It is not the version of `If-Match` any more"),
     )
 )]
 #[patch("/api/voice_agents/{id}")]
@@ -272,12 +272,15 @@ async fn change_voice_agent(
     request: HttpRequest,
     Body(change): Body<ChangeVoiceAgent>,
 ) -> Result<HttpResponse, Problem> {
-    let found = changeable(&api, who.identity(), &id).await?;
-    let version = expected(&request, found.version)?;
-    let (by, id) = (By::from(who.identity()), found.record.agent.id);
-    let sealing = &api.staff.assignment.sealing;
-    let decide = |persona| change.laid_over(persona, sealing);
-    Ok(shown::<_, VoiceAgentView>(api.catalogue.change_voice_agent(by, &id, Some(version), decide).await?))
+    whatever_is_there(&request, async || {
+        let found = changeable(&api, who.identity(), &id).await?;
+        let version = expected(&request, found.version)?;
+        let (by, id) = (By::from(who.identity()), found.record.agent.id);
+        let decide = |persona| change.clone().laid_over(persona, &api.staff.assignment.sealing);
+        let changed = api.catalogue.change_voice_agent(by, &id, Some(version), decide).await?;
+        Ok(shown::<_, VoiceAgentView>(changed))
+    })
+    .await
 }
 
 /// Remove a voice agent
@@ -288,7 +291,7 @@ async fn change_voice_agent(
     responses(
         (status = 204, description = "Removed"),
         (status = 409, description = "Numbers name it, or it stands in the settings file"),
-        (status = 412, description = "Somebody else has changed it meanwhile"),
+        (status = 412, description = "It is not the version of `If-Match` any more"),
         (status = 422, description = "`If-Match` is no `ETag`"),
     )
 )]
@@ -299,11 +302,14 @@ async fn remove_voice_agent(
     id: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let found = changeable(&api, who.identity(), &id).await?;
-    let version = expected(&request, found.version)?;
-    let by = By::from(who.identity());
-    api.catalogue.remove_voice_agent(by, &found.record.agent.id, Some(version)).await?;
-    Ok(HttpResponse::NoContent().finish())
+    whatever_is_there(&request, async || {
+        let found = changeable(&api, who.identity(), &id).await?;
+        let version = expected(&request, found.version)?;
+        let by = By::from(who.identity());
+        api.catalogue.remove_voice_agent(by, &found.record.agent.id, Some(version)).await?;
+        Ok(HttpResponse::NoContent().finish())
+    })
+    .await
 }
 
 async fn visible(api: &Api, identity: &Identity, id: &str) -> Result<KnownVoiceAgent, Problem> {

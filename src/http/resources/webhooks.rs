@@ -26,7 +26,7 @@ pub(super) struct WebhookView {
 
 /// A web service of your own that the model may call. It gets `{"call_id", "tool", "arguments"}` by POST; its answer,
 /// JSON or text, goes to the model.
-#[derive(Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WebhookInput {
     /// What the model calls it, as `check_stock`.

@@ -4,7 +4,8 @@ use std::path::Path;
 use super::*;
 use crate::access::Scope;
 use crate::domain::{Entropy, Role, TenantId, new_sealing_key};
-use crate::keys::{Failure, KeyTrouble};
+use crate::keys::{Failure, KeyTrouble, Troubles};
+use crate::store::KeyReport;
 use crate::store::{self, Credential, USERS, embedded};
 
 fn now() -> Timestamp {
@@ -221,6 +222,12 @@ async fn k10_plain_keys_are_read_as_they_are_until_they_are_sealed_in_place() {
     assert_eq!(newer.seal().await.unwrap().changed, 2);
     let only_old = sealing.seal().await.unwrap();
     assert_eq!((only_old.changed, only_old.unreadable.len()), (0, 2), "it cannot open them and leaves them");
+    let report = async |assignment: &KeyAssignment| {
+        let users = assignment.users.all().await.unwrap();
+        KeyReport::of(assignment, &pool(2), &users, &Troubles::default())
+    };
+    assert_eq!(report(&sealing).await.unopened, ["ada", "ben"], "and they are named");
+    assert!(report(&newer).await.unopened.is_empty());
     assert_eq!(held(&newer).await.into_values().collect::<Vec<_>>(), ["0001", "0002"]);
 }
 
