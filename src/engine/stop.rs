@@ -98,7 +98,10 @@ impl Engine {
 
     async fn end_all_calls(&self) {
         let calls = self.live_calls().await;
-        tracing::warn!(calls = calls.len(), "the stop limit is over; running calls are hung up");
+        tracing::warn!(
+            calls = calls.len(),
+            "running calls are hung up: the stop limit is over, or a second signal came"
+        );
         let Some(supervisor) = self.directory.supervisor() else { return };
         for call in calls {
             supervisor.do_send(EndCall { call, reason: "the engine is stopping".into() });

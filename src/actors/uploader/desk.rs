@@ -104,8 +104,10 @@ impl Desk {
     }
 
     async fn body(&self, upload: &Upload, ended: &EndedCall) -> Result<Value, StoreError> {
-        let leads = self.leads.of_session(&upload.session_id, None, 1).await?;
-        let lead = leads.items.first().map(|stored| told_of(&stored.record));
+        let lead = match ended.record.leads.last() {
+            Some(newest) => self.leads.get(newest).await?.map(|stored| told_of(&stored.record)),
+            None => None,
+        };
         let recording = match upload.progress.recording_url() {
             Some(url) => Some(SentRecording {
                 url: url.to_owned(),
