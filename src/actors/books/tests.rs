@@ -22,6 +22,9 @@ use crate::voice::{Speaker as Voice, TranscriptItem};
 
 mod notifications;
 
+mod recordings;
+mod tools;
+
 /// Against hanging for ever; nothing is judged by it.
 const SAFETY_LIMIT: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -418,81 +421,6 @@ fn an_engine_that_ends_while_the_store_is_away_leaves_everything_on_the_disk() {
     });
 }
 
-async fn keep_lead(books: &Addr<Books>, fields: Value) -> Value {
-    let Value::Object(fields) = fields else { panic!("no object: {fields}") };
-    let kept = books.send(KeepDeed { call: call(), deed: Deed::Lead(fields) }).await.unwrap();
-    kept.expect("it is kept")["lead_id"].clone()
-}
-
-impl Bench {
-    /// Names of the stored leads, and the ids the record has, as far as the store knows.
-    async fn leads(&self) -> Vec<(String, Value)> {
-        let listed = Leads::new(self.gate.store.clone()).of_session(&call(), None, 10).await.unwrap();
-        let lead = |lead: crate::store::Stored<crate::domain::Lead>| {
-            (lead.record.id.to_string(), Value::Object(lead.record.fields))
-        };
-        listed.items.into_iter().map(lead).collect()
-    }
-}
-
-#[test]
-fn u3_a_lead_is_in_the_store_when_the_model_hears_so_and_is_linked_both_ways() {
-    play(async {
-        let bench = Bench::new();
-        let books = bench.books();
-        begin(&books).await;
-        let id = keep_lead(&books, json!({ "name": "Ada" })).await;
-        assert_eq!(bench.leads().await, [(id.as_str().unwrap().to_owned(), json!({ "name": "Ada" }))]);
-        assert_eq!(keep_lead(&books, json!({ "name": "Ada" })).await, id);
-        assert_eq!(keep_lead(&books, json!({ "name": "ADA", "phone": "030" })).await, id);
-        assert_eq!(bench.leads().await.len(), 1);
-        assert_eq!(bench.leads().await[0].1, json!({ "name": "ADA", "phone": "030" }));
-        end(&books).await;
-        let record = bench.stored().await;
-        assert_eq!((record.leads.len(), record.leads[0].as_str()), (1, id.as_str().unwrap()));
-        assert!(record.pending_leads.is_empty());
-    });
-}
-
-#[test]
-fn s5_a_lead_of_a_time_without_a_store_is_in_the_journal_and_arrives_once() {
-    play(async {
-        let bench = Bench::new();
-        let books = bench.books();
-        begin(&books).await;
-        until("the call is known", async || bench.calls.get(&call()).await.unwrap().is_some()).await;
-        bench.gate.set(Position::Away);
-        let id = keep_lead(&books, json!({ "name": "Ada" })).await;
-        let left = bench.left_by_a_kill("left");
-        let in_journal = Journal::read(&left).unwrap();
-        assert_eq!(in_journal[0].body["pending_leads"][0]["id"], id, "safe before the model hears so");
-        books.send(StopBooks).await.unwrap();
-        bench.gate.set(Position::Open);
-        let _next = bench.books_on(&left);
-        bench.journal_is_empty(&left).await;
-        assert_eq!(bench.leads().await, [(id.as_str().unwrap().to_owned(), json!({ "name": "Ada" }))]);
-        let record = bench.calls.get(&call()).await.unwrap().unwrap();
-        assert_eq!((record.leads.len(), record.pending_leads.len()), (1, 0));
-    });
-}
-
-#[test]
-fn a_store_that_does_not_answer_keeps_no_model_waiting() {
-    play(async {
-        let bench = Bench::new();
-        let books = bench.books();
-        begin(&books).await;
-        until("the call is known", async || bench.calls.get(&call()).await.unwrap().is_some()).await;
-        bench.gate.set(Position::Silent(Vec::new()));
-        keep_lead(&books, json!({ "name": "Ada" })).await;
-        bench.journal_has(|record| record.pending_leads.len() == 1).await;
-        bench.gate.set(Position::Open);
-        end(&books).await;
-        bench.stored().await;
-        assert_eq!(bench.leads().await.len(), 1);
-    });
-}
-
 #[test]
 fn s2_a_call_is_safe_once_the_store_or_the_journal_would_give_it_back() {
     play(async {
@@ -511,56 +439,6 @@ fn s2_a_call_is_safe_once_the_store_or_the_journal_would_give_it_back() {
     });
 }
 
-#[test]
-fn what_is_kept_for_a_call_that_nobody_knows_is_refused_in_words() {
-    play(async {
-        let bench = Bench::new();
-        let books = bench.books();
-        let deed = Deed::Lead(serde_json::Map::new());
-        let refused = books.send(KeepDeed { call: call(), deed }).await.unwrap();
-        assert!(refused.is_err_and(|told| told.contains("could not be stored")));
-    });
-}
-
-#[test]
-fn a_callback_is_in_the_record_once_with_the_number_of_the_call_where_none_was_named() {
-    play(async {
-        let bench = Bench::new();
-        let books = bench.books();
-        begin(&books).await;
-        let due = Timestamp::from_millis(4_000_000_000_000);
-        for _ in 0..2 {
-            let deed = Deed::Callback { due, number: None, reason: "an offer".into() };
-            let kept = books.send(KeepDeed { call: call(), deed }).await.unwrap().unwrap();
-            assert_eq!(kept["status"], "scheduled");
-        }
-        let stored = bench.calls.get(&call()).await.unwrap().unwrap();
-        assert_eq!(stored.callbacks.len(), 1);
-        let callback = &stored.callbacks[0];
-        assert_eq!((callback.number.expose(), callback.due), ("+4930123", due));
-    });
-}
-
-#[test]
-fn whatever_a_tool_was_told_and_answered_is_brought_into_a_form_that_is_stored() {
-    play(async {
-        let bench = Bench::new();
-        let books = bench.books();
-        begin(&books).await;
-        let deep = (0..120).fold(json!(u64::MAX), |inner, _| json!([inner]));
-        let args = json!({ "deep": deep, "beyond": u64::MAX });
-        let call_of_tool = ToolCall { id: "t1".into(), name: "weather".into(), args };
-        let result = Ok(json!({ "text": "x".repeat(100_000) }));
-        let note = Note::ToolDone(ToolDone { call: call_of_tool, result });
-        books.send(CallNote { call: call(), note }).await.unwrap();
-        end(&books).await;
-        let kept = bench.stored().await.tool_results;
-        assert_eq!((kept.len(), kept[0].name.as_str(), kept[0].ok), (1, "weather", true));
-        assert_eq!(kept[0].arguments["beyond"], "18446744073709551615");
-        assert_eq!(kept[0].result["cut"], true);
-    });
-}
-
 /// As a kill: the actor is gone, with all that it had in mind.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -572,62 +450,4 @@ impl Handler<StopBooks> for Books {
     fn handle(&mut self, _: StopBooks, ctx: &mut Context<Self>) {
         ctx.stop();
     }
-}
-
-fn made() -> RecordingMade {
-    let start_time = Timestamp::from_millis(1_000);
-    RecordingMade { filename: "late.ogg".into(), start_time, duration_seconds: 2.5, bytes: 700 }
-}
-
-/// Books that still wait for a recording of the call, and the side from which it comes.
-fn books_waiting_for_recording(bench: &Bench) -> (Addr<Books>, oneshot::Sender<Option<RecordingMade>>) {
-    let (comes, finished) = oneshot::channel();
-    let left = vec![LeftBehind { call: call(), finished }];
-    (bench.books_waiting_for(&bench.journal(), left), comes)
-}
-
-fn has_recording(record: &CallRecord) -> bool {
-    (record.recording_filename.as_deref(), record.recording_bytes, record.recording_duration_seconds)
-        == (Some("late.ogg"), Some(700), Some(2.5))
-}
-
-#[test]
-fn u2_a_recording_that_comes_after_the_page_is_closed_finds_its_record_even_while_the_store_is_away() {
-    play(async {
-        let bench = Bench::new();
-        let (books, comes) = books_waiting_for_recording(&bench);
-        begin(&books).await;
-        end(&books).await;
-        let closed = bench.stored().await;
-        assert_eq!((closed.recording_filename, closed.outcome), (None, Some(Outcome::Completed)));
-        until("the page is closed", async || books.send(AskOpenBooks).await.unwrap() == 0).await;
-        bench.gate.set(Position::Away);
-        comes.send(Some(made())).unwrap();
-        until("it was tried in vain", async || bench.gate.refused.load(Ordering::Relaxed) > 0).await;
-        bench.gate.set(Position::Open);
-        until("the record has it", async || has_recording(&bench.stored().await)).await;
-        let record = bench.stored().await;
-        assert_eq!(
-            (record.outcome, record.recording_start_time),
-            (Some(Outcome::Completed), Some(made().start_time))
-        );
-        assert!(record.revision > closed.revision, "a late journal does not undo it");
-        until("the CRM will have it too", async || bench.recording_is_due().await).await;
-    });
-}
-
-#[test]
-fn u2_a_recording_that_comes_while_the_page_is_open_is_written_with_it() {
-    play(async {
-        let bench = Bench::new();
-        let (books, comes) = books_waiting_for_recording(&bench);
-        begin(&books).await;
-        comes.send(Some(made())).unwrap();
-        until("the page has it", async || {
-            books.send(AskBook { call: call() }).await.unwrap().is_some_and(|record| has_recording(&record))
-        })
-        .await;
-        end(&books).await;
-        assert!(has_recording(&bench.stored().await));
-    });
 }
