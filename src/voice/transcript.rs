@@ -54,6 +54,7 @@ struct Open {
     item: u64,
     /// Verbatim, leading blanks included: fragments are parts of words too.
     text: String,
+    began: Instant,
     last_news: Instant,
 }
 
@@ -82,6 +83,7 @@ impl Transcript {
         let open = self.slot(speaker).get_or_insert_with(|| Open {
             item: next_item,
             text: String::new(),
+            began: now,
             last_news: now,
         });
         open.take(text, now);
@@ -122,6 +124,11 @@ impl Transcript {
     /// When the speaker's utterance has been without news for long enough to be closed.
     pub fn quiet_at(&self, speaker: Speaker) -> Option<Instant> {
         self.open(speaker).map(|open| open.last_news + QUIET_BEFORE_CLOSE)
+    }
+
+    /// When the first words came of what is open.
+    pub fn began_at(&self, speaker: Speaker) -> Option<Instant> {
+        self.open(speaker).map(|open| open.began)
     }
 
     /// Everything said so far, what is still open included; the caller's words before the answer to them.

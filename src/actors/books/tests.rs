@@ -212,6 +212,23 @@ async fn end(books: &Addr<Books>) {
     books.send(CloseBook { call: call(), finish, quality: None }).await.unwrap();
 }
 
+async fn keep_lead(books: &Addr<Books>, fields: Value) -> Value {
+    let Value::Object(fields) = fields else { panic!("no object: {fields}") };
+    let kept = books.send(KeepDeed { call: call(), deed: Deed::Lead(fields) }).await.unwrap();
+    kept.expect("it is kept")["lead_id"].clone()
+}
+
+impl Bench {
+    /// Names of the stored leads, and the ids the record has, as far as the store knows.
+    async fn leads(&self) -> Vec<(String, Value)> {
+        let listed = Leads::new(self.gate.store.clone()).of_session(&call(), None, 10).await.unwrap();
+        let lead = |lead: crate::store::Stored<crate::domain::Lead>| {
+            (lead.record.id.to_string(), Value::Object(lead.record.fields))
+        };
+        listed.items.into_iter().map(lead).collect()
+    }
+}
+
 fn said(record: &CallRecord) -> Vec<&str> {
     record.conversation_items.iter().map(|item| item.content.as_str()).collect()
 }

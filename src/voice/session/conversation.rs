@@ -142,6 +142,7 @@ impl VoiceSession {
         }
         if content.interrupted {
             self.turn.interrupted = true;
+            self.close_question();
             self.cut_model(heard);
             self.event(VoiceEvent::Interrupted);
         }
@@ -203,6 +204,14 @@ impl VoiceSession {
     fn close_item(&mut self, speaker: Speaker, interrupted: bool) {
         let fragment = self.transcript.close(speaker, interrupted);
         self.said(speaker, fragment);
+    }
+
+    /// What the caller had said before the model began to answer; words that came since are what cuts the answer off.
+    fn close_question(&mut self) {
+        let began = self.transcript.began_at(Speaker::Caller);
+        if self.turn.started.is_some_and(|answered| began.is_some_and(|began| began < answered)) {
+            self.close_item(Speaker::Caller, false);
+        }
     }
 
     /// What the caller did not hear was not said.

@@ -43,6 +43,26 @@ fn an_interruption_cuts_the_models_item_and_the_turn_ends_interrupted() {
 }
 
 #[test]
+fn each_question_stands_by_itself_before_its_answer_however_soon_that_is_cut_off() {
+    let mut bench = Bench::talking();
+    for (question, answer) in [(" When do you open?", "We open"), (" And on Sundays?", "On Sundays")] {
+        bench.caller_says(question);
+        bench.pass_ms(400);
+        bench.model_says(answer);
+        bench.pass_ms(60);
+        bench.server(json!({ "serverContent": { "interrupted": true } }));
+        bench.server(json!({ "serverContent": { "turnComplete": true } }));
+    }
+    let said = [
+        (Speaker::Caller, "When do you open?".into()),
+        (Speaker::Model, "We open".into()),
+        (Speaker::Caller, "And on Sundays?".into()),
+        (Speaker::Model, "On Sundays".into()),
+    ];
+    assert_eq!(bench.utterances(), said);
+}
+
+#[test]
 fn an_interruption_leaves_of_the_models_item_what_was_heard() {
     let mut bench = Bench::talking();
     bench.model_says("We open at nine and close at five.");
