@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use clearline::domain::Timestamp;
+use clearline::store::{COLLECTIONS, embedded};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -12,7 +14,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
+        let bench = Self { folder: tempfile::tempdir().expect("a folder") };
+        std::fs::create_dir(bench.folder.path().join("data")).expect("a writable folder");
+        // A store that nothing was done to yet.
+        drop(embedded::open(&bench.file(), COLLECTIONS, || Timestamp::from_millis(0)).expect("a new store"));
+        bench
     }
 
     fn file(&self) -> PathBuf {

@@ -137,7 +137,7 @@ pub(crate) async fn the_call(folder: &Path, is_wanted: impl Fn(&CallRecord) -> b
 }
 
 pub(crate) fn can_be_hung_up_by_others(record: &CallRecord) -> bool {
-    record.running.as_ref().is_some_and(|running| running.dialog.is_some())
+    record.answered_time.is_some() && record.running.as_ref().is_some_and(|running| running.dialog.is_some())
 }
 
 async fn is_ended_as_lost(caller: &FarEnd, folder: &Path) {

@@ -5,12 +5,14 @@ use std::time::Duration;
 use clearline::call::Finish;
 use clearline::clock;
 use clearline::domain::{CallId, CallRecord, Lead, VoiceAgent};
+use clearline::sandbox::crm::{CrmServer, CrmServerSettings};
 use clearline::sandbox::model::{CallPlan, SessionReport};
 use clearline::store::Leads;
 use serde_json::{Value, json};
 
 use crate::far_end::FarEnd;
 use crate::log;
+use crate::watched::within;
 use crate::world::{ADAS_KEY, ADAS_NUMBER, Plan, World, play};
 
 fn with_tools(plan: &mut Plan, names: &[&str], calls: Vec<CallPlan>) {
@@ -56,6 +58,31 @@ async fn ended(world: &World, caller: &FarEnd, call: &CallId) -> (CallRecord, Ve
 
 fn answer(session: &SessionReport, number: usize) -> Value {
     session.tool_calls[number].answer.clone().expect("an answer")
+}
+
+#[test]
+fn u4_of_several_leads_the_crm_is_told_the_one_that_was_made_last() {
+    play(async {
+        let leads = (1..).zip(["Eve", "Mia", "Zoe"]);
+        let calls = leads.map(|(turn, name)| planned(turn, "create_lead", json!({ "name": name }))).collect();
+        let crm = CrmServer::start(CrmServerSettings::default()).expect("a stand-in CRM");
+        let base_url = format!("http://{}", crm.address);
+        let world = World::planned(|plan| {
+            with_tools(plan, &["create_lead"], calls);
+            plan.settings.crm.base_url = Some(base_url);
+        })
+        .await;
+        let (caller, call) = greeted(&world).await;
+        for answers in 1..=3 {
+            speak_until_answered(&world, &caller, answers).await;
+        }
+        assert_eq!(ended(&world, &caller, &call).await.1.len(), 3);
+        let received = within("the call is told", crm.until(|received| received.calls.len() == 1)).await;
+        let told = received.calls.values().next().expect("one call");
+        assert_eq!(told["lead"]["name"], "Zoe");
+        world.close().await;
+        crm.stop().await;
+    });
 }
 
 #[test]

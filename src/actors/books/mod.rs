@@ -41,9 +41,9 @@ use shelf::Written;
 
 pub use shelf::Shelf;
 
-/// That a call was answered or ended waits this long for others of which the same is to be written.
+/// That a call has ended waits this long for others of which the same is to be written.
 const STATE_PAUSE: Duration = Duration::from_millis(250);
-/// A call that was answered is one whose far end must be let go if we are lost: that is written sooner.
+/// That a call was answered, and how its far end is let go if we are lost, is written sooner.
 const DIALOG_PAUSE: Duration = Duration::from_millis(50);
 /// What is said may wait this long to be written.
 const SPEECH_PAUSE: Duration = Duration::from_secs(2);

@@ -14,7 +14,7 @@ use crate::voice::TranscriptItem;
 
 use super::super::events::{CallEvent, said_by};
 use super::promise::Promise;
-use super::{SPEECH_PAUSE, STATE_PAUSE};
+use super::{DIALOG_PAUSE, SPEECH_PAUSE};
 
 const SOURCE: &str = "gemini-live";
 /// Of what a tool was told, and of what it answered.
@@ -96,7 +96,7 @@ impl Page {
             Note::Answered => {
                 self.record.answered_time = Some(clock::unix_time());
                 self.changed();
-                (Some(CallEvent::Answered), STATE_PAUSE)
+                (Some(CallEvent::Answered), DIALOG_PAUSE)
             }
             Note::Held(held) => (Some(CallEvent::Held(held)), SPEECH_PAUSE),
             Note::GreetingPlayed => (Some(CallEvent::GreetingPlayed), SPEECH_PAUSE),
