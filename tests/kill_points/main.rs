@@ -13,6 +13,8 @@
 //! CLEARLINE_KILLS=all MONGODB_URI=mongodb://… cargo test --locked --test kill_points -- --nocapture
 //! ```
 
+#![expect(clippy::print_stdout, reason = "how far it has come, for whoever plays all of them")]
+
 mod engine;
 #[path = "../loopback/far_end/mod.rs"]
 #[expect(dead_code, reason = "here far ends only call and hang up; the loopback tests need all they can")]

@@ -57,6 +57,7 @@ fn calls_of_every_kind_leave_nothing_behind() {
 
 /// Sessions panic by the thousand here. A backtrace would make each slow, and keep the debug information of the whole
 /// program on the heap.
+#[expect(clippy::print_stderr, reason = "where panics are told")]
 fn tell_panics_without_backtraces() {
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
 }
