@@ -14,7 +14,9 @@ use crate::config::{self, Log, Secrets, Settings, Sources};
 use crate::domain::{Entropy, Sealing};
 use crate::engine::{self, OpenStore};
 use crate::keys::Fingerprints;
-use crate::store::{self, Audit, By, KeyAssignment, KeyHealth, KeyHolders, Store, StoreError, Users};
+use crate::store::{
+    self, Audit, By, KeyAssignment, KeyHealth, KeyHolders, Listed, Store, StoreError, Stored, Users,
+};
 use crate::telemetry;
 
 const DID_NOT_WORK: u8 = 1;
@@ -174,6 +176,21 @@ impl Failure {
     pub(super) fn report(self) -> ExitCode {
         eprintln!("clearline: {}", self.text);
         ExitCode::from(self.code)
+    }
+}
+
+/// The whole of a list, for a person at the engine's own machine.
+pub(super) async fn all_pages<T>(
+    page: impl AsyncFn(Option<String>) -> Result<Listed<T>, StoreError>,
+) -> Result<Vec<Stored<T>>, Failure> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = page(after).await.map_err(store_failed)?;
+        all.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            return Ok(all);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::store::{
 };
 
 use super::CommandResult;
-use super::common::{Failure, JsonAndSettings, open_store, say, say_json, store_failed};
+use super::common::{Failure, JsonAndSettings, all_pages, open_store, say, say_json, store_failed};
 use super::user::by_this_person;
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -150,16 +150,8 @@ impl Desk {
     }
 
     async fn in_state(&self, state: UploadState) -> Result<Vec<Stored<Upload>>, Failure> {
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.outbox.list(&Scope::Everything, Some(state), after, MAX_PAGE).await;
-            let page = page.map_err(store_failed)?;
-            all.extend(page.items);
-            after = page.next;
-            if after.is_none() {
-                return Ok(all);
-            }
-        }
+        all_pages(async |after| self.outbox.list(&Scope::Everything, Some(state), after, MAX_PAGE).await)
+            .await
     }
 
     async fn retry(&self, which: &str) -> CommandResult {

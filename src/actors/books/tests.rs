@@ -21,7 +21,6 @@ use crate::store::{
 use crate::voice::{Speaker as Voice, TranscriptItem};
 
 mod notifications;
-
 mod recordings;
 mod tools;
 
