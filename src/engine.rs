@@ -27,7 +27,7 @@ use crate::keys::KeyPool;
 use crate::store::{By, Calls, Entry, NodeFolder, Store, StoreError, Users, pool_reloaded};
 
 pub use start::StartError;
-pub use store::{OpenStore, StoreStartError, open_store};
+pub use store::{OpenStore, StoreStartError, open_store, open_store_for};
 
 /// A running engine. It must be started, and stopped, inside an actix System.
 pub struct Engine {

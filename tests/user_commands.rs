@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use rusqlite::Connection;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -56,6 +57,32 @@ impl Bench {
     fn listed(&self) -> Value {
         let output = self.user(&["list", "--json"]);
         serde_json::from_slice(&output.stdout).expect("--json prints one document")
+    }
+
+    /// As an older version or another program wrote it, which knew no unique index.
+    fn write_twins(&self, table: &str, index: &str, twins: [(&str, Value); 2]) {
+        let connection = Connection::open(self.folder.path().join("data/clearline.db")).expect("a store");
+        connection.execute_batch(&format!("DROP INDEX {index}")).expect("an index of ours");
+        let insert = format!("INSERT INTO {table} VALUES (?1, 1, 0, 0, ?2)");
+        for (id, body) in twins {
+            connection.execute(&insert, (id, body.to_string())).expect("a table of ours");
+        }
+    }
+
+    /// What `serve` says when it does not start.
+    fn refused_start(&self) -> String {
+        let nowhere = ["--set", "sip.listen=127.0.0.1:0", "--set", "http.listen=127.0.0.1:0"];
+        let output = self.run_with_input(&[&["serve"], &nowhere[..]].concat(), "");
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        text(&output.stderr)
+    }
+
+    /// A command as a message prints it, between backquotes.
+    fn run_as_printed(&self, message: &str, beginning: &str) -> Output {
+        let printed = message.split('`').find(|part| part.starts_with(beginning));
+        let printed = printed.unwrap_or_else(|| panic!("no {beginning} in {message}"));
+        let words: Vec<_> = printed.split_whitespace().skip(1).collect();
+        self.run_with_input(&words, "")
     }
 
     fn serve(&self) -> Serving {
@@ -206,4 +233,84 @@ fn o3_the_first_start_shows_a_superadmin_once_outside_the_log_and_the_next_start
     assert_eq!(bench.listed()[0]["role"], "superadmin");
     let last = bench.refused(&["remove", "superadmin"]);
     assert!(last.contains("last superadmin"), "{last}");
+}
+
+#[test]
+fn of_two_users_with_one_name_of_an_older_version_one_is_renamed_by_the_command_that_the_error_prints() {
+    let bench = bench();
+    bench.done(&["add", "ben"]);
+    let twin = |id: &str| json!({ "id": id, "name": "mira k", "role": "admin", "tenant_id": id, "google_api_key": format!("AIza-of-{id}") });
+    bench.write_twins("users", "users_on_name", [("u1", twin("u1")), ("u2", twin("u2"))]);
+    let refused = bench.refused_start();
+    assert!(refused.contains("u1 and u2 of users have the same name"), "{refused}");
+    assert!(refused.contains("`clearline user remove u2`"), "{refused}");
+    assert!(refused.contains("`clearline user rename u2 'mira k-2'`"), "{refused}");
+    assert_eq!(bench.listed().as_array().map(Vec::len), Some(3), "all can be looked at");
+    assert_eq!(bench.refused_start(), refused, "to look makes nobody unique");
+    assert!(bench.refused(&["rename", "u2", "ben"]).contains("choose another name"));
+    assert!(bench.refused(&["disable", "u2"]).contains("have the same name"));
+    assert!(bench.refused(&["remove", "mira k"]).contains("no user"), "which of the two?");
+    let renamed = bench.user(&["rename", "u2", "mira k-2"]);
+    assert!(renamed.status.success(), "{}", text(&renamed.stderr));
+    drop(bench.serve());
+    let listed = bench.listed();
+    let find = |id: &str| listed.as_array().expect("a list").iter().find(|user| user["id"] == id);
+    let (one, other) = (find("u1").expect("u1 is there"), find("u2").expect("u2 is there"));
+    assert_eq!((&one["name"], &other["name"]), (&json!("mira k"), &json!("mira k-2")));
+    assert_ne!(one["key_hint"], Value::Null);
+    assert_ne!(other["key_hint"], Value::Null);
+    assert!(bench.refused(&["add", "mira k"]).contains("choose another name"), "names are unique again");
+}
+
+#[test]
+fn of_two_users_that_were_not_migrated_one_is_renamed_by_the_command_that_the_error_prints() {
+    let bench = bench();
+    bench.done(&["add", "ben"]);
+    // Not even with what this version asks of a user.
+    let twin = json!({ "name": "mira", "role": "admin" });
+    bench.write_twins("users", "users_on_name", [("u1", twin.clone()), ("u2", twin)]);
+    let refused = bench.refused_start();
+    let renamed = bench.run_as_printed(&refused, "clearline user rename");
+    assert!(renamed.status.success(), "{}", text(&renamed.stderr));
+    drop(bench.serve());
+    let names: Vec<_> =
+        bench.listed().as_array().expect("a list").iter().map(|user| user["name"].clone()).collect();
+    for name in ["ben", "mira", "mira-2"] {
+        assert!(names.contains(&json!(name)), "{name}: {names:?}");
+    }
+}
+
+#[test]
+fn of_two_numbers_that_are_one_one_is_removed_by_the_command_that_the_error_prints() {
+    let bench = bench();
+    bench.done(&["add", "ben"]);
+    let twin = |id: &str| {
+        let forms = json!({ "e164": "+4930123456", "local": "030123456", "national": "4930123456" });
+        json!({ "id": id, "number": "+4930123456", "country_code": "49", "forms": forms })
+    };
+    bench.write_twins(
+        "voice_agent_numbers",
+        "voice_agent_numbers_on_forms__e164",
+        [("n1", twin("n1")), ("n2", twin("n2"))],
+    );
+    let refused = bench.refused_start();
+    assert!(refused.contains("n1 and n2 of voice_agent_numbers"), "{refused}");
+    let removed = bench.run_as_printed(&refused, "clearline number remove");
+    assert!(removed.status.success(), "{}", text(&removed.stderr));
+    drop(bench.serve());
+}
+
+#[test]
+fn a_user_who_is_renamed_stays_who_it_is_and_logs_in_by_the_new_name() {
+    let bench = bench();
+    bench.done(&["add", "mira"]);
+    bench.done(&["add", "ben"]);
+    let before = bench.listed();
+    assert!(bench.refused(&["rename", "mira", "BEN"]).contains("choose another name"));
+    let renamed = bench.user(&["rename", "mira", "Mira K", "--json"]);
+    let renamed: Value = serde_json::from_slice(&renamed.stdout).expect("one document");
+    assert_eq!(renamed[0]["name"], "Mira K");
+    assert_eq!((&renamed[0]["id"], &renamed[0]["key_hint"]), (&before[0]["id"], &before[0]["key_hint"]));
+    assert!(bench.refused(&["disable", "mira"]).contains("no user"));
+    bench.done(&["disable", "mira k"]);
 }

@@ -57,7 +57,7 @@ impl Accounts {
         let (credential, one_time_password) = self.credential(new.password, &user.name).await?;
         let change = change_of(by, "user.add", Effect::Made, &user).with("role", name_of(user.role));
         let insert = async |entry: &_| {
-            self.have_a_name_of_its_own(&user).await?;
+            self.have_nobody_called(&user.name, &user.id).await?;
             self.users
                 .insert(entry, &user, &credential)
                 .await
@@ -69,15 +69,10 @@ impl Accounts {
         Ok(Added { user, one_time_password })
     }
 
-    async fn have_a_name_of_its_own(&self, user: &User) -> Result<(), AccountError> {
-        let is_taken = self.users.is_called_by_another(&user.name, &user.id).await?;
-        if is_taken { Err(AccountError::NameTaken(user.name.clone())) } else { Ok(()) }
-    }
-
     /// Two users whose names differ only in case may be added at the same instant, and no unique index tells. Each is
     /// written first and looks for the other then, so at least one sees the other, and undoes its own.
     async fn stay_with_own_name(&self, entry: &Entry, user: &User) -> Result<(), AccountError> {
-        let refused = self.have_a_name_of_its_own(user).await;
+        let refused = self.have_nobody_called(&user.name, &user.id).await;
         if refused.is_err() {
             self.users.remove(entry, &user.id).await?;
         }

@@ -15,7 +15,7 @@ use crate::domain::{Entropy, Sealing};
 use crate::engine::{self, OpenStore};
 use crate::keys::Fingerprints;
 use crate::store::{
-    self, Audit, By, KeyAssignment, KeyHealth, KeyHolders, Listed, Store, StoreError, Stored, Users,
+    self, Audit, By, KeyAssignment, KeyHealth, KeyHolders, Listed, Opening, Store, StoreError, Stored, Users,
 };
 use crate::telemetry;
 
@@ -74,7 +74,12 @@ pub(super) struct JsonAndSettings {
 /// The store that the settings name; other processes may use it at the same time.
 /// A server that does not answer is not waited for: a person stands before the screen.
 pub(super) async fn open_store(settings: &Settings) -> Result<OpenStore, Failure> {
-    engine::open_store(settings).await.map_err(|error| Failure::new(error.to_string()))
+    open_store_for(Opening::ToWork, settings).await
+}
+
+/// As [`open_store`]; the few commands that mend two documents with one name, or look for them, open it with both.
+pub(super) async fn open_store_for(opening: Opening, settings: &Settings) -> Result<OpenStore, Failure> {
+    engine::open_store_for(opening, settings).await.map_err(|error| Failure::new(error.to_string()))
 }
 
 /// What gives users their keys.

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::http::Porch;
 use crate::store::migrate::{Claimant, MigrateError, Migrator};
-use crate::store::{COLLECTIONS, OpenError, Store, embedded, mongo};
+use crate::store::{COLLECTIONS, OpenError, Opening, Store, embedded, mongo};
 
 use super::settings as derive;
 use super::start::StartError;
@@ -108,14 +108,18 @@ async fn open_migrated(
 /// One attempt, without a look at how old the documents are: whoever only lists or adds some need not bring all others
 /// to this version.
 pub async fn open_store(settings: &Settings) -> Result<OpenStore, StoreStartError> {
+    open_store_for(Opening::ToWork, settings).await
+}
+
+pub async fn open_store_for(opening: Opening, settings: &Settings) -> Result<OpenStore, StoreStartError> {
     let Some(url) = settings.store.url.clone() else {
-        let opened = embedded::open(&settings.store.path, COLLECTIONS, clock::unix_time);
+        let opened = embedded::open_for(opening, &settings.store.path, COLLECTIONS, clock::unix_time);
         let store = opened.map_err(StoreStartError::Path)?;
         return Ok(OpenStore { store, io: None });
     };
     let io = Io::start()?;
     let access = mongo::Access { url, answer_limit: Duration::from_millis(settings.store.answer_limit_ms) };
-    let store = mongo::open(&access, COLLECTIONS, clock::unix_time, io.handle()).await;
+    let store = mongo::open_for(opening, &access, COLLECTIONS, clock::unix_time, io.handle()).await;
     Ok(OpenStore { store: store.map_err(StoreStartError::Url)?, io: Some(io) })
 }
 

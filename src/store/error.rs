@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::{NUMBERS, USERS};
+
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StoreError {
     #[error("{collection} already has a document with this {field}; choose another {field}")]
@@ -80,10 +82,33 @@ pub enum OpenError {
     )]
     Refused { server: String, detail: String },
     #[error(
-        "{first} and {second} of {collection} have the same {field}, which must be unique; change or remove one of \
-         them, then start again"
+        "{first} and {second} of {collection} have the same {field}, which must be unique; {}, then start again",
+        how_to_part(collection, value, second)
     )]
-    NotUnique { collection: &'static str, field: &'static str, first: String, second: String },
+    NotUnique { collection: &'static str, field: &'static str, value: String, first: String, second: String },
+}
+
+/// The commands that open such a store all the same ([`super::Opening::ToMend`]).
+fn how_to_part(collection: &str, value: &str, id: &str) -> String {
+    let (id, other_name) = (for_a_shell(id), for_a_shell(&format!("{value}-2")));
+    if collection == USERS.name {
+        return format!(
+            "rename one of them (`clearline user rename {id} {other_name}`) or remove it (`clearline user remove {id}`)"
+        );
+    }
+    if collection == NUMBERS.name {
+        return format!("remove one of them (`clearline number remove {id}`)");
+    }
+    "change or remove one of them".to_owned()
+}
+
+fn for_a_shell(word: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "-_.@+/".contains(char);
+    if word.chars().all(is_plain) && !word.starts_with('-') {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 impl OpenError {

@@ -35,6 +35,7 @@ mod node_folder;
 mod nodes;
 mod notifications;
 mod numbers;
+mod opening;
 mod outbox;
 mod recordings;
 mod records;
@@ -66,6 +67,7 @@ pub use node_folder::NodeFolder;
 pub use nodes::{Beaten, NODES, Nodes};
 pub use notifications::{NOTIFICATIONS, Notifications};
 pub use numbers::{NUMBERS, NumberFound, Numbers};
+pub use opening::Opening;
 pub use outbox::{CRM_CALL_IDS, OUTBOX, OUTBOX_CLAIMS, Outbox, StepClaim};
 pub use recordings::{
     DiskLimits, DiskState, LeftBehind, RecordingSettings, RecordingSink, Recordings, Shelved,

@@ -116,13 +116,24 @@ impl Users {
         id: &UserId,
         changes: &Value,
     ) -> Result<User, StoreError> {
-        let changed = self.change_document(entry, id, |found| {
+        self.shut_out(entry, id, changes).await?.parse(&USERS)
+    }
+
+    /// Shuts out too, because sessions and tokens hold the name. Also of a record that lacks what this version asks of
+    /// one. Whose name it is must be looked for before and after.
+    pub async fn rename(&self, entry: &Entry, id: &UserId, name: &str) -> Result<(), StoreError> {
+        let changes = json!({ "name": name, FOLDED_NAME: folded(name) });
+        self.shut_out(entry, id, &changes).await.map(drop)
+    }
+
+    async fn shut_out(&self, entry: &Entry, id: &UserId, changes: &Value) -> Result<Document, StoreError> {
+        let shut_out = |found: &Document| {
             let credential: Credential = found.parse(&USERS)?;
             let mut changes = changes.clone();
             changes["generation"] = json!(credential.generation + 1);
             Ok(Some(changes))
-        });
-        changed.await?.parse(&USERS)
+        };
+        self.change_document(entry, id, shut_out).await
     }
 
     /// Keeps the same password in a newer form, unless it was changed meanwhile. It says nothing new about the user,
@@ -202,9 +213,12 @@ impl Users {
     /// Whose name is written just so; else the one whose name differs only in case. Where an older system has left two
     /// of those, a third spelling is neither's.
     pub async fn for_log_in(&self, name: &str) -> Result<Option<(User, Credential)>, StoreError> {
-        let page = self.store.find(&USERS, Query::equals("name", name, 1)).await?;
-        if let Some(exactly) = page.documents.first() {
-            return with_credential(exactly).map(Some);
+        let page = self.store.find(&USERS, Query::equals("name", name, 2)).await?;
+        match page.documents.as_slice() {
+            [exactly] => return with_credential(exactly).map(Some),
+            // There before there was a unique index, and to be told by their ids until one of them is renamed.
+            [_, _, ..] => return Ok(None),
+            [] => {}
         }
         match self.namesakes(name).await?.as_slice() {
             [only] => with_credential(only).map(Some),
@@ -212,9 +226,12 @@ impl Users {
         }
     }
 
-    /// Whether somebody but `id` is called so, or differently in case alone.
+    /// Whether somebody but `id` is called so, or differently in case alone. Records that were not migrated yet have no
+    /// [`FOLDED_NAME`].
     pub async fn is_called_by_another(&self, name: &str, id: &UserId) -> Result<bool, StoreError> {
-        Ok(self.namesakes(name).await?.iter().any(|document| document.id != id.as_str()))
+        let exactly = self.store.find(&USERS, Query::equals("name", name, 2)).await?.documents;
+        let alike = self.namesakes(name).await?;
+        Ok(exactly.iter().chain(&alike).any(|document| document.id != id.as_str()))
     }
 
     async fn namesakes(&self, name: &str) -> Result<Vec<Document>, StoreError> {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::Args;
+
+use crate::store::Opening;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -36,7 +38,7 @@ pub(super) struct Shown {
 
 impl List {
     pub(super) async fn run(self) -> CommandResult {
-        let desk = Desk::open(&self.common).await?;
+        let desk = Desk::open_for(Opening::ToMend, &self.common).await?;
         let (mut shown, mut after) = (Vec::new(), None);
         loop {
             let page = desk.catalogue.numbers().list(&Scope::Everything, after, MAX_PAGE).await;

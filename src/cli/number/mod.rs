@@ -12,10 +12,10 @@ use clap::{Args, Subcommand};
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::domain::{NumberId, PhoneNumber, User, UserId, VoiceAgentId, VoiceAgentNumber};
 use crate::engine::OpenStore;
-use crate::store::{NumberFound, Stored, Users};
+use crate::store::{NumberFound, Opening, Stored, Users};
 
 use super::CommandResult;
-use super::common::{Failure, JsonAndSettings, open_store, store_failed};
+use super::common::{Failure, JsonAndSettings, open_store_for, store_failed};
 use super::user::by_this_person;
 
 #[derive(Args)]
@@ -103,8 +103,12 @@ struct Desk {
 
 impl Desk {
     async fn open(common: &JsonAndSettings) -> Result<Self, Failure> {
+        Self::open_for(Opening::ToWork, common).await
+    }
+
+    async fn open_for(opening: Opening, common: &JsonAndSettings) -> Result<Self, Failure> {
         let settings = common.settings.load()?;
-        let store = open_store(&settings).await?;
+        let store = open_store_for(opening, &settings).await?;
         let catalogue = Catalogue::new(&store.store, &settings.known_voice_agents());
         Ok(Self { catalogue, users: Users::new(store.store.clone()), _store: store })
     }

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use crate::store::Opening;
+
 use super::super::CommandResult;
 use super::super::common::JsonAndSettings;
 use super::list::{Shown, show};
@@ -47,7 +49,7 @@ impl Set {
 
 impl Remove {
     pub(super) async fn run(self) -> CommandResult {
-        let desk = Desk::open(&self.common).await?;
+        let desk = Desk::open_for(Opening::ToMend, &self.common).await?;
         let found = desk.number(&self.number).await?.record;
         desk.catalogue.remove_number(by_this_person(), &found.id, None).await.map_err(refused)?;
         show(&[Shown::of(&desk, found).await?], self.common.json)

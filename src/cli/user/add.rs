@@ -2,7 +2,6 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::access::check_name;
 use crate::accounts::{Accounts, NewPassword, NewUser, Staff};
 use crate::domain::{Role, TenantId, User as Record};
 use crate::keys::KeyPool;
@@ -11,7 +10,7 @@ use super::super::CommandResult;
 use super::super::common::{Failure, JsonAndSettings};
 use super::super::secret_input;
 use super::list::{Shown, show};
-use super::{by_this_person, find, refused, warn};
+use super::{by_this_person, find, parse_name, refused, warn};
 
 pub(super) const EXAMPLES: &str = "Examples:
   clearline user add mira --one-time-password       an admin, who chooses a password at the first log-in
@@ -114,8 +113,4 @@ impl From<NewRole> for Role {
             NewRole::Agent => Self::Agent,
         }
     }
-}
-
-fn parse_name(text: &str) -> Result<String, String> {
-    check_name(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::access::{Scope, folded};
 use crate::accounts::NewPassword;
 use crate::domain::{User as Record, UserId};
-use crate::store::{MAX_PAGE, StoreError};
+use crate::store::{MAX_PAGE, Opening, StoreError};
 
 use super::super::CommandResult;
 use super::super::common::{Failure, JsonAndSettings, store_failed};
@@ -104,7 +104,7 @@ impl Enable {
 
 impl Remove {
     pub(super) async fn run(self) -> CommandResult {
-        let desk = self.whom.common.open().await?;
+        let desk = self.whom.common.open_for(Opening::ToMend).await?;
         let (accounts, sealing) = (&desk.staff.accounts, &desk.staff.assignment.sealing);
         let found = accounts.users().find(&self.whom.user).await;
         if let Err(StoreError::Unreadable { id, .. }) = found {

@@ -7,10 +7,12 @@ use clap::Args;
 use serde::{Serialize, Serializer};
 
 use crate::domain::{Role, Sealing, Secret, User as Record};
-use crate::store::Users;
+use crate::store::{Opening, Users};
 
 use super::super::CommandResult;
-use super::super::common::{JsonAndSettings, exit_code, open_store, say, say_json, sealing, store_failed};
+use super::super::common::{
+    JsonAndSettings, exit_code, open_store_for, say, say_json, sealing, store_failed,
+};
 use super::warn_of_unreadable;
 
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 all are listed, 1 it did not work, 2 wrong arguments or settings, 3 listed, but for records \
@@ -38,7 +40,8 @@ pub(super) struct Shown {
 impl List {
     pub(super) async fn run(self) -> CommandResult {
         let settings = self.common.settings.load()?;
-        let (store, sealing) = (open_store(&settings).await?, sealing(&settings.secrets)?);
+        let (store, sealing) =
+            (open_store_for(Opening::ToMend, &settings).await?, sealing(&settings.secrets)?);
         let everybody = Users::new(store.store.clone()).everybody().await.map_err(store_failed)?;
         warn_of_unreadable(&everybody);
         if everybody.users.is_empty() && !self.common.json {

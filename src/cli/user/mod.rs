@@ -6,17 +6,19 @@
 mod add;
 mod change;
 mod list;
+mod rename;
 
 use clap::{Args, Subcommand};
 
+use crate::access::check_name;
 use crate::accounts::{AccountError, Accounts, Staff, Times};
 use crate::config::Settings;
 use crate::domain::User as Record;
 use crate::engine::OpenStore;
-use crate::store::{By, Everybody, Numbers, StoreError};
+use crate::store::{By, Everybody, Numbers, Opening, StoreError};
 
 use super::CommandResult;
-use super::common::{Failure, JsonAndSettings, key_assignment, open_store};
+use super::common::{Failure, JsonAndSettings, key_assignment, open_store_for};
 
 pub(super) use add::add_admin;
 
@@ -34,6 +36,9 @@ enum Action {
     /// List all users, with the hint of each one's key
     #[command(after_help = list::EXIT_CODES)]
     List(list::List),
+    /// Give a user another name; its sessions and API tokens end, everything else stays
+    #[command(after_help = rename::EXAMPLES)]
+    Rename(rename::Rename),
     /// Give a user a new password; all its sessions and API tokens end
     #[command(after_help = change::PASSWORD_EXAMPLES)]
     Passwd(change::Passwd),
@@ -51,6 +56,7 @@ impl User {
             match self.action {
                 Action::Add(add) => add.run().await,
                 Action::List(list) => list.run().await,
+                Action::Rename(rename) => rename.run().await,
                 Action::Passwd(passwd) => passwd.run().await,
                 Action::Disable(disable) => disable.run().await,
                 Action::Enable(enable) => enable.run().await,
@@ -71,8 +77,12 @@ struct Desk {
 
 impl JsonAndSettings {
     async fn open(&self) -> Result<Desk, Failure> {
+        self.open_for(Opening::ToWork).await
+    }
+
+    async fn open_for(&self, opening: Opening) -> Result<Desk, Failure> {
         let settings = self.settings.load()?;
-        let store = open_store(&settings).await?;
+        let store = open_store_for(opening, &settings).await?;
         let accounts = Accounts::new(&store.store, settings.sessions.limits(), Times::REAL);
         let accounts = accounts.map_err(|error| Failure::cannot("start a thread for passwords", error))?;
         let assignment = key_assignment(&store.store, &settings.secrets, by_this_person()).await?;
@@ -88,6 +98,10 @@ async fn find(accounts: &Accounts, name: &str) -> Result<Record, Failure> {
 fn known(found: Result<Option<Record>, StoreError>, name: &str) -> Result<Record, Failure> {
     let found = found.map_err(|error| refused(error.into()))?;
     found.ok_or_else(|| refused(AccountError::NoUser(name.to_owned())))
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    check_name(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// Who the operating system says is at the keyboard.

@@ -23,7 +23,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use super::{Backend, Collection, Command, Index, OpenError, Read, Store, StoreError, Write};
+use super::{Backend, Collection, Command, Index, OpenError, Opening, Read, Store, StoreError, Write};
 use crate::domain::Timestamp;
 
 /// Requests that may wait on each side before callers are told `Busy`.
@@ -47,10 +47,20 @@ pub fn open(
     collections: &[&'static Collection],
     now: fn() -> Timestamp,
 ) -> Result<Store, OpenError> {
+    open_for(Opening::ToWork, path, collections, now)
+}
+
+/// As [`open`], for [`Opening::ToMend`] too.
+pub fn open_for(
+    opening: Opening,
+    path: &Path,
+    collections: &[&'static Collection],
+    now: fn() -> Timestamp,
+) -> Result<Store, OpenError> {
     file::make(path)?;
     schema::check(path)?;
     file::protect(path)?;
-    let writer = schema::open_for_writing(path, collections)?;
+    let writer = schema::open_for_writing(path, collections, opening)?;
     let (reader, browser) = (schema::open_for_reading(path)?, schema::open_for_reading(path)?);
     let (writes, waiting_writes) = mpsc::channel(MAX_WAITING);
     let (reads, waiting_reads) = mpsc::channel(MAX_WAITING);

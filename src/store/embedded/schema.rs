@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use serde_json::Value;
 
 use super::{index_of, value_of};
-use crate::store::{Collection, Index, MIGRATIONS, OpenError, migrate};
+use crate::store::{Collection, Index, MIGRATIONS, OpenError, Opening, migrate};
 
 /// Raised only when a table changes its shape; new collections and indexes are simply added.
 const SCHEMA: i64 = 1;
@@ -20,9 +20,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) fn open_for_writing(
     path: &Path,
     collections: &[&'static Collection],
+    opening: Opening,
 ) -> Result<Connection, OpenError> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    if let Err(error) = build(&mut connection, collections) {
+    if let Err(error) = build(&mut connection, collections, opening) {
         return Err(twins(&connection, collections).unwrap_or_else(|| refused(path, &error)));
     }
     Ok(connection)
@@ -40,11 +41,11 @@ fn twins_of(connection: &Connection, collection: &Collection, index: &Index) -> 
     let (table, field) = (collection.name, index.field);
     let value = value_of(field);
     let sql = format!(
-        "SELECT min(id), max(id) FROM {table} WHERE {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1 LIMIT 1"
+        "SELECT min(id), max(id), {value} FROM {table} WHERE {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1 LIMIT 1"
     );
-    let found = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
-    let (first, second) = found.ok()?;
-    Some(OpenError::NotUnique { collection: table, field, first, second })
+    let found = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let (first, second, value) = found.ok()?;
+    Some(OpenError::NotUnique { collection: table, field, value, first, second })
 }
 
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection, OpenError> {
@@ -126,7 +127,11 @@ fn refused(path: &Path, error: &rusqlite::Error) -> OpenError {
     }
 }
 
-fn build(connection: &mut Connection, collections: &[&'static Collection]) -> rusqlite::Result<()> {
+fn build(
+    connection: &mut Connection,
+    collections: &[&'static Collection],
+    opening: Opening,
+) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // A key that was sealed, or a user who was removed, must not stay readable in what the file has to spare.
     connection.pragma_update(None, "secure_delete", "ON")?;
@@ -136,7 +141,7 @@ fn build(connection: &mut Connection, collections: &[&'static Collection]) -> ru
     for collection in collections {
         transaction.execute_batch(&table(collection.name))?;
         for index in collection.indexes {
-            add_index(&transaction, collection.name, index)?;
+            add_index(&transaction, collection.name, index, opening)?;
         }
         drop_former_indexes(&transaction, collection)?;
     }
@@ -156,10 +161,34 @@ fn table(name: &str) -> String {
     )
 }
 
-fn add_index(connection: &Connection, table: &str, index: &Index) -> rusqlite::Result<()> {
+fn add_index(connection: &Connection, table: &str, index: &Index, opening: Opening) -> rusqlite::Result<()> {
+    if !index.unique {
+        return create_index(connection, table, index, "");
+    }
+    drop_stopgap(connection, table, index)?;
+    match create_index(connection, table, index, "UNIQUE") {
+        Err(error) if opening == Opening::ToMend && is_for_twins(&error) => {
+            create_index(connection, table, index, "")
+        }
+        made => made,
+    }
+}
+
+/// What a command that mends twins went by. It stays if that command is killed, so it must not pass for the unique one.
+fn drop_stopgap(connection: &Connection, table: &str, index: &Index) -> rusqlite::Result<()> {
+    let name = index_of(table, index);
+    let not_unique = "SELECT count(*) FROM pragma_index_list(?1) WHERE name = ?2 AND NOT \"unique\"";
+    let found = connection.query_row(not_unique, [table, &name], |row| row.get::<_, i64>(0))?;
+    if found == 0 { Ok(()) } else { connection.execute_batch(&format!("DROP INDEX {name}")) }
+}
+
+fn is_for_twins(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+}
+
+fn create_index(connection: &Connection, table: &str, index: &Index, unique: &str) -> rusqlite::Result<()> {
     let mut columns = vec![value_of(index.field)];
     columns.extend(index.then.map(value_of));
-    let unique = if index.unique { "UNIQUE" } else { "" };
     if !index.unique {
         columns.push("id".to_owned());
     }

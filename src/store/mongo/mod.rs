@@ -36,7 +36,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
-use super::{Backend, Collection, Command, OpenError, Read, Store, StoreError, Write};
+use super::{Backend, Collection, Command, OpenError, Opening, Read, Store, StoreError, Write};
 use crate::domain::{Secret, Timestamp};
 use server::Server;
 
@@ -70,11 +70,22 @@ pub async fn open(
     now: fn() -> Timestamp,
     io: &Handle,
 ) -> Result<Store, OpenError> {
+    open_for(Opening::ToWork, access, collections, now, io).await
+}
+
+/// As [`open`], for [`Opening::ToMend`] too.
+pub async fn open_for(
+    opening: Opening,
+    access: &Access,
+    collections: &'static [&'static Collection],
+    now: fn() -> Timestamp,
+    io: &Handle,
+) -> Result<Store, OpenError> {
     let (access, on_io) = (access.clone(), io.clone());
     let opening = io.spawn(async move {
         let server = Arc::new(Server::find(&access, now).await?);
         prepare::refuse_what_is_newer(&server).await?;
-        prepare::collections(&server, collections).await?;
+        prepare::collections(&server, collections, opening).await?;
         Ok(Store::new(Mongo::start(server, on_io)))
     });
     let gone = |_| OpenError::Unreachable { server: "?".into(), detail: "the engine is ending".into() };

@@ -7,7 +7,7 @@ use mongodb::error::Error;
 use mongodb::options::IndexOptions;
 
 use super::{body, fault, probe, server::Server, unique};
-use crate::store::{Collection, Index, MIGRATIONS, OpenError, migrate};
+use crate::store::{Collection, Index, MIGRATIONS, OpenError, Opening, migrate};
 
 /// Looks before anything is written.
 pub(super) async fn refuse_what_is_newer(server: &Server) -> Result<(), OpenError> {
@@ -30,10 +30,11 @@ pub(super) async fn refuse_what_is_newer(server: &Server) -> Result<(), OpenErro
 pub(super) async fn collections(
     server: &Server,
     collections: &[&'static Collection],
+    opening: Opening,
 ) -> Result<(), OpenError> {
     let work = async {
         for collection in collections {
-            add_indexes(server, collection).await?;
+            add_indexes(server, collection, opening).await?;
         }
         Ok(())
     };
@@ -46,7 +47,11 @@ pub(super) async fn collections(
     }
 }
 
-async fn add_indexes(server: &Server, collection: &'static Collection) -> Result<(), OpenError> {
+async fn add_indexes(
+    server: &Server,
+    collection: &'static Collection,
+    opening: Opening,
+) -> Result<(), OpenError> {
     for index in collection.indexes {
         let mut keys = doc! { index.field: 1 };
         if let Some(then) = index.then {
@@ -64,7 +69,10 @@ async fn add_indexes(server: &Server, collection: &'static Collection) -> Result
         let options = IndexOptions::builder().unique(true).build();
         let alone = IndexModel::builder().keys(doc! { unique::path(index): 1 }).options(options).build();
         if let Err(error) = create(server, collection, alone).await {
-            return Err(refused(server, collection, index, error).await);
+            match refused(server, collection, index, error).await {
+                OpenError::NotUnique { .. } if opening == Opening::ToMend => {}
+                refused => return Err(refused),
+            }
         }
     }
     Ok(())
@@ -77,8 +85,8 @@ async fn create(server: &Server, collection: &Collection, index: IndexModel) -> 
 /// Not every server says that it was for a duplicate, and none says in which documents.
 async fn refused(server: &Server, collection: &Collection, index: &Index, error: Error) -> OpenError {
     match twins(server, collection, index).await {
-        Ok(Some((first, second))) => {
-            OpenError::NotUnique { collection: collection.name, field: index.field, first, second }
+        Ok(Some((first, second, value))) => {
+            OpenError::NotUnique { collection: collection.name, field: index.field, value, first, second }
         }
         Ok(None) | Err(_) => fault::open_error(&server.name, &error),
     }
@@ -89,7 +97,7 @@ async fn twins(
     server: &Server,
     collection: &Collection,
     index: &Index,
-) -> Result<Option<(String, String)>, Error> {
+) -> Result<Option<(String, String, String)>, Error> {
     let documents = server.collection(collection);
     let mut in_order = documents.find(doc! {}).sort(doc! { index.field: 1, body::ID: 1 }).await?;
     let mut last: Option<BsonDocument> = None;
@@ -99,7 +107,8 @@ async fn twins(
             key.is_some() && key == unique::key_in(&next, index)
         });
         if let Some(last) = same {
-            return Ok(Some((body::id_of(last), body::id_of(&next))));
+            let value = unique::value_in(&next, index).unwrap_or_default().to_owned();
+            return Ok(Some((body::id_of(last), body::id_of(&next), value)));
         }
         last = Some(next);
     }

@@ -40,6 +40,11 @@ pub(super) fn key_in<'a>(written: &'a BsonDocument, index: &Index) -> Option<&'a
     written.get_document(KEYS).ok()?.get_str(name_of(index)).ok()
 }
 
+/// The field's text, as its value for the index tells it.
+pub(super) fn value_in<'a>(written: &'a BsonDocument, index: &Index) -> Option<&'a str> {
+    key_in(written, index)?.strip_prefix('=')
+}
+
 fn key(index: &Index, id: &str, body: &Value) -> String {
     match storable::indexed_value(index.field, body).and_then(Value::as_str) {
         Some(text) => format!("={text}"),
