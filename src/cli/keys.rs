@@ -148,7 +148,7 @@ impl Desk {
         }
         let moved = self.assignment.reassign(&self.pool, &user.id, |_| true).await.map_err(store_failed)?;
         if moved.is_none() {
-            return Err(Failure::new(self.pool.no_other_key().to_string()));
+            return Err(Failure::new(self.assignment.no_other_key(&self.pool, &user).to_string()));
         }
         self.print_report().await?;
         Ok(ExitCode::SUCCESS)

@@ -76,14 +76,20 @@ fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let field = error.path().to_string();
         let error = error.into_inner();
-        if error.is_data() { wrong_value(BODY, &field, &error.to_string()) } else { not_json(&error) }
+        if error.is_data() { wrong_value(BODY, &field, &error.to_string()) } else { not_json(bytes, &error) }
     })?;
-    json.end().map_err(|error| not_json(&error))?;
+    json.end().map_err(|error| not_json(bytes, &error))?;
     Ok(parsed)
 }
 
-fn not_json(error: &serde_json::Error) -> Problem {
-    Problem::new(Code::MalformedRequest, format_args!("the body is not JSON: {error}"))
+/// What the parser calls it stays with us: it tells of the parser, and the place tells enough.
+fn not_json(bytes: &[u8], error: &serde_json::Error) -> Problem {
+    if bytes.trim_ascii().is_empty() {
+        return Problem::new(Code::MalformedRequest, "the body is empty; send a JSON object");
+    }
+    let (line, column) = (error.line(), error.column());
+    let what = if error.is_eof() { "ends before its JSON does" } else { "is not JSON" };
+    Problem::new(Code::MalformedRequest, format_args!("the body {what}, at line {line}, column {column}"))
 }
 
 /// For `deserialize_with`: a text as long as its description says, or none.
@@ -128,13 +134,13 @@ mod tests {
     fn a_wrong_value_is_named_by_its_path() {
         for (body, field) in [
             (r#"{"limits":{"max_call_s":"long"}}"#, "limits.max_call_s: "),
-            (r#"{"limits":{}}"#, "limits.max_call_s: missing"),
+            (r#"{"limits":{}}"#, "limits.max_call_s: is missing"),
             (
                 r#"{"limits":{"max_call_s":1,"colour":2}}"#,
                 "limits.colour: is unknown; known are `max_call_s`",
             ),
             (r#"{"limits":{"max_call_s":1},"limits":{}}"#, "limits: is given more than once"),
-            (r#"{}"#, "limits: missing"),
+            (r#"{}"#, "limits: is missing"),
             (r#"[]"#, "body: "),
             (r#" [{"max_call_s":1}]"#, "body: is a list"),
         ] {
@@ -161,6 +167,14 @@ mod tests {
     fn what_is_no_json_is_said_to_be_none() {
         for body in ["", "{", "{\"limits\":{\"max_call_s\":1}} x", "\u{feff}{}"] {
             assert_eq!(refused(body).0, 400, "{body}");
+        }
+        for (body, says) in [
+            ("", "the body is empty; send a JSON object"),
+            ("{", "the body ends before its JSON does, at line 1, column 1"),
+            ("{'a':1}", "the body is not JSON, at line 1, column 2"),
+        ] {
+            let (_, text) = refused(body);
+            assert!(text.contains(says), "{body}: {text}");
         }
     }
 }

@@ -54,9 +54,20 @@ fn in_words_of_json(detail: &str) -> Cow<'_, str> {
     if let Some((_, expected)) = detail.strip_prefix(out_of_range).and_then(parted) {
         return Cow::Owned(format!("is out of range; send {}", kind_expected(expected)));
     }
+    if let Some((_, expected)) = detail.strip_prefix("invalid length ").and_then(parted) {
+        return Cow::Owned(format!("has another length; send {}", kind_expected(expected)));
+    }
+    if detail.starts_with("data did not match any variant") {
+        return Cow::Borrowed(
+            "is none of the forms that are known here; the description of the interface (/api/docs) has them",
+        );
+    }
     if let Some((_, known)) = detail.strip_prefix("unknown variant `").and_then(parted) {
         let known = known.strip_prefix("one of ").unwrap_or(known);
         return Cow::Owned(format!("is none of the values that are known: {known}"));
+    }
+    if detail.starts_with(MISSING) {
+        return Cow::Borrowed("is missing; send it");
     }
     if detail.starts_with(DUPLICATE) {
         return Cow::Borrowed("is given more than once; send it once");
@@ -156,6 +167,15 @@ mod tests {
             ),
             ("invalid digit found in string", "is no whole number; send digits"),
             ("duplicate field `limit`", "is given more than once; send it once"),
+            ("missing field `password`", "is missing; send it"),
+            (
+                "invalid length 1, expected an array of length 2",
+                "has another length; send an array of length 2",
+            ),
+            (
+                "data did not match any variant of untagged enum Which",
+                "is none of the forms that are known here; the description of the interface (/api/docs) has them",
+            ),
             ("has more than 3 characters", "has more than 3 characters"),
         ] {
             assert_eq!(in_words_of_json(detail), words, "{detail}");

@@ -26,6 +26,6 @@ pub use health::{
 };
 pub use limits::{KeyLimits, STORE_PATIENCE};
 pub use node_watch::{NodeSign, NodeWatch, Verdict, signs_of_life};
-pub use pool::{DEFAULT_KEY_VARIABLE, KeyPool, NoOtherKey, PoolError, PoolKey, project_of_key};
+pub use pool::{DEFAULT_KEY_VARIABLE, KeyPool, NoKeyToGive, NoOtherKey, PoolError, PoolKey, project_of_key};
 pub use ring::{Granted, Input, KeyRing, KeySource, Output, Refusal, WhyDefault};
 pub use slots::{SlotId, SlotNews, SlotOrder, TakenSlot};

@@ -31,15 +31,30 @@ pub struct KeyPool {
 /// Why nobody can be given another key than the present one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NoOtherKey {
-    #[error("the pool has no other key; add one as GOOGLE_API_KEY_2, _3, …")]
+    #[error("the pool has no key at all; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …")]
+    Empty,
+    #[error("the one key of the pool is the one this user holds; add another as GOOGLE_API_KEY_2, _3, …")]
     Alone,
     #[error(
-        "the pool has no other key: {0} repeats the one that is there already, and the same key counts once; set \
-         another one"
+        "the one key of the pool is the one this user holds: {0} repeats it, and the same key counts once; set another one"
     )]
     Repeated(String),
     #[error(
         "the model refuses the other keys of the pool; `clearline keys report` shows since when and for how long"
+    )]
+    Refused,
+}
+
+/// Why nobody can be given a key. That others hold them all is no reason: then one is shared (SPEC K3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NoKeyToGive {
+    #[error(
+        "the pool has no Google key; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …, then `clearline keys assign` gives keys"
+    )]
+    Empty,
+    #[error(
+        "the model refuses every key of the pool; `clearline keys report` shows since when and for how long, and \
+         `clearline keys assign` gives keys when one is well again"
     )]
     Refused,
 }
@@ -84,10 +99,19 @@ impl KeyPool {
         known.map_or_else(|| project_of_key(key), |entry| entry.project.clone())
     }
 
-    /// For whoever was to have another key and could not.
-    pub fn no_other_key(&self) -> NoOtherKey {
+    /// For whoever was to have a key and got none.
+    pub fn no_key_to_give(&self) -> NoKeyToGive {
+        if self.keys.is_empty() { NoKeyToGive::Empty } else { NoKeyToGive::Refused }
+    }
+
+    /// For whoever was to have another key and could not; `is_present` says which key that is.
+    pub fn no_other_key(&self, is_present: impl Fn(&PoolKey) -> bool) -> NoOtherKey {
+        if self.keys.is_empty() {
+            return NoOtherKey::Empty;
+        }
+        let has_others = self.keys.iter().any(|entry| !is_present(entry));
         match self.repeats.as_slice() {
-            _ if self.keys.len() > 1 => NoOtherKey::Refused,
+            _ if has_others => NoOtherKey::Refused,
             [] => NoOtherKey::Alone,
             repeats => NoOtherKey::Repeated(repeats.join(", ")),
         }
@@ -202,12 +226,21 @@ mod tests {
 
     #[test]
     fn k9_where_there_is_no_other_key_it_is_said_why() {
-        let why = |variables: &[(&str, &str)]| pool(variables).no_other_key();
-        assert_eq!(why(&[]), NoOtherKey::Alone);
+        let holding = |key: &'static str| move |entry: &PoolKey| entry.key.expose() == key;
+        let why = |variables: &[(&str, &str)]| pool(variables).no_other_key(holding("one"));
+        assert_eq!(why(&[]), NoOtherKey::Empty);
         assert_eq!(why(&[("GOOGLE_API_KEY", "one"), ("GOOGLE_API_KEY_1", "one")]), NoOtherKey::Alone);
         let same = [("GOOGLE_API_KEY", "one"), ("GOOGLE_API_KEY_2", "one"), ("GOOGLE_API_KEY_7", " one ")];
         assert_eq!(why(&same), NoOtherKey::Repeated("GOOGLE_API_KEY_2, GOOGLE_API_KEY_7".into()));
         assert_eq!(why(&[("GOOGLE_API_KEY", "one"), ("GOOGLE_API_KEY_2", "two")]), NoOtherKey::Refused);
+        let of_another_pool = pool(&[("GOOGLE_API_KEY", "one")]).no_other_key(holding("gone"));
+        assert_eq!(of_another_pool, NoOtherKey::Refused, "it could have the one, were that well");
+    }
+
+    #[test]
+    fn k3_a_pool_whose_keys_are_all_held_is_not_called_empty() {
+        assert_eq!(pool(&[]).no_key_to_give(), NoKeyToGive::Empty);
+        assert_eq!(pool(&[("GOOGLE_API_KEY", "one")]).no_key_to_give(), NoKeyToGive::Refused);
     }
 
     #[test]

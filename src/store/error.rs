@@ -72,6 +72,11 @@ pub enum OpenError {
          as it is. Start the newer version, or let that one go back first (its own clearline migrate --to {known})"
     )]
     Migrated { store: String, found: u32, known: u32 },
+    #[error(
+        "{collection} {id} in the store {} is no JSON; it was left as it is. Write it right or delete it with sqlite3 \
+         (table {collection}, column body), or restore a backup, then start again", path.display()
+    )]
+    NoJson { path: PathBuf, collection: &'static str, id: String },
     #[error("{} is a database of another program; set store.path to a file of Clearline's own", path.display())]
     Foreign { path: PathBuf },
     /// May pass: a server that is down, or not yet up.

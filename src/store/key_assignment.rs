@@ -12,7 +12,7 @@ use super::{
     Audit, By, Change, Effect, Entry, Everybody, KeyHealth, KeyHolder, KeyHolders, StoreError, Subject, Users,
 };
 use crate::domain::{KeyFingerprint, Sealing, Secret, Timestamp, User, UserId};
-use crate::keys::{self, Fingerprints, KeyPool, PoolKey};
+use crate::keys::{self, Fingerprints, KeyPool, NoOtherKey, PoolKey};
 
 /// Each lost race means that somebody else got a key, so that many are assigned at once before this is reached.
 const MAX_ATTEMPTS: usize = 1_000;
@@ -80,6 +80,12 @@ impl KeyAssignment {
             found.may_own_calls().then(|| entry.clone())
         });
         self.settle(entered.await, holder).await
+    }
+
+    /// For whoever was to have another key and could not ([`KeyAssignment::reassign`]).
+    pub fn no_other_key(&self, pool: &KeyPool, user: &User) -> NoOtherKey {
+        let present = self.fingerprint_of(user);
+        pool.no_other_key(|entry| Some(self.fingerprints.of(&entry.key)) == present)
     }
 
     /// A key for everybody who may have one and has none, after the places of users who are gone were given back.

@@ -56,6 +56,16 @@ fn o1_a_name_is_the_same_in_capital_and_small_letters() {
 }
 
 #[test]
+fn o3_a_log_in_without_its_password_is_told_so_by_the_name_of_the_member() {
+    play(async {
+        let bench = Bench::usual().await;
+        let refused = bench.post("/api/login", "", json!({ "name": "mira" })).await.refused(422, "invalid");
+        assert_eq!(refused["errors"], json!([{ "field": "password", "detail": "is missing; send it" }]));
+        bench.stop().await;
+    });
+}
+
+#[test]
 fn o3_guessing_from_one_address_is_slowed_down() {
     play(async {
         let bench = Bench::usual().await;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::keys::NoKeyToGive;
 use crate::store::{KeyLine, KeyReport, KeyState};
 
 /// For a person before a screen.
@@ -14,8 +15,15 @@ pub(super) struct Shown(pub(super) KeyReport);
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(KeyReport { keys, outside_the_pool, without_key, unopened }) = self;
-        if keys.is_empty() {
-            writeln!(f, "the pool has no keys; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …")?;
+        match (keys.as_slice(), outside_the_pool.as_slice()) {
+            ([], []) => writeln!(f, "{}", NoKeyToGive::Empty)?,
+            // They were given out by an engine with other settings than this command has.
+            ([], _) => writeln!(
+                f,
+                "the settings of this command name no key, and users hold some; give it those of the engine \
+                 (--config, --env-file, GOOGLE_API_KEY, …) before you change anything"
+            )?,
+            (_, _) => {}
         }
         for line in keys {
             let shared = if line.shares_project { "  (project shared with another key)" } else { "" };
@@ -38,6 +46,10 @@ impl fmt::Display for Shown {
         match without_key.as_slice() {
             [] if !unopened.is_empty() => write!(f, "every admin and agent has a key, but see above"),
             [] => write!(f, "every admin and agent has a key"),
+            names if keys.is_empty() => write!(f, "without a key: {}", names.join(", ")),
+            names if keys.iter().all(|line| !matches!(line.health, KeyState::Ok)) => {
+                write!(f, "without a key: {}; {}", names.join(", "), NoKeyToGive::Refused)
+            }
             names => write!(f, "without a key: {}; `clearline keys assign` gives them one", names.join(", ")),
         }
     }

@@ -60,9 +60,7 @@ impl Add {
             ));
         }
         if added.user.role.makes_calls() && added.user.google_api_key.is_none() {
-            warn(
-                "the pool has no Google key, so this user has none; set GOOGLE_API_KEY, GOOGLE_API_KEY_2, …",
-            );
+            warn(format_args!("this user has no key: {}", desk.settings.google_keys.no_key_to_give()));
         }
         show(
             &[Shown::of(&added.user, &staff.assignment.sealing).with(added.one_time_password)],

@@ -148,7 +148,7 @@ async fn reassign_key(
         return Err(Problem::field("user_id", "holds no key: it is disabled or a superadmin"));
     }
     let (assignment, pool) = (api.staff.on_behalf_of(By::from(who.identity())), api.key_pool().await?);
-    let no_other = || Problem::new(Code::Conflict, pool.no_other_key());
+    let no_other = || Problem::new(Code::Conflict, assignment.no_other_key(&pool, &user));
     let moved = assignment.reassign(&pool, &user.id, |_| true).await?.ok_or_else(no_other)?;
     let key_hint = moved.google_api_key.as_ref().map(|key| assignment.sealing.hint(key));
     Ok(HttpResponse::Ok().json(Reassigned { user_id: moved.id.to_string(), key_hint }))

@@ -163,16 +163,19 @@ async fn add_user(api: web::Data<Api>, who: Who, Body(add): Body<AddUser>) -> Re
         tenant_id,
         password: chosen_or_one_time(add.password),
     };
-    let added = api.staff.add(By::from(who.identity()), &api.key_pool().await?, new).await?;
+    let pool = api.key_pool().await?;
+    let added = api.staff.add(By::from(who.identity()), &pool, new).await?;
     let user = &added.user;
     let wants_key = user.role.makes_calls() && user.google_api_key.is_none();
-    let no_key =
-        "the pool has no Google key, so this user has none: its calls go by the default key, if there is one";
+    let no_key = || {
+        let why = pool.no_key_to_give();
+        format!("this user has no key, and its calls go by the default key, if there is one: {why}")
+    };
     let address = format!("/api/users/{}", user.id);
     Ok(HttpResponse::Created().insert_header((LOCATION, address)).json(Changed {
         user: UserView::of(user, &api),
         one_time_password: added.one_time_password,
-        warnings: wants_key.then(|| no_key.to_owned()).into_iter().collect(),
+        warnings: wants_key.then(no_key).into_iter().collect(),
     }))
 }
 

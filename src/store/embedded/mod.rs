@@ -12,6 +12,7 @@
 //! The file belongs to its user alone (0600 in a 0700 folder), because it holds keys.
 
 mod file;
+mod malformed;
 mod read;
 mod schema;
 mod write;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::{Backend, Collection, Command, Index, OpenError, Opening, Read, Store, StoreError, Write};
@@ -115,6 +117,21 @@ fn index_of(table: &str, index: &Index) -> String {
     let beside = index.beside.iter().fold(String::new(), |all, field| format!("{all}_{}", plain(field)));
     let beside = if beside.is_empty() { beside } else { format!("_with{beside}") };
     format!("{table}_on_{}{then}{beside}", plain(index.field))
+}
+
+/// As [`failed`], and names a row that is the reason.
+fn failed_in(
+    connection: &Connection,
+    collection: &'static Collection,
+    error: &rusqlite::Error,
+) -> StoreError {
+    let row = || malformed::row_in(connection, collection);
+    match malformed::is_reason_of(error).then(row).flatten() {
+        Some(id) => {
+            StoreError::Unreadable { collection: collection.name, id, detail: malformed::DETAIL.to_owned() }
+        }
+        None => failed(error),
+    }
 }
 
 fn failed(error: &rusqlite::Error) -> StoreError {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params_from_iter};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{failed, index_of, value_of};
+use super::{failed, failed_in, index_of, value_of};
 use crate::clock;
 use crate::domain::Timestamp;
 use crate::store::document::Comparison;
@@ -59,10 +59,10 @@ pub(super) fn find_within(
     find(connection, collection, query)
 }
 
-fn given_up(collection: &'static Collection, error: &rusqlite::Error) -> StoreError {
+fn given_up(connection: &Connection, collection: &'static Collection, error: &rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => StoreError::TooBroad { collection: collection.name },
-        _ => failed(error),
+        _ => failed_in(connection, collection, error),
     }
 }
 
@@ -71,9 +71,10 @@ fn find(connection: &Connection, collection: &'static Collection, query: &Query)
     let (sql, values) = select(collection, query, limit);
     let mut statement = connection.prepare_cached(&sql).map_err(|error| failed(&error))?;
     let rows = statement.query_map(params_from_iter(values), |row| Ok(document(collection, row)));
-    let rows = rows.map_err(|error| given_up(collection, &error))?;
-    let mut documents =
-        rows.map(|row| row.map_err(|error| given_up(collection, &error))?).collect::<Result<Vec<_>, _>>()?;
+    let rows = rows.map_err(|error| given_up(connection, collection, &error))?;
+    let mut documents = rows
+        .map(|row| row.map_err(|error| given_up(connection, collection, &error))?)
+        .collect::<Result<Vec<_>, _>>()?;
     let more = documents.len() > limit;
     documents.truncate(limit);
     let next = documents.last().filter(|_| more).map(|last| last.id.clone());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use serde_json::Value;
 
-use super::{index_of, value_of};
+use super::{index_of, malformed, value_of};
 use crate::store::{Collection, Index, MIGRATIONS, OpenError, Opening, migrate};
 
 /// Raised only when a table changes its shape; new collections and indexes are simply added.
@@ -24,9 +24,24 @@ pub(super) fn open_for_writing(
 ) -> Result<Connection, OpenError> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     if let Err(error) = build(&mut connection, collections, opening) {
-        return Err(twins(&connection, collections).unwrap_or_else(|| refused(path, &error)));
+        let no_json =
+            malformed::is_reason_of(&error).then(|| row_without_json(path, &connection, collections));
+        let named = no_json.flatten().or_else(|| twins(&connection, collections));
+        return Err(named.unwrap_or_else(|| refused(path, &error)));
     }
     Ok(connection)
+}
+
+/// No index can be made over it.
+fn row_without_json(
+    path: &Path,
+    connection: &Connection,
+    collections: &[&'static Collection],
+) -> Option<OpenError> {
+    collections.iter().find_map(|collection| {
+        let id = malformed::row_in(connection, collection)?;
+        Some(OpenError::NoJson { path: path.to_owned(), collection: collection.name, id })
+    })
 }
 
 /// A unique index cannot be made over two documents with one value, of an older system or another program.

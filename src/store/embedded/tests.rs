@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
+use crate::store::Query;
 
 fn try_open(path: &Path) -> Result<Store, OpenError> {
     open(path, super::super::COLLECTIONS, || Timestamp::from_millis(0))
@@ -101,6 +102,33 @@ fn two_documents_of_an_older_system_with_one_name_are_named_and_stay() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     let count = connection.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0));
     assert_eq!(count, Ok(4));
+}
+
+#[test]
+fn a_row_that_is_no_json_is_named_with_its_collection_and_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clearline.db");
+    let broken = database(
+        "PRAGMA application_id = 0x436c726c; CREATE TABLE leads (id TEXT PRIMARY KEY, version INTEGER NOT NULL, \
+         created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, body TEXT NOT NULL) STRICT; \
+         INSERT INTO leads VALUES ('l1', 1, 0, 0, '{}'), ('l2', 1, 0, 0, '{\"fields\":');",
+    );
+    fs::write(&path, broken).unwrap();
+    let error = try_open(&path).err().unwrap().to_string();
+    assert!(error.starts_with("leads l2 in the store "), "{error}");
+    assert!(error.contains("is no JSON") && error.contains("sqlite3"), "{error}");
+}
+
+#[tokio::test]
+async fn a_row_that_is_no_json_is_named_by_a_look_that_meets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clearline.db");
+    let store = try_open(&path).unwrap();
+    let by_hand = rusqlite::Connection::open(&path).unwrap();
+    by_hand.execute("INSERT INTO constants VALUES ('c1', 1, 0, 0, '{')", []).unwrap();
+    let look = Query::all(10).leaving_out(&["text"]);
+    let error = store.find(&super::super::CONSTANTS, look).await.unwrap_err().to_string();
+    assert!(error.starts_with("constants c1 does not have the expected form (it is no JSON)"), "{error}");
 }
 
 /// A database of a hundred documents with its log, as a dying process leaves them.
