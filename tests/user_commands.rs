@@ -252,7 +252,7 @@ fn of_two_users_with_one_name_of_an_older_version_one_is_renamed_by_the_command_
     assert!(bench.refused(&["remove", "mira k"]).contains("no user"), "which of the two?");
     let renamed = bench.user(&["rename", "u2", "mira k-2"]);
     assert!(renamed.status.success(), "{}", text(&renamed.stderr));
-    drop(bench.serve());
+    bench.serve().stop();
     let listed = bench.listed();
     let find = |id: &str| listed.as_array().expect("a list").iter().find(|user| user["id"] == id);
     let (one, other) = (find("u1").expect("u1 is there"), find("u2").expect("u2 is there"));
@@ -272,7 +272,7 @@ fn of_two_users_that_were_not_migrated_one_is_renamed_by_the_command_that_the_er
     let refused = bench.refused_start();
     let renamed = bench.run_as_printed(&refused, "clearline user rename");
     assert!(renamed.status.success(), "{}", text(&renamed.stderr));
-    drop(bench.serve());
+    bench.serve().stop();
     let names: Vec<_> =
         bench.listed().as_array().expect("a list").iter().map(|user| user["name"].clone()).collect();
     for name in ["ben", "mira", "mira-2"] {
@@ -297,7 +297,7 @@ fn of_two_numbers_that_are_one_one_is_removed_by_the_command_that_the_error_prin
     assert!(refused.contains("n1 and n2 of voice_agent_numbers"), "{refused}");
     let removed = bench.run_as_printed(&refused, "clearline number remove");
     assert!(removed.status.success(), "{}", text(&removed.stderr));
-    drop(bench.serve());
+    bench.serve().stop();
 }
 
 #[test]
