@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::look::{is_not_to_be_told, is_of_one_script, latin_look};
+
 const CHARS_MAX: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -11,16 +13,26 @@ pub enum WrongName {
     #[error("a name has no line breaks or other control characters")]
     ControlCharacters,
     #[error(
-        "a name has no invisible characters and no look-alike letters (full width, accents apart from their letter): \
-         each must be told from another by looking at it"
+        "a name has no invisible characters and no look-alike letters (full width, bold, raised, accents apart from their \
+         letter): each must be told from another by looking at it"
     )]
     NotToBeTold,
+    #[error(
+        "the letters of a name are of one script, as all Latin or all Cyrillic: those of two look alike and are not the same"
+    )]
+    SeveralScripts,
     #[error("a name has at most {CHARS_MAX} characters")]
     TooLong,
 }
 
-/// A name must be readable in a line of a list, and typed again as it is shown.
+/// A user's name must be readable in a line of a list, typed again as it is shown, and nobody else's.
 pub fn check_name(name: &str) -> Result<(), WrongName> {
+    check_label(name)?;
+    if is_of_one_script(name) { Ok(()) } else { Err(WrongName::SeveralScripts) }
+}
+
+/// What only has to be read, as an API token's name.
+pub fn check_label(name: &str) -> Result<(), WrongName> {
     if name.is_empty() || name.trim() != name {
         return Err(WrongName::Blank);
     }
@@ -33,22 +45,16 @@ pub fn check_name(name: &str) -> Result<(), WrongName> {
     if name.chars().count() > CHARS_MAX { Err(WrongName::TooLong) } else { Ok(()) }
 }
 
-/// What cannot be seen, and what makes a name that looks like another one: blanks that are none of the keyboard's, accents
-/// that are put on a letter (`e\u{301}`, which looks like `\u{e9}`), and letters of full width.
-fn is_not_to_be_told(char: char) -> bool {
-    (char.is_whitespace() && char != ' ')
-        || matches!(char,
-            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{fe00}'..='\u{fe0f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
-            | '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}'
-            | '\u{fe20}'..='\u{fe2f}' | '\u{ff01}'..='\u{ff9f}')
-}
-
 /// What two names have in common that differ only in case. By way of the capital letters, because some small ones have
 /// several forms: `ß` is `SS` there, and both sigmas are one.
 pub fn folded(name: &str) -> String {
     name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether the two read the same: in the same letters, capital or small, or in letters of another script that look so.
+pub fn reads_like(one: &str, other: &str) -> bool {
+    let looks = |name: &str| folded(&name.chars().map(latin_look).collect::<String>());
+    folded(one) == folded(other) || looks(one) == looks(other)
 }
 
 #[cfg(test)]
@@ -65,6 +71,38 @@ mod tests {
     }
 
     #[test]
+    fn the_letters_of_a_name_are_of_one_script() {
+        for mixed in ["mir\u{430}", "\u{43c}ira", "p\u{3b1}ul", "\u{585}tto", "\u{412}era \u{41a}."] {
+            assert_eq!(check_name(mixed), Err(WrongName::SeveralScripts), "{mixed:?}");
+        }
+        let russian = "\u{412}\u{435}\u{440}\u{430} 2";
+        let greek = "\u{395}\u{3bb}\u{3ad}\u{3bd}\u{3b7}";
+        let japanese = "\u{7530}\u{4e2d}\u{3055}\u{3093}";
+        let arabic = "\u{645}\u{631}\u{64a}\u{645}";
+        for whole in [russian, greek, japanese, arabic, "\u{141}ukasz O'Neill-\u{160}m\u{ed}d_1"] {
+            assert_eq!(check_name(whole), Ok(()), "{whole:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_in_other_letters_that_look_the_same_reads_like_it() {
+        let cyrillic_pace = "\u{440}\u{430}\u{441}\u{435}";
+        for (one, other) in [
+            (cyrillic_pace, "pace"),
+            ("\u{412}\u{435}\u{440}\u{430}", "BEPA"),
+            ("\u{39d}\u{39f}\u{3a1}\u{391}", "nopa"),
+            ("\u{3bd}\u{3bf}", "vo"),
+            ("mira", "MIRA"),
+        ] {
+            assert!(reads_like(one, other) && reads_like(other, one), "{one} {other}");
+        }
+        let small_vera = "\u{432}\u{435}\u{440}\u{430}";
+        for (one, other) in [(small_vera, "bepa"), ("mira", "m\u{ed}ra"), ("mira", "mirna")] {
+            assert!(!reads_like(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
     fn a_name_can_be_read_in_a_line_and_typed_again() {
         for good in ["mira", "Ada Lovelace", "j\u{f6}rg@example.org", &"x".repeat(CHARS_MAX)] {
             assert_eq!(check_name(good), Ok(()), "{good}");
@@ -72,7 +110,18 @@ mod tests {
         for blank in ["", " ", "mira ", "\tmira"] {
             assert_eq!(check_name(blank), Err(WrongName::Blank), "{blank:?}");
         }
-        for hidden in ["an\u{200b}n", "e\u{301}va", "\u{ff21}nn", "ada\u{a0}l", "\u{202e}nna"] {
+        for hidden in [
+            "an\u{200b}n",
+            "\u{1d5fa}ira",
+            "m\u{2148}ra",
+            "mir\u{aa}",
+            "\u{24dc}ira",
+            "\u{a4f3}ia",
+            "e\u{301}va",
+            "\u{ff21}nn",
+            "ada\u{a0}l",
+            "\u{202e}nna",
+        ] {
             assert_eq!(check_name(hidden), Err(WrongName::NotToBeTold), "{hidden:?}");
         }
         assert_eq!(

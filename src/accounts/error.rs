@@ -12,7 +12,10 @@ use crate::store::StoreError;
 
 #[derive(Debug, Error)]
 pub enum AccountError {
-    #[error("there is a user named {0:?} already, capital and small letters being one; choose another name")]
+    #[error(
+        "there is a user named {0:?} already, capital and small letters being one, and so letters of several scripts that \
+         look the same; choose another name"
+    )]
     NameTaken(String),
     #[error("there is no user {0:?}; `clearline user list` shows all")]
     NoUser(String),

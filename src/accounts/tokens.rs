@@ -18,7 +18,7 @@ pub struct NewToken {
 
 impl Accounts {
     pub async fn make_token(&self, by: By, user: &User, name: &str) -> Result<NewToken, AccountError> {
-        crate::access::check_name(name)?;
+        crate::access::check_label(name)?;
         if self.api_tokens.of_user(&user.id).await?.len() >= TOKENS_PER_USER_MAX {
             return Err(AccountError::TooManyTokens(TOKENS_PER_USER_MAX));
         }

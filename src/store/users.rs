@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::audit::Entry;
 use super::change::{change, remove};
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
-use crate::access::folded;
+use crate::access::{folded, reads_like};
 use crate::domain::{Role, Secret, TenantId, User, UserId};
 
 pub static USERS: Collection = Collection {
@@ -226,12 +226,24 @@ impl Users {
         }
     }
 
-    /// Whether somebody but `id` is called so, or differently in case alone. Records that were not migrated yet have no
-    /// [`FOLDED_NAME`].
+    /// Whether somebody but `id` has a name that reads like it. A look at everybody: users are added seldom, and no index
+    /// knows what letters look like, nor what is in records that cannot be read or were not migrated yet.
     pub async fn is_called_by_another(&self, name: &str, id: &UserId) -> Result<bool, StoreError> {
-        let exactly = self.store.find(&USERS, Query::equals("name", name, 2)).await?.documents;
-        let alike = self.namesakes(name).await?;
-        Ok(exactly.iter().chain(&alike).any(|document| document.id != id.as_str()))
+        let is_alike = |document: &Document| {
+            let theirs = document.body.get("name").and_then(Value::as_str);
+            document.id != id.as_str() && theirs.is_some_and(|theirs| reads_like(theirs, name))
+        };
+        let mut query = Query::all(MAX_PAGE);
+        loop {
+            let page = self.store.find(&USERS, query.clone()).await?;
+            if page.documents.iter().any(is_alike) {
+                return Ok(true);
+            }
+            if page.next.is_none() {
+                return Ok(false);
+            }
+            query = query.after(page.next);
+        }
     }
 
     async fn namesakes(&self, name: &str) -> Result<Vec<Document>, StoreError> {

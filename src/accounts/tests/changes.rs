@@ -38,6 +38,21 @@ async fn o1_of_two_whose_names_differ_only_in_case_at_most_one_is_added_also_at_
 }
 
 #[tokio::test]
+async fn o1_nobody_is_added_under_a_name_that_reads_like_another_s_in_other_letters() {
+    let bench = bench();
+    bench.add("pace", Role::Admin).await;
+    let in_cyrillic = "\u{440}\u{430}\u{441}\u{435}";
+    let taken = refused(bench.accounts.add(cli(), new(in_cyrillic, Role::Admin))).await;
+    assert!(taken.contains("look the same") && taken.contains("choose another name"), "{taken}");
+    let mixed = refused(bench.accounts.add(cli(), new("p\u{430}ce", Role::Admin))).await;
+    assert!(mixed.contains("one script"), "{mixed}");
+    let turned = refused(bench.accounts.add(cli(), new("\u{202e}ecap", Role::Admin))).await;
+    assert!(turned.contains("invisible"), "{turned}");
+    bench.add("\u{412}\u{435}\u{440}\u{430}", Role::Admin).await;
+    assert_eq!(bench.accounts.users().all().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn o1_an_admin_with_agents_stays_and_is_told_who_they_are() {
     let bench = bench();
     let mira = bench.add("mira", Role::Admin).await;
