@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
@@ -19,6 +20,8 @@ use crate::clock;
 const BODY_BYTES_MAX: usize = 256 * 1024;
 /// A client that sends its body more slowly than this holds a connection for nothing.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+const NOT_ENCODED: &str =
+    "a body is not unpacked here (gzip, deflate, br, …); send it as it is, without Content-Encoding";
 const BODY: Whole = Whole { name: "body", known_besides: &[] };
 
 /// A JSON body.
@@ -30,6 +33,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_json(request.content_type());
+        let encoded = is_encoded(request.headers());
         let payload = payload.take();
         Box::pin(async move {
             if !is_json {
@@ -37,6 +41,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
                     Code::WrongMediaType,
                     "send JSON, with Content-Type: application/json",
                 ));
+            }
+            if encoded {
+                return Err(Problem::new(Code::WrongMediaType, NOT_ENCODED));
             }
             let read = timeout(clock::timer_for(BODY_TIME_MAX), read(payload)).await;
             let bytes = read.map_err(|_| {
@@ -52,6 +59,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 
 fn is_json(content_type: &str) -> bool {
     content_type.eq_ignore_ascii_case("application/json")
+}
+
+/// Nothing here unpacks a body, so what a client has packed would be taken for something else.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let is_plain =
+        |encoding: &str| encoding.trim().is_empty() || encoding.trim().eq_ignore_ascii_case("identity");
+    let all_plain = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.split(',').all(is_plain));
+    !headers.get_all(CONTENT_ENCODING).all(all_plain)
 }
 
 async fn read(mut payload: Payload) -> Result<BytesMut, Problem> {

@@ -94,7 +94,7 @@ impl Code {
             Self::NoSuchRange => "The file has no such part",
             Self::ChangedMeanwhile => "Somebody else changed it meanwhile",
             Self::TooLarge => "The request is too large",
-            Self::WrongMediaType => "The body is not JSON",
+            Self::WrongMediaType => "The body is not plain JSON",
             Self::Invalid => "Some of the values are wrong",
             Self::TooManyRequests => "Too many requests",
             Self::Internal => "The engine failed at this",

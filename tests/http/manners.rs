@@ -2,7 +2,7 @@
 
 use clearline::domain::Role;
 use reqwest::Method;
-use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_TYPE, ORIGIN};
+use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, ORIGIN};
 use serde_json::json;
 
 use crate::bench::{Bench, answer, play};
@@ -41,6 +41,26 @@ fn i1_what_is_no_json_or_too_much_of_it_is_refused() {
         send("text/plain", "{}".into()).await.refused(415, "wrong_media_type");
         let long = format!("{{\"name\": \"{}\"}}", "x".repeat(300 * 1024));
         send("application/json", long).await.refused(413, "too_large");
+        bench.stop().await;
+    });
+}
+
+#[test]
+fn i1_a_packed_body_is_refused_and_not_taken_for_something_else() {
+    play(async {
+        let bench = Bench::usual().await;
+        let boss = bench.token("boss", Role::Superadmin, None).await;
+        let send = |encoding: &'static str, name: &str| {
+            let request = bench.client.post(bench.url("/api/users")).bearer_auth(&boss);
+            let body = json!({ "name": name, "role": "admin" });
+            answer(request.header(CONTENT_ENCODING, encoding).json(&body))
+        };
+        for encoding in ["gzip", "identity, br", "GZIP", "zstd"] {
+            let refused = send(encoding, "mira").await.refused(415, "wrong_media_type");
+            assert!(refused["detail"].as_str().is_some_and(|told| told.contains("without Content-Encoding")));
+        }
+        send("identity", "mira").await.expect(201);
+        send("", "ben").await.expect(201);
         bench.stop().await;
     });
 }

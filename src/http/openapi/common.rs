@@ -36,7 +36,11 @@ fn complete(operation: &mut Operation) {
         ("404", "There is no such thing, or none that you may see", has_path),
         ("408", "The body came too slowly", has_body),
         ("413", "The body is too large", has_body),
-        ("415", "The body is not JSON", has_body),
+        (
+            "415",
+            "The body is not JSON, or it is packed: send it as it is, without `Content-Encoding`",
+            has_body,
+        ),
         ("422", "Some of the values are wrong", has_body || has_query),
         ("429", "Too many requests", true),
         ("503", "Something that the engine needs is away", true),
