@@ -39,9 +39,9 @@ impl Announcer {
         let of_record = Event::of_record(record).filter(|event| Some(event.kind()) > told);
         let of_record: Vec<Event> = of_record.collect();
         let furthest = of_record.last().map(Event::kind).or(told);
-        let lead = |lead| Event::lead_created(record, lead, clock::unix_time());
-        let mut events: Vec<Event> = of_record.into_iter().chain(leads.iter().map(lead)).collect();
-        events.sort_by_key(Event::kind);
+        let of_leads = leads.iter().flat_map(|lead| Event::of_lead(record, lead, clock::unix_time()));
+        let mut events: Vec<Event> = of_record.into_iter().chain(of_leads).collect();
+        events.sort_by_key(|event| event.kind().rank());
         for event in &events {
             self.tell(event, record).await?;
         }

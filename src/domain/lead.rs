@@ -24,6 +24,9 @@ pub struct Lead {
     /// The revision of the call's record that it is part of: what was written late undoes nothing.
     #[serde(default)]
     pub revision: u64,
+    /// How often it was added to since it was created.
+    #[serde(default)]
+    pub additions: u32,
     /// Name, phone, e-mail, notes: whatever the persona was told to ask for.
     #[serde(default)]
     pub fields: Map<String, Value>,

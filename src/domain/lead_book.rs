@@ -22,9 +22,16 @@ const DETAILS: &str = "details";
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LeadBook {
-    leads: Vec<(LeadId, Map<String, Value>)>,
+    leads: Vec<Entered>,
     /// Which details led to which lead.
     asked: Vec<([u8; 32], LeadId)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Entered {
+    id: LeadId,
+    fields: Map<String, Value>,
+    additions: u32,
 }
 
 /// What became of details that were handed in.
@@ -56,15 +63,16 @@ impl LeadBook {
             return Ok(LeadEntry::Known(id.clone()));
         }
         let is_full = self.leads.len() == LEADS_MAX;
-        let entry = match self.leads.iter_mut().find(|(_, known)| is_same_person(known, fields)) {
-            Some((id, known)) => {
-                lay_over(known, fields);
-                LeadEntry::Changed(id.clone())
+        let entry = match self.leads.iter_mut().find(|known| is_same_person(&known.fields, fields)) {
+            Some(known) => {
+                lay_over(&mut known.fields, fields);
+                known.additions += 1;
+                LeadEntry::Changed(known.id.clone())
             }
             None if is_full => return Err(TooManyLeads),
             None => {
                 let id = id_of(call, hash);
-                self.leads.push((id.clone(), fields.clone()));
+                self.leads.push(Entered { id: id.clone(), fields: fields.clone(), additions: 0 });
                 LeadEntry::New(id)
             }
         };
@@ -75,7 +83,12 @@ impl LeadBook {
     }
 
     pub fn fields_of(&self, lead: &LeadId) -> Option<&Map<String, Value>> {
-        self.leads.iter().find(|(id, _)| id == lead).map(|(_, fields)| fields)
+        self.leads.iter().find(|known| known.id == *lead).map(|known| &known.fields)
+    }
+
+    /// How often more was told of this one.
+    pub fn additions_to(&self, lead: &LeadId) -> u32 {
+        self.leads.iter().find(|known| known.id == *lead).map_or(0, |known| known.additions)
     }
 }
 
@@ -172,6 +185,7 @@ mod tests {
         let all = json!({ "name": "Ada Lovelace", "email": "A@b.de", "interest": "solar",
                           "details": { "age": 30, "city": "Berlin" } });
         assert_eq!(Value::Object(known.clone()), all);
+        assert_eq!(book.additions_to(first.id()), 2);
     }
 
     #[test]

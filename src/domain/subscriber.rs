@@ -19,6 +19,9 @@ pub enum EventKind {
     CallAnswered,
     #[serde(rename = "lead.created")]
     LeadCreated,
+    /// More was told of a lead.
+    #[serde(rename = "lead.updated")]
+    LeadUpdated,
     #[serde(rename = "call.ended")]
     CallEnded,
     /// The CRM has all of it.
@@ -28,14 +31,32 @@ pub enum EventKind {
 
 impl EventKind {
     /// In the order in which a call meets them.
-    pub const ALL: [Self; 5] =
-        [Self::CallStarted, Self::CallAnswered, Self::LeadCreated, Self::CallEnded, Self::CallUploaded];
+    pub const ALL: [Self; 6] = [
+        Self::CallStarted,
+        Self::CallAnswered,
+        Self::LeadCreated,
+        Self::LeadUpdated,
+        Self::CallEnded,
+        Self::CallUploaded,
+    ];
+
+    /// What a call brings while it goes on comes in any order, before its end. Ids hold it: it stays as it is.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::CallStarted => 0,
+            Self::CallAnswered => 1,
+            Self::LeadCreated | Self::LeadUpdated => 2,
+            Self::CallEnded => 3,
+            Self::CallUploaded => 4,
+        }
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CallStarted => "call.started",
             Self::CallAnswered => "call.answered",
             Self::LeadCreated => "lead.created",
+            Self::LeadUpdated => "lead.updated",
             Self::CallEnded => "call.ended",
             Self::CallUploaded => "call.uploaded",
         }

@@ -17,6 +17,7 @@ async fn bring(bench: &Bench, id: &str, call: &str, owner: &User) {
         voice_agent_id: None,
         campaign_id: None,
         revision: 0,
+        additions: 0,
         fields,
     };
     Leads::new(bench.engine.store().clone()).insert(lead).await.expect("a lead");

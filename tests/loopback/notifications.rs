@@ -68,26 +68,32 @@ fn i10_a_subscriber_hears_of_all_that_happens_in_a_call_in_order_and_once() {
         let crm = CrmServer::start(CrmServerSettings::default()).expect("a stand-in CRM");
         let (receiver, base_url) = (Receiver::open(&[]).await, format!("http://{}", crm.address));
         let lead = CallPlan { turn: 1, name: "create_lead".into(), args: json!({ "name": "Eve" }) };
+        let more = json!({ "name": "Eve", "email": "eve@example.com" });
+        let more = CallPlan { turn: 2, name: "create_lead".into(), args: more };
         let world = world_for(vec![receiver.subscriber("warehouse")], |plan| {
             plan.settings.crm.base_url = Some(base_url);
             let tools = vec!["create_lead".into()];
             plan.settings.voice_agents = vec![VoiceAgent { tools, ..VoiceAgent::default() }];
-            plan.model.script.calls = vec![lead];
+            plan.model.script.calls = vec![lead, more];
         })
         .await;
         let caller = FarEnd::usual().await;
         caller.dial(world.sip(), ADAS_NUMBER).await;
         let call = world.news.call_of("ada", 0).await;
         world.news.greeted(&call).await;
-        caller.say(500.0, 600);
-        let is_told = |session: &clearline::sandbox::model::SessionReport| {
-            session.tool_calls.first().is_some_and(|call| call.answer.is_some())
-        };
-        world.session_when(ADAS_KEY, "the lead is stored", is_told).await;
+        for turn in 0..2 {
+            caller.say(500.0, 600);
+            let is_told = |session: &clearline::sandbox::model::SessionReport| {
+                session.tool_calls.get(turn).is_some_and(|call| call.answer.is_some())
+            };
+            world.session_when(ADAS_KEY, "the lead is stored", is_told).await;
+            receiver.taken(3 + turn).await;
+        }
         caller.hang_up().await;
         world.news.ended(&call).await;
-        let posts = receiver.taken(5).await;
-        let expected = EventKind::ALL.map(EventKind::as_str);
+        let posts = receiver.taken(6).await;
+        let expected =
+            ["call.started", "call.answered", "lead.created", "lead.updated", "call.ended", "call.uploaded"];
         assert_eq!(events(&posts), expected);
         let record = world.record(&call).await;
         for Post { body, .. } in &posts {
@@ -100,12 +106,16 @@ fn i10_a_subscriber_hears_of_all_that_happens_in_a_call_in_order_and_once() {
             posts[2].body["data"]["lead"],
             json!({ "id": record.leads[0], "fields": { "name": "Eve" } })
         );
-        assert_eq!(posts[3].body["data"]["call"]["outcome"], "completed");
-        assert_eq!(posts[3].body["timestamp"], json!(record.call_end_time));
+        assert_eq!(
+            posts[3].body["data"]["lead"],
+            json!({ "id": record.leads[0], "fields": { "name": "Eve", "email": "eve@example.com" } })
+        );
+        assert_eq!(posts[4].body["data"]["call"]["outcome"], "completed");
+        assert_eq!(posts[4].body["timestamp"], json!(record.call_end_time));
         let url = record.upload.and_then(|upload| upload.recording_url);
-        assert_eq!(posts[4].body["data"]["upload"]["recording_url"], json!(url.expect("it has a recording")));
-        until_there_are(&world, 5, NotificationState::Delivered).await;
-        assert_eq!(receiver.sent(5).await.len(), 5, "each once");
+        assert_eq!(posts[5].body["data"]["upload"]["recording_url"], json!(url.expect("it has a recording")));
+        until_there_are(&world, 6, NotificationState::Delivered).await;
+        assert_eq!(receiver.sent(6).await.len(), 6, "each once");
         world.all_given_back().await;
         world.close().await;
         crm.stop().await;

@@ -104,6 +104,7 @@ impl Page {
             voice_agent_id: record.voice_agent_id.clone(),
             campaign_id: record.campaign_id.clone(),
             revision: record.revision,
+            additions: self.leads.additions_to(entry.id()),
             fields: self.leads.fields_of(entry.id()).cloned().unwrap_or_default(),
         }
     }

@@ -33,10 +33,15 @@ impl Event {
         moments.into_iter().filter_map(event)
     }
 
-    pub fn lead_created(record: &CallRecord, lead: &Lead, at: Timestamp) -> Self {
-        let told = json!({ "id": lead.id, "fields": lead.fields });
-        let data = json!({ "call": call(record), "lead": told });
-        Self::new(record, EventKind::LeadCreated, lead.id.to_string(), at, data)
+    /// That it was created, and the newest addition. Who was told of it before it was added to is told of the addition; both
+    /// have the whole lead as it stands.
+    pub fn of_lead(record: &CallRecord, lead: &Lead, at: Timestamp) -> impl Iterator<Item = Self> + use<> {
+        let data = json!({ "call": call(record), "lead": { "id": lead.id, "fields": lead.fields } });
+        let event = |kind, of: String| Self::new(record, kind, of, at, data.clone());
+        let created = event(EventKind::LeadCreated, lead.id.to_string());
+        let addition = (lead.additions > 0)
+            .then(|| event(EventKind::LeadUpdated, format!("{}-{:04}", lead.id, lead.additions)));
+        std::iter::once(created).chain(addition)
     }
 
     /// A call that was told without its recording, and later again with it, is told of twice.

@@ -91,8 +91,7 @@ pub struct NotificationKey<'a> {
 
 impl NotificationKey<'_> {
     pub(super) fn of(self, kind: EventKind, of: &str) -> NotificationId {
-        let rank = EventKind::ALL.iter().position(|known| *known == kind).unwrap_or_default();
-        NotificationId::new(format!("{self}{rank}-{}-{of}", kind.as_str()).trim_end_matches('-'))
+        NotificationId::new(format!("{self}{}-{}-{of}", kind.rank(), kind.as_str()).trim_end_matches('-'))
     }
 
     /// The first id that could be one of these, and the first that no longer is.

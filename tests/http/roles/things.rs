@@ -179,6 +179,7 @@ async fn plant_lead(bench: &Bench, spy: &mut Spy, owner: &User, call: &CallRecor
         voice_agent_id: None,
         campaign_id: None,
         revision: 0,
+        additions: 0,
         fields: json!({ "name": word }).as_object().cloned().expect("an object"),
     };
     for mark in [lead.id.as_str(), &word] {

@@ -225,6 +225,7 @@ pub(crate) async fn a_lead_is_found_by_its_call_and_listed_newest_first(bench: &
             voice_agent_id: None,
             campaign_id: None,
             revision: 0,
+            additions: 0,
             fields: json!({ "name": "Eve", "phones": ["+4930123456"] }).as_object().cloned().unwrap(),
         };
         let stored = leads.insert(lead.clone()).await.unwrap();

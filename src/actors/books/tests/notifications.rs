@@ -40,3 +40,19 @@ fn i10_subscribers_are_told_once_of_what_only_the_journal_of_a_killed_engine_kno
         }
     });
 }
+
+#[test]
+fn i10_subscribers_are_told_when_a_lead_is_added_to_and_not_when_the_same_is_said_again() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        begin(&books).await;
+        for fields in
+            [json!({ "name": "Ada" }), json!({ "name": "Ada" }), json!({ "name": "Ada", "phone": "030" })]
+        {
+            keep_lead(&books, fields).await;
+        }
+        let expected = [EventKind::CallStarted, EventKind::LeadCreated, EventKind::LeadUpdated];
+        until("all is told", async || bench.told().await == expected).await;
+    });
+}

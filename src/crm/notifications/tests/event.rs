@@ -89,7 +89,8 @@ fn i10_an_event_that_is_told_of_again_is_the_same_and_a_call_meets_its_events_in
     let record = CallRecord { leads: vec![LeadId::new("l1")], ..ended() };
     let now = Timestamp::from_millis(70_000);
     let mut events: Vec<_> = Event::of_record(&record).collect();
-    events.insert(2, Event::lead_created(&record, &lead(), now));
+    let added_to = Lead { additions: 1, ..lead() };
+    events.splice(2..2, Event::of_lead(&record, &added_to, now));
     events.push(Event::uploaded(&record, &upload(None), now));
     events.push(Event::uploaded(&record, &upload(Some("https://crm/1")), now));
     let notifications: Vec<_> = events.iter().map(|event| notification(event, &record)).collect();
@@ -105,7 +106,29 @@ fn i10_an_event_that_is_told_of_again_is_the_same_and_a_call_meets_its_events_in
         payload(&events[2], &record)["data"]["lead"],
         json!({ "id": "l1", "fields": { "name": "Eve" } })
     );
-    assert_eq!(payload(&events[5], &record)["data"]["upload"]["recording_url"], "https://crm/1");
+    assert_eq!(payload(&events[6], &record)["data"]["upload"]["recording_url"], "https://crm/1");
+}
+
+#[test]
+fn i10_each_addition_to_a_lead_is_an_event_of_its_own_with_the_whole_lead() {
+    let record = record();
+    let told = |additions, name: &str| {
+        let fields = json!({ "name": name, "phone": "030" }).as_object().unwrap().clone();
+        let lead = Lead { additions, fields, ..lead() };
+        let events = Event::of_lead(&record, &lead, Timestamp::from_millis(3_000));
+        events.map(|event| notification(&event, &record)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(0, "Eve").len(), 1);
+    let (first, tenth) = (told(1, "Eve"), told(10, "Ada"));
+    assert_eq!(first[0].id, tenth[0].id, "it is created once");
+    assert!(first[0].id < first[1].id && first[1].id < tenth[1].id, "{:?}", first[1].id);
+    assert_eq!(tenth[1].event, EventKind::LeadUpdated);
+    let payload: Value = serde_json::from_str(&tenth[1].payload).unwrap();
+    assert_eq!(payload["data"]["lead"], json!({ "id": "l1", "fields": { "name": "Ada", "phone": "030" } }));
+    assert_eq!(
+        (&payload["type"], &payload["id"]),
+        (&json!("lead.updated"), &json!("c1_lead-updated_l1-0010"))
+    );
 }
 
 #[test]
