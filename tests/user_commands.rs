@@ -63,7 +63,9 @@ impl Bench {
     fn write_twins(&self, table: &str, index: &str, twins: [(&str, Value); 2]) {
         let connection = Connection::open(self.folder.path().join("data/clearline.db")).expect("a store");
         connection.execute_batch(&format!("DROP INDEX {index}")).expect("an index of ours");
-        let insert = format!("INSERT INTO {table} VALUES (?1, 1, 0, 0, ?2)");
+        let insert = format!(
+            "INSERT INTO {table} (id, version, created_at, updated_at, body) VALUES (?1, 1, 0, 0, ?2)"
+        );
         for (id, body) in twins {
             connection.execute(&insert, (id, body.to_string())).expect("a table of ours");
         }
@@ -240,7 +242,7 @@ fn of_two_users_with_one_name_of_an_older_version_one_is_renamed_by_the_command_
     let bench = bench();
     bench.done(&["add", "ben"]);
     let twin = |id: &str| json!({ "id": id, "name": "mira k", "role": "admin", "tenant_id": id, "google_api_key": format!("AIza-of-{id}") });
-    bench.write_twins("users", "users_on_name", [("u1", twin("u1")), ("u2", twin("u2"))]);
+    bench.write_twins("users", "users_over_name", [("u1", twin("u1")), ("u2", twin("u2"))]);
     let refused = bench.refused_start();
     assert!(refused.contains("u1 and u2 of users have the same name"), "{refused}");
     assert!(refused.contains("`clearline user remove u2`"), "{refused}");
@@ -268,7 +270,7 @@ fn of_two_users_that_were_not_migrated_one_is_renamed_by_the_command_that_the_er
     bench.done(&["add", "ben"]);
     // Not even with what this version asks of a user.
     let twin = json!({ "name": "mira", "role": "admin" });
-    bench.write_twins("users", "users_on_name", [("u1", twin.clone()), ("u2", twin)]);
+    bench.write_twins("users", "users_over_name", [("u1", twin.clone()), ("u2", twin)]);
     let refused = bench.refused_start();
     let renamed = bench.run_as_printed(&refused, "clearline user rename");
     assert!(renamed.status.success(), "{}", text(&renamed.stderr));

@@ -33,7 +33,7 @@ impl Announcer {
         leads: &[Lead],
         told: Option<EventKind>,
     ) -> Result<Option<EventKind>, StoreError> {
-        if self.subscribers.is_empty() {
+        if !self.is_heard_by_anybody() {
             return Ok(None);
         }
         let of_record = Event::of_record(record).filter(|event| Some(event.kind()) > told);
@@ -50,6 +50,10 @@ impl Announcer {
 
     pub async fn tell_of_upload(&self, record: &CallRecord, upload: &CallUpload) -> Result<(), StoreError> {
         self.tell(&Event::uploaded(record, upload, clock::unix_time()), record).await
+    }
+
+    pub fn is_heard_by_anybody(&self) -> bool {
+        !self.subscribers.is_empty()
     }
 
     /// Whether anybody does; else nothing need be read for it.

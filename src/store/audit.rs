@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::change::change;
+use super::document::body_of;
 use super::{COLLECTIONS, Collection, Index, MAX_PAGE, Page, Query, Store, StoreError, USERS};
 use crate::access::{Identity, Scope};
 use crate::clock;
@@ -221,7 +222,7 @@ impl Audit {
 
     async fn write_pending(&self, change: &Change) -> Result<Entry, StoreError> {
         let entry = Entry { id: clock::new_id() };
-        let body = serde_json::to_value(change).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let body = body_of(change)?;
         self.store.insert(&AUDIT_LOG, &entry.id, body).await?;
         Ok(entry)
     }

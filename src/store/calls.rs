@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::change::{change, every};
-use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
+use super::document::body_of;
+use super::{Collection, Condition, Document, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
 use crate::crm::EndedCall;
 use crate::domain::{
@@ -18,24 +19,19 @@ pub static CALLS: Collection = Collection {
         Index::plain("tenant_id").with(FILTERED),
         Index::plain("dialed_number").with(FILTERED),
         Index::plain("from_number").with(FILTERED),
-        Index::plain("outcome"),
+        Index::plain("voice_agent_id").with(FILTERED),
+        Index::pair("owner_id", "outcome").with(FILTERED),
+        Index::pair("tenant_id", "outcome").with(FILTERED),
         Index::plain(RUNNING),
-        Index::pair("owner_id", "outcome"),
-        Index::pair("tenant_id", "outcome"),
-        Index::pair("owner_id", "direction"),
-        Index::pair("tenant_id", "direction"),
-        Index::pair("owner_id", "voice_agent_id"),
-        Index::pair("tenant_id", "voice_agent_id"),
-        Index::pair("dialed_number", "outcome"),
-        Index::pair("from_number", "outcome"),
     ],
     durable: false,
 };
 
-/// All that a list may be narrowed by. A call has each of it in four indexes, so that no mixture of filters reads one
-/// transcript after the other to find a few calls.
+/// All that a list may be narrowed by and that stays as it is while the call goes on: in each index, so that no mixture of
+/// filters reads one transcript after the other to find a few calls. The outcome has indexes of its own, which are all
+/// that a call's end has to change.
 const FILTERED: &[&str] =
-    &["owner_id", "tenant_id", "dialed_number", "from_number", "outcome", "direction", "voice_agent_id"];
+    &["owner_id", "tenant_id", "dialed_number", "from_number", "direction", "voice_agent_id"];
 
 const RUNNING: &str = "running.marker";
 
@@ -62,32 +58,26 @@ pub struct CallFilter {
 }
 
 impl CallFilter {
-    /// A number is a question of its own, which few calls answer; else it is whose calls, together with the voice agent,
-    /// the outcome or the direction. A time is a range of ids: a call begins when its id is born.
-    fn query(&self, (field, whose): (&'static str, &str), limit: usize) -> Query {
-        let numbers = [("from_number", &self.from_number), ("dialed_number", &self.dialed_number)];
-        let numbers = numbers.into_iter().filter_map(|(field, number)| Some((field, number.as_ref()?)));
-        let query =
-            numbers.fold(Query::all(limit), |query, (field, number)| query.and(field, number.expose()));
-        let query = match &self.owner {
-            Some(owner) if field != "owner_id" => query.and("owner_id", owner.as_str()),
-            Some(_) | None => query,
-        };
-        let mut query = query.and(field, whose);
-        if let Some(voice_agent) = &self.voice_agent {
-            query = query.and("voice_agent_id", voice_agent.as_str());
-        }
-        if let Some(outcome) = self.outcome {
-            query = query.and("outcome", outcome.as_str());
-        }
-        query = match self.running {
-            Some(true) => query.and_missing("outcome"),
-            Some(false) => query.and_present("outcome"),
-            None => query,
-        };
-        if let Some(direction) = self.direction {
-            query = query.and("direction", direction.as_str());
-        }
+    /// Whose calls, together with the outcome, where that is asked for; else a number or a voice agent is a question of its
+    /// own, which few calls answer. A time is a range of ids: a call begins when its id is born.
+    fn query(&self, whose: (&'static str, &str), limit: usize) -> Query {
+        let is = |field: &'static str, value: &str| (field, Condition::Is(value.into()));
+        let owner = self.owner.as_ref().filter(|_| whose.0 != "owner_id");
+        let owner = owner.map(|owner| is("owner_id", owner.as_str()));
+        let whose: Vec<_> = owner.into_iter().chain([is(whose.0, whose.1)]).collect();
+        let narrow = [
+            self.from_number.as_ref().map(|number| is("from_number", number.expose())),
+            self.dialed_number.as_ref().map(|number| is("dialed_number", number.expose())),
+            self.voice_agent.as_ref().map(|agent| is("voice_agent_id", agent.as_str())),
+        ];
+        let narrow: Vec<_> = narrow.into_iter().flatten().collect();
+        let by_outcome = self.outcome.is_some() || self.running == Some(true);
+        let mut conditions = if by_outcome { [whose, narrow] } else { [narrow, whose] }.concat();
+        conditions.extend(self.direction.map(|direction| is("direction", direction.as_str())));
+        conditions.extend(self.outcome.map(|outcome| is("outcome", outcome.as_str())));
+        let ended = |running| if running { Condition::Missing } else { Condition::Present };
+        conditions.extend(self.running.map(|running| ("outcome", ended(running))));
+        let query = Query { conditions, ..Query::all(limit) };
         query.of_ids(self.started_from.map(first_id_of), self.started_before.map(first_id_of))
     }
 }
@@ -132,7 +122,7 @@ impl Calls {
     }
 
     pub async fn insert(&self, record: &CallRecord) -> Result<(), StoreError> {
-        let body = serde_json::to_value(record).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let body = body_of(record)?;
         self.store.insert(&CALLS, record.session_id.as_str(), body).await.map(drop)
     }
 
@@ -151,7 +141,7 @@ impl Calls {
     /// what this writer wrote and nothing else, so that nothing needs to be read before it is replaced.
     pub async fn save(&self, record: &CallRecord, known: Option<u64>) -> Result<Option<u64>, StoreError> {
         let id = record.session_id.as_str();
-        let body = serde_json::to_value(record).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let body = body_of(record)?;
         let written = match known {
             None => self.store.insert(&CALLS, id, body.clone()).await,
             Some(version) => self.store.compare_and_set(&CALLS, id, version, body.clone()).await,
@@ -205,7 +195,7 @@ impl Calls {
             close(&mut record, found.updated_at);
         }
         record.revision += 1;
-        let body = serde_json::to_value(&record).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let body = body_of(&record)?;
         match self.store.compare_and_set(&CALLS, id.as_str(), found.version, body).await {
             Ok(_) => Ok((!had_ended).then_some(record)),
             Err(StoreError::Lost { .. } | StoreError::NotFound { .. }) => Ok(None),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -226,4 +227,9 @@ pub struct Page {
     pub documents: Vec<Document>,
     /// Pass it to [`Query::after`] for the next page; `None`: this was the last.
     pub next: Option<String>,
+}
+
+/// What is stored of it.
+pub(super) fn body_of(value: &impl Serialize) -> Result<Value, StoreError> {
+    serde_json::to_value(value).map_err(|error| StoreError::Failed(error.to_string()))
 }

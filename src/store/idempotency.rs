@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::change::remove;
+use super::document::body_of;
 use super::{Collection, MAX_PAGE, Query, Store, StoreError};
 use crate::domain::{CallId, Timestamp, UserId};
 
@@ -45,7 +46,7 @@ impl IdempotencyKeys {
 
     pub async fn claim(&self, user: &UserId, key: &str, claim: &Claim) -> Result<Claimed, StoreError> {
         let id = id_of(user, key);
-        let body = serde_json::to_value(claim).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let body = body_of(claim)?;
         loop {
             match self.store.insert(&IDEMPOTENCY_KEYS, &id, body.clone()).await {
                 Ok(_) => return Ok(Claimed::Now),

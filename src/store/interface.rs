@@ -35,25 +35,32 @@ pub enum Read {
 }
 
 pub enum Write {
-    Insert {
-        collection: &'static Collection,
-        id: String,
-        body: Value,
-        reply: Reply<Document>,
-    },
-    CompareAndSet {
-        collection: &'static Collection,
-        id: String,
-        version: u64,
-        body: Value,
-        reply: Reply<Document>,
-    },
-    Delete {
-        collection: &'static Collection,
-        id: String,
-        version: u64,
-        reply: Reply<()>,
-    },
+    Put { put: Put, reply: Reply<Document> },
+    PutInOrder { puts: Vec<Put>, reply: Reply<Vec<Result<Document, StoreError>>> },
+    Delete { collection: &'static Collection, id: String, version: u64, reply: Reply<()> },
+}
+
+/// A document as it is to be.
+pub struct Put {
+    pub collection: &'static Collection,
+    pub id: String,
+    /// Which it takes the place of; `None`: it must be new.
+    pub replaced: Option<u64>,
+    pub body: Value,
+}
+
+impl Put {
+    pub fn new(collection: &'static Collection, id: &str, body: Value) -> Self {
+        Self { collection, id: id.to_owned(), replaced: None, body }
+    }
+
+    pub fn over(collection: &'static Collection, id: &str, version: u64, body: Value) -> Self {
+        Self { collection, id: id.to_owned(), replaced: Some(version), body }
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        storable::check_body(self.collection, &self.id, &self.body)
+    }
 }
 
 impl Read {
@@ -73,18 +80,10 @@ impl Read {
 }
 
 impl Write {
-    /// What it touches.
-    pub(super) fn document(&self) -> (&'static Collection, &str) {
-        match self {
-            Self::Insert { collection, id, .. }
-            | Self::CompareAndSet { collection, id, .. }
-            | Self::Delete { collection, id, .. } => (collection, id),
-        }
-    }
-
     pub(super) fn fail(self, error: StoreError) {
         match self {
-            Self::Insert { reply, .. } | Self::CompareAndSet { reply, .. } => answer(reply, Err(error)),
+            Self::Put { reply, .. } => answer(reply, Err(error)),
+            Self::PutInOrder { reply, .. } => answer(reply, Err(error)),
             Self::Delete { reply, .. } => answer(reply, Err(error)),
         }
     }
@@ -113,9 +112,7 @@ impl Store {
         id: &str,
         body: Value,
     ) -> Result<Document, StoreError> {
-        storable::check_body(collection, id, &body)?;
-        let id = id.to_owned();
-        self.ask(|reply| Command::Write(Write::Insert { collection, id, body, reply })).await
+        self.put(Put::new(collection, id, body)).await
     }
 
     pub async fn get(
@@ -135,9 +132,23 @@ impl Store {
         version: u64,
         body: Value,
     ) -> Result<Document, StoreError> {
-        storable::check_body(collection, id, &body)?;
-        let id = id.to_owned();
-        self.ask(|reply| Command::Write(Write::CompareAndSet { collection, id, version, body, reply })).await
+        self.put(Put::over(collection, id, version, body)).await
+    }
+
+    async fn put(&self, put: Put) -> Result<Document, StoreError> {
+        put.check()?;
+        self.ask(|reply| Command::Write(Write::Put { put, reply })).await
+    }
+
+    /// One after the other, and each only if all before it were taken: the answer ends with the first that was not.
+    /// Where the back end can, they share a commit, which is as durable as the last of them wants to be. With an error as a
+    /// whole, some may have been taken.
+    pub async fn put_in_order(
+        &self,
+        puts: Vec<Put>,
+    ) -> Result<Vec<Result<Document, StoreError>>, StoreError> {
+        puts.iter().try_for_each(Put::check)?;
+        self.ask(|reply| Command::Write(Write::PutInOrder { puts, reply })).await
     }
 
     /// Takes the document out if nobody has changed it since `version`; else `Lost`.

@@ -3,6 +3,7 @@
 
 use super::audit::{By, Change, Effect, Entry, Subject};
 use super::change::{every, remove};
+use super::document::body_of;
 use super::{Collection, Store, StoreError};
 use crate::domain::{KeyFingerprint, Timestamp};
 use crate::keys::{KeyTrouble, Troubles};
@@ -39,7 +40,7 @@ impl KeyHealth {
     /// Writes it down, unless somebody has written down the same before.
     pub async fn report(&self, trouble: &KeyTrouble, now: Timestamp) -> Result<(), StoreError> {
         let id = trouble.fingerprint.as_str();
-        let body = serde_json::to_value(trouble).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let body = body_of(trouble)?;
         for _ in 0..MAX_ATTEMPTS {
             let written = match self.store.get(&GOOGLE_KEYS, id).await? {
                 None => self.store.insert(&GOOGLE_KEYS, id, body.clone()).await,

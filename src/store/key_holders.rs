@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::change::remove;
+use super::document::body_of;
 use super::{Collection, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::domain::{KeyFingerprint, UserId};
 
@@ -62,7 +63,7 @@ impl KeyHolders {
 
     /// False: somebody else was faster.
     pub async fn take(&self, holder: &KeyHolder) -> Result<bool, StoreError> {
-        let body = serde_json::to_value(holder).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let body = body_of(holder)?;
         match self.store.insert(&KEY_HOLDERS, &holder.id(), body).await {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict { .. }) => Ok(false),

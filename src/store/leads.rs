@@ -1,6 +1,7 @@
 //! Leads by id, by call, and as a list of those somebody may see.
 
 use super::change::{change, difference};
+use super::document::body_of;
 use super::records::{self, Listed, Record, Stored};
 use super::{Collection, Index, Query, Store, StoreError};
 use crate::access::Scope;
@@ -43,12 +44,10 @@ impl Leads {
             Err(StoreError::Conflict { .. }) => {}
             inserted => return inserted.map(drop),
         }
-        let written =
-            |lead: &Lead| serde_json::to_value(lead).map_err(|error| StoreError::Failed(error.to_string()));
         change(&self.store, &LEADS, lead.id.as_str(), |found| {
             let stored: Lead = found.parse(&LEADS)?;
             let is_newer = lead.revision > stored.revision;
-            is_newer.then(|| Ok(difference(&written(&stored)?, &written(lead)?))).transpose()
+            is_newer.then(|| Ok(difference(&body_of(&stored)?, &body_of(lead)?))).transpose()
         })
         .await
         .map(drop)

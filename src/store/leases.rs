@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::change::every;
+use super::document::body_of;
 use super::{Collection, Index, Query, Store, StoreError};
 use crate::domain::{CallId, NodeId, ProjectId, StartId};
 use crate::keys::{Fingerprints, SlotId};
@@ -47,7 +48,7 @@ impl Leases {
 
     /// False: somebody has this slot already.
     pub async fn claim(&self, lease: &Lease) -> Result<bool, StoreError> {
-        let body = serde_json::to_value(lease).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let body = body_of(lease)?;
         match self.store.insert(&LEASES, &self.id_of(&lease.slot_id()), body).await {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict { .. }) => Ok(false),

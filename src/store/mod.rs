@@ -14,6 +14,7 @@
 //! transactions over several documents, no upserts and no server time: no back end would have to agree on them.
 
 mod audit;
+mod call_papers;
 mod calls;
 mod change;
 mod constants;
@@ -49,12 +50,13 @@ mod voice_agents;
 pub use crate::crm::Upload;
 pub use crate::crm::notifications::Notification;
 pub use audit::{AUDIT_LOG, Audit, AuditState, By, Change, Effect, Entry, Subject};
+pub use call_papers::CallPapers;
 pub use calls::{CALLS, CallFilter, CallList, Calls, LettingGo};
 pub use constants::{CONSTANTS, fingerprints, fingerprints_to_look_with};
 pub use document::{Collection, Condition, Document, Index, MAX_PAGE, Order, Page, Query};
 pub use error::{OpenError, StoreError};
 pub use idempotency::{Claim, Claimed, IDEMPOTENCY_KEYS, IdempotencyKeys, hash};
-pub use interface::{Backend, Command, Read, Reply, Store, Write};
+pub use interface::{Backend, Command, Put, Read, Reply, Store, Write};
 pub use journal::{Journal, JournalBusy, OpenJournal, Unwritten};
 pub use key_assignment::{KeyAssignment, Sealed};
 pub use key_health::{GOOGLE_KEYS, KeyHealth, pool_reloaded};

@@ -1,6 +1,7 @@
 //! The engines that share this store, each with its sign of life (SPEC S6). Who is dead, `keys::NodeWatch` says.
 
 use super::change::every;
+use super::document::body_of;
 use super::{Collection, Store, StoreError};
 use crate::domain::StartId;
 use crate::keys::NodeSign;
@@ -73,8 +74,4 @@ impl Nodes {
         let rival = (before.start != sign.start).then_some(before.start);
         Ok(Beaten { version: written.version, rival })
     }
-}
-
-fn body_of(sign: &NodeSign) -> Result<serde_json::Value, StoreError> {
-    serde_json::to_value(sign).map_err(|error| StoreError::Failed(error.to_string()))
 }

@@ -5,6 +5,7 @@
 //! where claims of runs that are over are taken away.
 
 use super::change::{change, difference};
+use super::document::body_of;
 use super::records::{self, Listed, Record, Stored};
 use super::{Collection, Entry, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
@@ -144,12 +145,9 @@ impl Notifications {
         id: &NotificationId,
         decide: impl Fn(Notification) -> Notification,
     ) -> Result<Option<Notification>, StoreError> {
-        let body = |notification: &Notification| {
-            serde_json::to_value(notification).map_err(|error| StoreError::Failed(error.to_string()))
-        };
         let changed = change(&self.store, &NOTIFICATIONS, id.as_str(), |found| {
             let notification: Notification = found.parse(&NOTIFICATIONS)?;
-            let (old, new) = (body(&notification)?, body(&decide(notification))?);
+            let (old, new) = (body_of(&notification)?, body_of(&decide(notification))?);
             Ok((old != new).then(|| difference(&old, &new)))
         });
         match changed.await {

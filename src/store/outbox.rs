@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::change::{change, difference, every, remove};
+use super::document::body_of;
 use super::records::{self, Listed, Record, Stored};
 use super::{Collection, Document, Entry, Index, Query, Store, StoreError};
 use crate::access::Scope;
@@ -19,13 +20,7 @@ use crate::domain::{CallId, CallRecord, CrmCallId, NodeId, StartId, UploadState}
 
 pub static OUTBOX: Collection = Collection {
     name: "outbox",
-    indexes: &[
-        Index::plain("state"),
-        Index::pair("state", "node"),
-        Index::plain("crm_call_id"),
-        Index::plain("tenant_id"),
-        Index::pair("tenant_id", "state"),
-    ],
+    indexes: &[Index::plain("state").with(&["node"]), Index::plain("tenant_id").with(&["state"])],
     durable: true,
 };
 
@@ -67,6 +62,13 @@ pub struct Outbox {
 #[derive(Default)]
 struct NamesGiven(Mutex<HashMap<CrmCallId, u32>>);
 
+/// A name that nobody here was given yet.
+pub(super) struct LikelyName {
+    pub(super) name: CrmCallId,
+    first: CrmCallId,
+    nth: u32,
+}
+
 /// More are looked for in the store again.
 const NUMBERS_REMEMBERED_MAX: usize = 1_000;
 
@@ -94,6 +96,17 @@ impl Outbox {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// What the call will be named unless somebody else is faster.
+    pub(super) fn likely_name(&self, record: &CallRecord) -> LikelyName {
+        let nth = |nth| call_id(record.call_start_time, person(record), nth);
+        let wanted = self.names_given.last_of(&nth(1)) + 1;
+        LikelyName { name: nth(wanted), first: nth(1), nth: wanted }
+    }
+
+    pub(super) fn was_given(&self, LikelyName { first, nth, .. }: LikelyName) {
+        self.names_given.note(first, nth);
     }
 
     /// The first free one, or the one after that which was given last here. Whoever had one number often today is not
@@ -127,7 +140,7 @@ impl Outbox {
     }
 
     async fn claim_name(&self, name: &CrmCallId, call: &CallId) -> Result<bool, StoreError> {
-        match self.store.insert(&CRM_CALL_IDS, name.as_str(), json!({ "session_id": call })).await {
+        match self.store.insert(&CRM_CALL_IDS, name.as_str(), name_claim(call)).await {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict { .. }) => {
                 let found = self.store.get(&CRM_CALL_IDS, name.as_str()).await?;
@@ -201,7 +214,7 @@ impl Outbox {
         let changed = change(&self.store, &OUTBOX, &id, |found| {
             let upload: Upload = found.parse(&OUTBOX)?;
             let progress = decide(upload.progress.clone());
-            let (old, new) = (body(&upload)?, body(&Upload { progress, ..upload })?);
+            let (old, new) = (body_of(&upload)?, body_of(&Upload { progress, ..upload })?);
             Ok((old != new).then(|| difference(&old, &new)))
         });
         match changed.await {
@@ -217,8 +230,11 @@ impl Outbox {
 
     /// By the name the CRM has for the call.
     pub async fn named(&self, name: &CrmCallId) -> Result<Option<Stored<Upload>>, StoreError> {
-        let named = Query::equals("crm_call_id", name.as_str(), 1);
-        Ok(records::list(&self.store, named).await?.items.into_iter().next())
+        let claim = self.store.get(&CRM_CALL_IDS, name.as_str()).await?;
+        let call = claim.as_ref().and_then(|claim| claim.body.get("session_id")?.as_str());
+        let Some(call) = call else { return Ok(None) };
+        let found = self.get(&CallId::new(call)).await?;
+        Ok(found.filter(|upload| upload.record.crm_call_id == *name))
     }
 
     /// What this engine can go on with, oldest first.
@@ -270,7 +286,7 @@ impl Outbox {
 impl Outbox {
     /// False: another run has it.
     pub async fn claim(&self, claim: &StepClaim) -> Result<bool, StoreError> {
-        let body = serde_json::to_value(claim).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let body = body_of(claim)?;
         match self.store.insert(&OUTBOX_CLAIMS, &claim.id(), body).await {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict { .. }) => self.is_held_by(claim).await,
@@ -324,7 +340,8 @@ impl NamesGiven {
         if names.len() >= NUMBERS_REMEMBERED_MAX {
             names.clear();
         }
-        names.insert(first, last);
+        let given = names.entry(first).or_default();
+        *given = last.max(*given);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<CrmCallId, u32>> {
@@ -346,6 +363,6 @@ impl StepClaim {
     }
 }
 
-fn body(upload: &Upload) -> Result<Value, StoreError> {
-    serde_json::to_value(upload).map_err(|error| StoreError::Failed(error.to_string()))
+pub(super) fn name_claim(call: &CallId) -> Value {
+    json!({ "session_id": call })
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::audit::Entry;
 use super::change::{change, difference, remove};
+use super::document::body_of;
 use super::{Collection, Document, Page, Query, Store, StoreError};
 use crate::access::Scope;
 use crate::domain::Timestamp;
@@ -41,10 +42,6 @@ pub(super) trait Record: Serialize + DeserializeOwned {
     }
 }
 
-fn written(record: &impl Record) -> Result<Value, StoreError> {
-    serde_json::to_value(record).map_err(|error| StoreError::Failed(error.to_string()))
-}
-
 fn add_derived(record: &impl Record, body: &mut Value) {
     if let Value::Object(members) = body {
         members.extend(record.derived());
@@ -56,7 +53,7 @@ pub(super) async fn insert<T: Record>(
     entry: Option<&Entry>,
     record: T,
 ) -> Result<Stored<T>, StoreError> {
-    let mut body = written(&record)?;
+    let mut body = body_of(&record)?;
     add_derived(&record, &mut body);
     if let Some(entry) = entry {
         entry.sign(&mut body);
@@ -84,7 +81,7 @@ pub(super) async fn change_record<T: Record>(
         }
         let old: T = found.parse(T::collection())?;
         let Some(new) = decide(&old) else { return Ok(None) };
-        let mut changes = difference(&written(&old)?, &written(&new)?);
+        let mut changes = difference(&body_of(&old)?, &body_of(&new)?);
         add_derived(&new, &mut changes);
         entry.sign_over(&found.body, &mut changes);
         Ok(Some(changes))

@@ -2,6 +2,7 @@
 
 use super::audit::Entry;
 use super::change::{change, remove};
+use super::document::body_of;
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Ticket;
 use crate::domain::{Timestamp, UserId};
@@ -180,8 +181,4 @@ impl Shelf {
             }
         }
     }
-}
-
-fn body_of(ticket: &Ticket) -> Result<serde_json::Value, StoreError> {
-    serde_json::to_value(ticket).map_err(|error| StoreError::Failed(error.to_string()))
 }

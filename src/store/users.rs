@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::audit::Entry;
 use super::change::{change, remove};
+use super::document::body_of;
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::{folded, reads_like};
 use crate::domain::{Role, Secret, TenantId, User, UserId};
@@ -286,8 +287,4 @@ impl Users {
 
 fn with_credential(document: &Document) -> Result<(User, Credential), StoreError> {
     Ok((document.parse(&USERS)?, document.parse(&USERS)?))
-}
-
-fn body_of(value: &impl Serialize) -> Result<Value, StoreError> {
-    serde_json::to_value(value).map_err(|error| StoreError::Failed(error.to_string()))
 }

@@ -57,7 +57,9 @@ on_every_back_end! {
         documents_without_a_unique_field_do_not_conflict,
         a_unique_value_that_was_given_up_is_free_again,
         compare_and_set_moves_version_and_time_and_the_slower_writer_learns_that_it_lost,
-        a_document_is_deleted_by_whoever_knows_its_newest_version_and_its_unique_fields_are_free_again;
+        a_document_is_deleted_by_whoever_knows_its_newest_version_and_its_unique_fields_are_free_again,
+        what_is_put_in_order_ends_with_the_first_that_is_not_taken,
+        what_cannot_be_stored_keeps_all_that_was_to_be_put_with_it_away;
     questions:
         an_index_is_read_page_by_page_in_both_directions,
         pages_go_on_behind_the_last_document_whatever_comes_and_goes_meanwhile,
@@ -98,6 +100,11 @@ on_every_back_end! {
         an_upload_is_found_by_its_engine_until_it_is_done_and_what_is_further_on_stays,
         what_is_parked_is_listed_to_its_tenant_and_tried_again_with_an_audit_entry,
         one_engine_is_at_a_step_and_gives_it_up_by_itself_or_by_being_over;
+    call_papers:
+        a_call_is_there_with_its_upload_from_beginning_to_end,
+        calls_that_begin_at_once_have_names_of_their_own_without_gaps,
+        a_call_that_begins_again_keeps_its_name_and_its_upload,
+        what_others_wrote_into_a_record_stays_when_its_call_ends;
     notifications:
         an_event_that_is_told_of_again_is_there_once_and_as_far_as_it_was,
         what_is_due_is_found_by_its_subscriber_its_engine_and_its_call,

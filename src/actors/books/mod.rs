@@ -1,7 +1,7 @@
 //! Writes what calls report: one record per call, merged, in order, off every call's path.
 //!
 //! That a call began is written at once. What changes in it waits a moment, so that changes of one call share a write,
-//! and calls that change at the same time share a commit of the store. A record is written by one task at a time, so a
+//! and calls whose changes are due at the same time share a commit of the store. A record is written by one task at a time, so a
 //! later state can never be overtaken by an earlier one.
 //!
 //! When the store fails or is slow, what changes goes into this engine's [`Journal`] as well, until the store has it; what
@@ -45,6 +45,8 @@ pub use shelf::Shelf;
 const STATE_PAUSE: Duration = Duration::from_millis(250);
 /// That a call was answered, and how its far end is let go if we are lost, is written sooner.
 const DIALOG_PAUSE: Duration = Duration::from_millis(50);
+/// What is due this soon is written with what is due now.
+const COMPANY: Duration = Duration::from_millis(50);
 /// What is said may wait this long to be written.
 const SPEECH_PAUSE: Duration = Duration::from_secs(2);
 /// A store that cannot be written to is tried again this often.
@@ -68,7 +70,7 @@ pub struct Books {
     look_for_late_planned: bool,
 }
 
-/// All that has changed until then is written together.
+/// All that is due by then is written together.
 struct PlannedWriting {
     at: Instant,
     timer: SpawnHandle,
@@ -109,7 +111,7 @@ impl Books {
         let (event, pause) = page.take(note);
         let of = Ownership::from(&page.record);
         if page.dirty {
-            self.plan_writing(pause, ctx);
+            self.plan_writing(call, pause, ctx);
         }
         if let Some(event) = event {
             self.events.tell_call(call, of, event);
@@ -124,27 +126,52 @@ impl Books {
         }
     }
 
-    fn plan_writing(&mut self, pause: Duration, ctx: &mut Context<Self>) {
+    fn plan_writing(&mut self, call: &CallId, pause: Duration, ctx: &mut Context<Self>) {
         let at = clock::now() + pause;
+        if let Some(page) = self.pages.get_mut(call) {
+            page.due = Some(page.due.map_or(at, |due| due.min(at)));
+            self.wake_to_write(at, ctx);
+        }
+    }
+
+    fn wake_to_write(&mut self, at: Instant, ctx: &mut Context<Self>) {
         if self.next_writing.as_ref().is_some_and(|planned| planned.at <= at) {
             return;
         }
         if let Some(later) = self.next_writing.take() {
             ctx.cancel_future(later.timer);
         }
+        let pause = at.saturating_duration_since(clock::now());
         let timer = ctx.run_later(clock::timer_for(pause), |books, ctx| {
             books.next_writing = None;
-            books.write_all(ctx);
+            books.write_what_is_due(ctx);
         });
         self.next_writing = Some(PlannedWriting { at, timer });
     }
 
+    fn write_what_is_due(&mut self, ctx: &mut Context<Self>) {
+        let until = clock::now() + COMPANY;
+        self.write_those(|page| page.due.is_some_and(|due| due <= until), ctx);
+        if let Some(next) = self.pages.values().filter_map(|page| page.due).min() {
+            self.wake_to_write(next, ctx);
+        }
+    }
+
     fn write_all(&mut self, ctx: &mut Context<Self>) {
+        self.write_those(|_| true, ctx);
+    }
+
+    /// Of these pages what has changed. One that is being written is planned anew when that is done.
+    fn write_those(&mut self, wanted: impl Fn(&Page) -> bool, ctx: &mut Context<Self>) {
         if self.store_is_away {
             self.keep_all_in_journal();
         }
-        let changed = self.pages.iter().filter(|(_, page)| page.dirty && page.writing.is_none());
-        let changed: Vec<CallId> = changed.map(|(call, _)| call.clone()).collect();
+        let wanted = self.pages.iter_mut().filter(|(_, page)| wanted(page));
+        let changed = wanted.filter_map(|(call, page)| {
+            page.due = None;
+            (page.dirty && page.writing.is_none()).then(|| call.clone())
+        });
+        let changed: Vec<CallId> = changed.collect();
         for call in changed {
             self.guarded(&call, |books| books.write(call.clone(), ctx));
         }
@@ -153,7 +180,7 @@ impl Books {
     fn write(&mut self, call: CallId, ctx: &mut Context<Self>) {
         let Some(page) = self.pages.get_mut(&call) else { return };
         page.writing = Some(clock::now());
-        page.dirty = false;
+        (page.dirty, page.due) = (false, None);
         page.offered = page.record.revision;
         let (shelf, record) = (self.shelf.clone(), page.record.clone());
         let (known, told) = (page.known.take(), page.told);
@@ -188,7 +215,7 @@ impl Books {
         page.arrived_in_store();
         if page.dirty {
             let pause = if page.promises.is_empty() { STATE_PAUSE } else { Duration::ZERO };
-            return self.plan_writing(pause, ctx);
+            return self.plan_writing(call, pause, ctx);
         }
         if std::mem::take(&mut page.journaled) > 0 {
             self.journal.arrived(call.as_str());
@@ -210,7 +237,7 @@ impl Books {
         }
         page.writing = None;
         if page.dirty {
-            self.plan_writing(STATE_PAUSE, ctx);
+            self.plan_writing(call, STATE_PAUSE, ctx);
         } else if page.closed {
             self.forget(call);
         }
@@ -367,7 +394,7 @@ impl Handler<KeepDialog> for Books {
         self.guarded(&call, |books| {
             let is_new = books.pages.get_mut(&call).is_some_and(|page| page.keep_dialog(dialog));
             if is_new {
-                books.plan_writing(DIALOG_PAUSE, ctx);
+                books.plan_writing(&call, DIALOG_PAUSE, ctx);
             }
         });
     }

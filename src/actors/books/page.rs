@@ -28,6 +28,8 @@ pub(super) struct Page {
     /// The furthest event of the call that subscribers are told of.
     pub(super) told: Option<EventKind>,
     pub(super) dirty: bool,
+    /// By when what has changed is to be on its way to the store.
+    pub(super) due: Option<Instant>,
     /// Since when the store has been asked to take it.
     pub(super) writing: Option<Instant>,
     /// The call is over; its recording is being finished, and then the page is closed.
@@ -61,6 +63,7 @@ impl Page {
             known: None,
             told: None,
             dirty: true,
+            due: None,
             writing: None,
             offered: 0,
             leads: LeadBook::default(),

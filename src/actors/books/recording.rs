@@ -57,7 +57,7 @@ impl Books {
     ) {
         if let Some(page) = self.pages.get_mut(call) {
             page.close(finish, quality, recording.as_ref());
-            return self.plan_writing(STATE_PAUSE, ctx);
+            return self.plan_writing(call, STATE_PAUSE, ctx);
         }
         let recording = recording.map(|made| made.filename);
         self.events.tell_call(call, Ownership::default(), CallEvent::Ended { finish, recording });
@@ -88,7 +88,7 @@ impl Books {
     fn add_recording(&mut self, call: CallId, made: RecordingMade, ctx: &mut Context<Self>) {
         if let Some(page) = self.pages.get_mut(&call) {
             page.add_recording(&made);
-            return self.plan_writing(STATE_PAUSE, ctx);
+            return self.plan_writing(&call, STATE_PAUSE, ctx);
         }
         let (shelf, id) = (self.shelf.clone(), call.clone());
         let adding = async move { (shelf.add_recording(&id, &made).await, made) };
@@ -131,7 +131,7 @@ impl Handler<KeepRecordingState> for Books {
             let Some(page) = books.pages.get_mut(&call) else { return };
             page.keep_recording_state(state);
             let of = Ownership::from(&page.record);
-            books.plan_writing(STATE_PAUSE, ctx);
+            books.plan_writing(&call, STATE_PAUSE, ctx);
             books.events.tell_call(&call, of, CallEvent::RecordingChanged(state));
         });
     }

@@ -7,15 +7,14 @@ use tokio::sync::Notify;
 
 use crate::crm::Upload;
 use crate::domain::{CallId, CallRecord, CrmCallId, EventKind, NodeId, RecordingMade, StartId};
-use crate::store::{Calls, Leads, Outbox, StoreError};
+use crate::store::{CallPapers, Leads, StoreError};
 
 use super::super::announcer::Announcer;
 
 #[derive(Clone)]
 pub struct Shelf {
-    pub calls: Calls,
+    pub papers: CallPapers,
     pub leads: Leads,
-    pub outbox: Outbox,
     /// This engine, and this run of it.
     pub run: (NodeId, StartId),
     /// Rings when an upload has become due.
@@ -38,25 +37,36 @@ impl Shelf {
         known: Option<u64>,
         told: Option<EventKind>,
     ) -> Result<Written, StoreError> {
-        if record.crm_call_id.is_none() {
-            let running = record.running.as_ref();
-            let run = running.map(|running| (running.node.clone(), running.start.clone()));
-            let run = run.unwrap_or_else(|| self.run.clone());
-            record.crm_call_id = Some(self.outbox.open(&record, run).await?);
-        }
         let leads = std::mem::take(&mut record.pending_leads);
         for lead in &leads {
             self.leads.put(lead).await?;
         }
-        let known = self.calls.save(&record, known).await?;
-        let told = self.announcer.tell_of(&record, &leads, told).await?;
-        let crm_call_id = record.crm_call_id.clone();
-        if !record.is_over() {
-            return Ok(Written { known, crm_call_id, told });
+        if record.is_over() && record.crm_call_id.is_some() && !self.announcer.is_heard_by_anybody() {
+            return self.end(&record, known).await;
         }
-        self.end(&record).await?;
+        let known = self.save(&mut record, known).await?;
+        let told = self.announcer.tell_of(&record, &leads, told).await?;
+        if record.is_over() {
+            return Ok(Written { told, ..self.end(&record, known).await? });
+        }
+        Ok(Written { known, crm_call_id: record.crm_call_id, told })
+    }
+
+    async fn save(&self, record: &mut CallRecord, known: Option<u64>) -> Result<Option<u64>, StoreError> {
+        if record.crm_call_id.is_some() {
+            return self.papers.calls.save(record, known).await;
+        }
+        let running = record.running.as_ref();
+        let run = running.map(|running| (running.node.clone(), running.start.clone()));
+        let (name, known) = self.papers.begin(record, run.unwrap_or_else(|| self.run.clone())).await?;
+        record.crm_call_id = Some(name);
+        Ok(known)
+    }
+
+    async fn end(&self, record: &CallRecord, known: Option<u64>) -> Result<Written, StoreError> {
+        self.ring_for(self.papers.end(record, known, self.run.clone()).await?.as_ref());
         // The upload's state is beside what the writer knows.
-        Ok(Written { known: None, crm_call_id, told })
+        Ok(Written { known: None, crm_call_id: record.crm_call_id.clone(), told: None })
     }
 
     /// For a call whose record was closed before its recording was ready. False: there is no such record.
@@ -65,21 +75,14 @@ impl Shelf {
         call: &CallId,
         made: &RecordingMade,
     ) -> Result<bool, StoreError> {
-        let is_there = self.calls.add_recording(call, made).await?;
-        if is_there {
-            self.tell(self.outbox.recording_came(call).await?).await?;
+        let Some(upload) = self.papers.add_recording(call, made).await? else { return Ok(false) };
+        self.ring_for(upload.as_ref());
+        Ok(true)
+    }
+
+    fn ring_for(&self, upload: Option<&Upload>) {
+        if upload.is_some() {
+            self.bell.notify_one();
         }
-        Ok(is_there)
-    }
-
-    async fn end(&self, record: &CallRecord) -> Result<(), StoreError> {
-        self.tell(self.outbox.end(&record.session_id, record.recording_filename.is_some()).await?).await
-    }
-
-    async fn tell(&self, upload: Option<Upload>) -> Result<(), StoreError> {
-        let Some(upload) = upload else { return Ok(()) };
-        self.calls.tell_upload(&upload.session_id, &upload.told()).await?;
-        self.bell.notify_one();
-        Ok(())
     }
 }

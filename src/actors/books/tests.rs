@@ -15,8 +15,8 @@ use crate::domain::{
     Subscriber, SubscriberName, Timestamp, UploadState,
 };
 use crate::store::{
-    Backend, COLLECTIONS, Calls, Command, Journal, Leads, Notifications, OpenJournal, Outbox, Read, Store,
-    Write, embedded,
+    Backend, COLLECTIONS, CallPapers, Calls, Command, Journal, Leads, Notifications, OpenJournal, Outbox,
+    Put, Read, Store, Write, embedded,
 };
 use crate::voice::{Speaker as Voice, TranscriptItem};
 
@@ -78,11 +78,15 @@ fn pass(store: Store, command: Command) {
             Command::Read(Read::Find { collection, query, reply }) => {
                 drop(reply.send(store.find(collection, query).await));
             }
-            Command::Write(Write::Insert { collection, id, body, reply }) => {
-                drop(reply.send(store.insert(collection, &id, body).await));
+            Command::Write(Write::Put { put: Put { collection, id, replaced, body }, reply }) => {
+                let written = match replaced {
+                    None => store.insert(collection, &id, body).await,
+                    Some(version) => store.compare_and_set(collection, &id, version, body).await,
+                };
+                drop(reply.send(written));
             }
-            Command::Write(Write::CompareAndSet { collection, id, version, body, reply }) => {
-                drop(reply.send(store.compare_and_set(collection, &id, version, body).await));
+            Command::Write(Write::PutInOrder { puts, reply }) => {
+                drop(reply.send(store.put_in_order(puts).await));
             }
             Command::Write(Write::Delete { collection, id, version, reply }) => {
                 drop(reply.send(store.delete(collection, &id, version).await));
@@ -123,7 +127,6 @@ impl Bench {
 
     fn books_waiting_for(&self, journal: &Path, recordings: Vec<LeftBehind>) -> Addr<Books> {
         let OpenJournal { journal, unwritten, .. } = Journal::open(journal, ROOMY, Vec::new()).unwrap();
-        let calls = Calls::new(Store::new(self.gate.clone()));
         let run = (NodeId::new("node"), StartId::new("start"));
         let announcer = Announcer {
             notifications: Notifications::new(Store::new(self.gate.clone())),
@@ -132,9 +135,8 @@ impl Bench {
             bell: Arc::default(),
         };
         let shelf = Shelf {
-            calls,
+            papers: CallPapers::new(Store::new(self.gate.clone())),
             leads: Leads::new(Store::new(self.gate.clone())),
-            outbox: Outbox::new(Store::new(self.gate.clone())),
             run,
             bell: Arc::default(),
             announcer,

@@ -142,7 +142,10 @@ impl Actor for Uploader {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(SERVICE_MAILBOX_SIZE);
-        self.listen_for_the_bell(ctx);
+        // Without a CRM nothing is done that could not wait for the next look.
+        if self.desk.crm.is_some() {
+            self.listen_for_the_bell(ctx);
+        }
         self.step(Input::Tick, ctx);
     }
 }

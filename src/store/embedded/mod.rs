@@ -11,6 +11,7 @@
 //!
 //! The file belongs to its user alone (0600 in a 0700 folder), because it holds keys.
 
+mod columns;
 mod file;
 mod malformed;
 mod read;
@@ -104,19 +105,13 @@ fn refuse<T>(sent: Result<(), mpsc::error::TrySendError<T>>, fail: fn(T, StoreEr
     }
 }
 
-/// How an indexed field is named in SQL. A generated column would read nicer, but SQLite takes the value of one from the
-/// document even where an index has it.
-fn value_of(field: &str) -> String {
-    format!("json_extract(body, '$.{field}')")
-}
-
-/// Its name in the file says all that stands in it.
+/// Its name in the file says all that stands in it. (Those with `_by_` and `_on_` are older versions'.)
 fn index_of(table: &str, index: &Index) -> String {
     let plain = |field: &str| field.replace('.', "__");
     let then = index.then.map(|then| format!("_then_{}", plain(then))).unwrap_or_default();
     let beside = index.beside.iter().fold(String::new(), |all, field| format!("{all}_{}", plain(field)));
     let beside = if beside.is_empty() { beside } else { format!("_with{beside}") };
-    format!("{table}_on_{}{then}{beside}", plain(index.field))
+    format!("{table}_over_{}{then}{beside}", plain(index.field))
 }
 
 /// As [`failed`], and names a row that is the reason.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rusqlite::types::Value as Column;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params_from_iter};
-use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{failed, failed_in, index_of, value_of};
+use super::columns::{column, column_of};
+use super::{failed, failed_in, index_of};
 use crate::clock;
 use crate::domain::Timestamp;
 use crate::store::document::Comparison;
@@ -100,7 +100,7 @@ fn select(collection: &Collection, query: &Query, limit: usize) -> (String, Vec<
 fn filter(query: &Query) -> (String, Vec<Column>) {
     let (mut conditions, mut values) = (Vec::new(), Vec::new());
     for (field, wanted) in &query.conditions {
-        let by = value_of(field);
+        let by = column_of(field);
         conditions.push(match wanted {
             Condition::Is(value) => {
                 values.push(column(value));
@@ -130,21 +130,6 @@ fn columns_without(members: &[&str]) -> String {
     }
     let paths: Vec<_> = members.iter().map(|member| format!("'$.{member}'")).collect();
     COLUMNS.replace("body", &format!("json_remove(body, {})", paths.join(", ")))
-}
-
-/// The form `json_extract` gives a value in its index.
-fn column(value: &Value) -> Column {
-    match value {
-        Value::Null => Column::Null,
-        Value::Bool(flag) => Column::Integer(i64::from(*flag)),
-        Value::Number(number) => number
-            .as_i64()
-            .map(Column::Integer)
-            .or_else(|| number.as_f64().map(Column::Real))
-            .unwrap_or(Column::Null),
-        Value::String(text) => Column::Text(text.clone()),
-        Value::Array(_) | Value::Object(_) => Column::Text(value.to_string()),
-    }
 }
 
 pub(super) fn document(collection: &'static Collection, row: &Row<'_>) -> Result<Document, StoreError> {

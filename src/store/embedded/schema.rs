@@ -7,13 +7,16 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use serde_json::Value;
 
-use super::{index_of, malformed, value_of};
+use super::columns::{self, column_of};
+use super::{index_of, malformed};
 use crate::store::{Collection, Index, MIGRATIONS, OpenError, Opening, migrate};
 
 /// Raised only when a table changes its shape; new collections and indexes are simply added.
 const SCHEMA: i64 = 1;
 /// "Clrl" in the file's header: this database is ours.
 const APPLICATION: i64 = 0x436c_726c;
+/// More than one connection has use for in ordinary traffic: to prepare one again costs more than to run it.
+const STATEMENTS_KEPT: usize = 64;
 /// How long one process waits for another's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -54,7 +57,7 @@ fn twins(connection: &Connection, collections: &[&'static Collection]) -> Option
 
 fn twins_of(connection: &Connection, collection: &Collection, index: &Index) -> Option<OpenError> {
     let (table, field) = (collection.name, index.field);
-    let value = value_of(field);
+    let value = format!("json_extract(body, '$.{field}')");
     let sql = format!(
         "SELECT min(id), max(id), {value} FROM {table} WHERE {value} IS NOT NULL GROUP BY {value} HAVING count(*) > 1 LIMIT 1"
     );
@@ -129,6 +132,7 @@ pub(super) fn touch(connection: &Connection) -> rusqlite::Result<()> {
 fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
     let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| refused(path, &error))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| refused(path, &error))?;
     Ok(connection)
 }
@@ -155,6 +159,10 @@ fn build(
     transaction.pragma_update(None, "user_version", SCHEMA)?;
     for collection in collections {
         transaction.execute_batch(&table(collection.name))?;
+        for index in collection.indexes.iter().filter(|index| index.unique) {
+            make_room_for_twins(&transaction, collection.name, index, opening)?;
+        }
+        columns::make(&transaction, collection)?;
         for index in collection.indexes {
             add_index(&transaction, collection.name, index, opening)?;
         }
@@ -180,7 +188,6 @@ fn add_index(connection: &Connection, table: &str, index: &Index, opening: Openi
     if !index.unique {
         return create_index(connection, table, index, "");
     }
-    drop_stopgap(connection, table, index)?;
     match create_index(connection, table, index, "UNIQUE") {
         Err(error) if opening == Opening::ToMend && is_for_twins(&error) => {
             create_index(connection, table, index, "")
@@ -189,12 +196,21 @@ fn add_index(connection: &Connection, table: &str, index: &Index, opening: Openi
     }
 }
 
-/// What a command that mends twins went by. It stays if that command is killed, so it must not pass for the unique one.
-fn drop_stopgap(connection: &Connection, table: &str, index: &Index) -> rusqlite::Result<()> {
+/// What a command that mends twins went by stays if that command is killed, so it must not pass for the unique index. And
+/// such a command must come in, whatever is found when columns are filled.
+fn make_room_for_twins(
+    connection: &Connection,
+    table: &str,
+    index: &Index,
+    opening: Opening,
+) -> rusqlite::Result<()> {
     let name = index_of(table, index);
-    let not_unique = "SELECT count(*) FROM pragma_index_list(?1) WHERE name = ?2 AND NOT \"unique\"";
-    let found = connection.query_row(not_unique, [table, &name], |row| row.get::<_, i64>(0))?;
-    if found == 0 { Ok(()) } else { connection.execute_batch(&format!("DROP INDEX {name}")) }
+    let stopgap = "SELECT count(*) FROM pragma_index_list(?1) WHERE name = ?2 AND NOT \"unique\"";
+    let stopgaps = connection.query_row(stopgap, [table, &name], |row| row.get::<_, i64>(0))?;
+    if stopgaps == 0 && opening == Opening::ToWork {
+        return Ok(());
+    }
+    connection.execute_batch(&format!("DROP INDEX IF EXISTS {name}"))
 }
 
 fn is_for_twins(error: &rusqlite::Error) -> bool {
@@ -202,20 +218,20 @@ fn is_for_twins(error: &rusqlite::Error) -> bool {
 }
 
 fn create_index(connection: &Connection, table: &str, index: &Index, unique: &str) -> rusqlite::Result<()> {
-    let mut columns = vec![value_of(index.field)];
-    columns.extend(index.then.map(value_of));
+    let mut columns = vec![column_of(index.field)];
+    columns.extend(index.then.map(column_of));
     if !index.unique {
         columns.push("id".to_owned());
     }
-    columns.extend(index.beside.iter().filter(|field| **field != index.field).map(|field| value_of(field)));
+    columns.extend(index.beside.iter().filter(|field| **field != index.field).map(|field| column_of(field)));
     let (name, columns) = (index_of(table, index), columns.join(", "));
     connection.execute_batch(&format!("CREATE {unique} INDEX IF NOT EXISTS {name} ON {table} ({columns})"))
 }
 
 /// What nothing asks by any more is work at each write. Older versions make theirs again.
 fn drop_former_indexes(connection: &Connection, collection: &Collection) -> rusqlite::Result<()> {
-    let known: Vec<String> =
-        collection.indexes.iter().map(|index| index_of(collection.name, index)).collect();
+    let known = collection.indexes.iter().map(|index| index_of(collection.name, index));
+    let known: Vec<String> = known.chain([columns::lagging(collection.name)]).collect();
     let made = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?1 AND sql IS NOT NULL";
     let mut statement = connection.prepare(made)?;
     let names = statement.query_map([collection.name], |row| row.get::<_, String>(0))?;

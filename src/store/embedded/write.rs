@@ -5,19 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, Row, Transaction, TransactionBehavior, params, params_from_iter};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{MAX_GROUP, failed, index_of, read, schema};
+use super::columns::{self, FILLED, column_of, fields_of, values_in};
+use super::{MAX_GROUP, failed, read, schema};
 use crate::clock;
 use crate::domain::Timestamp;
 use crate::store::interface::answer;
-use crate::store::{Collection, Document, Index, Reply, StoreError, Write};
+use crate::store::{Collection, Document, Index, Put, Reply, StoreError, Write};
 
 /// A write that was done, and the way to tell who asked once it is committed.
 enum Done {
     Written(Reply<Document>, Result<Document, StoreError>),
+    WrittenInOrder(Reply<Vec<Result<Document, StoreError>>>, Vec<Result<Document, StoreError>>),
     Deleted(Reply<()>, Result<(), StoreError>),
 }
 
@@ -137,11 +139,16 @@ fn apply_inside(transaction: &Transaction<'_>, write: Write, now: Timestamp) -> 
 
 fn apply(connection: &Connection, write: Write, now: Timestamp) -> Done {
     match write {
-        Write::Insert { collection, id, body, reply } => {
-            Done::Written(reply, insert(connection, collection, id, body, now))
-        }
-        Write::CompareAndSet { collection, id, version, body, reply } => {
-            Done::Written(reply, compare_and_set(connection, collection, id, version, body, now))
+        Write::Put { put, reply } => Done::Written(reply, apply_put(connection, put, now)),
+        Write::PutInOrder { puts, reply } => {
+            let mut written = Vec::with_capacity(puts.len());
+            for put in puts {
+                written.push(apply_put(connection, put, now));
+                if written.last().is_some_and(Result::is_err) {
+                    break;
+                }
+            }
+            Done::WrittenInOrder(reply, written)
         }
         Write::Delete { collection, id, version, reply } => {
             Done::Deleted(reply, delete(connection, collection, &id, version))
@@ -149,15 +156,28 @@ fn apply(connection: &Connection, write: Write, now: Timestamp) -> Done {
     }
 }
 
+fn apply_put(connection: &Connection, put: Put, now: Timestamp) -> Result<Document, StoreError> {
+    let Put { collection, id, replaced, body } = put;
+    match replaced {
+        None => insert(connection, collection, id, body, now),
+        Some(version) => compare_and_set(connection, collection, id, version, body, now),
+    }
+}
+
 impl Done {
     fn failure(&self) -> Option<StoreError> {
-        let (Self::Written(_, Err(error)) | Self::Deleted(_, Err(error))) = self else { return None };
-        matches!(error, StoreError::Failed(_)).then(|| error.clone())
+        let error = match self {
+            Self::Written(_, result) => result.as_ref().err(),
+            Self::WrittenInOrder(_, results) => results.last()?.as_ref().err(),
+            Self::Deleted(_, result) => result.as_ref().err(),
+        };
+        error.filter(|error| matches!(error, StoreError::Failed(_))).cloned()
     }
 
     fn answer(self, committed: Result<(), StoreError>) {
         match self {
             Self::Written(reply, result) => answer(reply, committed.and(result)),
+            Self::WrittenInOrder(reply, results) => answer(reply, committed.map(|()| results)),
             Self::Deleted(reply, result) => answer(reply, committed.and(result)),
         }
     }
@@ -170,12 +190,17 @@ fn insert(
     body: Value,
     now: Timestamp,
 ) -> Result<Document, StoreError> {
+    let fields = fields_of(collection);
+    let columns: String = fields.iter().map(|field| format!(", {}", column_of(field))).collect();
+    let places = ", ?".repeat(fields.len());
     let sql = format!(
-        "INSERT INTO {} (id, version, created_at, updated_at, body) VALUES (?1, 1, ?2, ?2, ?3)",
+        "INSERT INTO {} (id, version, {FILLED}, created_at, updated_at, body{columns}) VALUES (?1, 1, 1, ?2, ?2, ?3{places})",
         collection.name
     );
     let mut statement = connection.prepare_cached(&sql).map_err(|error| failed(&error))?;
-    let inserted = statement.execute(params![id, now.as_millis().cast_signed(), body.to_string()]);
+    let mut values = vec![id.clone().into(), now.as_millis().cast_signed().into(), body.to_string().into()];
+    values.extend(values_in(&body, &fields));
+    let inserted = statement.execute(params_from_iter(values));
     inserted.map_err(|error| explain(collection, &error))?;
     Ok(Document { id, version: 1, created_at: now, updated_at: now, body })
 }
@@ -188,20 +213,30 @@ fn compare_and_set(
     body: Value,
     now: Timestamp,
 ) -> Result<Document, StoreError> {
+    let fields = fields_of(collection);
+    let standing = columns::standing(connection, collection, &id, &fields).map_err(|error| failed(&error))?;
+    let Some((found, old)) = standing else {
+        return Err(StoreError::NotFound { collection: collection.name, id });
+    };
+    if found != version {
+        return Err(StoreError::Lost { collection: collection.name, id });
+    }
+    let new = values_in(&body, &fields);
+    let changed: Vec<_> =
+        fields.iter().zip(new).zip(old).filter(|((_, new), old)| new != old).map(|(new, _)| new).collect();
+    let columns: String = changed.iter().map(|(field, _)| format!(", {} = ?", column_of(field))).collect();
     let sql = format!(
-        "UPDATE {} SET body = ?1, version = version + 1, updated_at = max(?2, updated_at) \
-         WHERE id = ?3 AND version = ?4 RETURNING created_at, updated_at",
+        "UPDATE {} SET version = version + 1, {FILLED} = version + 1, updated_at = max(?2, updated_at), \
+         body = ?3{columns} WHERE id = ?1 RETURNING created_at, updated_at",
         collection.name
     );
     let mut statement = connection.prepare_cached(&sql).map_err(|error| failed(&error))?;
-    let values = params![body.to_string(), now.as_millis().cast_signed(), id, version.cast_signed()];
-    let times = statement.query_row(values, |row| Ok((time(row.get(0)?), time(row.get(1)?)))).optional();
-    match times.map_err(|error| explain(collection, &error))? {
-        Some((created_at, updated_at)) => {
-            Ok(Document { id, version: version + 1, created_at, updated_at, body })
-        }
-        None => Err(why_not(connection, collection, &id)),
-    }
+    let mut values = vec![id.clone().into(), now.as_millis().cast_signed().into(), body.to_string().into()];
+    values.extend(changed.into_iter().map(|(_, value)| value));
+    let read = |row: &Row<'_>| Ok((time(row.get(0)?), time(row.get(1)?)));
+    let times = statement.query_row(params_from_iter(values), read);
+    let (created_at, updated_at) = times.map_err(|error| explain(collection, &error))?;
+    Ok(Document { id, version: version + 1, created_at, updated_at, body })
 }
 
 fn time(millis: i64) -> Timestamp {
@@ -228,14 +263,14 @@ fn why_not(connection: &Connection, collection: &'static Collection, id: &str) -
     }
 }
 
-/// SQLite names the index of what was taken: `UNIQUE constraint failed: index 'users_on_name'`.
+/// SQLite names the column of what was taken: `UNIQUE constraint failed: users.field_name`.
 fn explain(collection: &'static Collection, error: &rusqlite::Error) -> StoreError {
     let taken = error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation);
     if !taken {
         return failed(error);
     }
     let text = error.to_string();
-    let names = |index: &Index| text.ends_with(&format!("'{}'", index_of(collection.name, index)));
+    let names = |index: &Index| text.ends_with(&format!("{}.{}", collection.name, column_of(index.field)));
     let indexed = collection.indexes.iter().find(|index| names(index));
     let field = indexed.map_or("id", |index| index.field);
     StoreError::Conflict { collection: collection.name, field }
@@ -243,6 +278,10 @@ fn explain(collection: &'static Collection, error: &rusqlite::Error) -> StoreErr
 
 impl Write {
     fn is_durable(&self) -> bool {
-        self.document().0.durable
+        match self {
+            Self::Put { put, .. } => put.collection.durable,
+            Self::PutInOrder { puts, .. } => puts.last().is_some_and(|put| put.collection.durable),
+            Self::Delete { collection, .. } => collection.durable,
+        }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Claimant, Direction, LATEST, Migration};
 use crate::store::change::change;
+use crate::store::document::body_of;
 use crate::store::{Collection, Document, MAX_PAGE, Query, Store, StoreError};
 
 pub static MIGRATIONS: Collection = Collection { name: "migrations", indexes: &[], durable: true };
@@ -114,7 +115,7 @@ impl Ledger {
             tally: Tally::default(),
             stopped_at: None,
         };
-        let body = serde_json::to_value(&claim).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let body = body_of(&claim)?;
         match store.insert(&MIGRATIONS, &claim.id(), body).await {
             Ok(_) => Ok(Some(claim)),
             Err(StoreError::Conflict { .. }) => Ok(None),

@@ -146,9 +146,16 @@ fn start_lane(server: &Arc<Server>, io: &Handle) -> mpsc::Sender<(Write, Instant
     lane
 }
 
-/// All writes of one document share a lane.
+/// All writes of one document share a lane; of several in order, the last one decides.
 fn lane_of(write: &Write) -> usize {
-    let (collection, id) = write.document();
+    let (collection, id) = match write {
+        Write::Put { put, .. } => (put.collection, &put.id),
+        Write::PutInOrder { puts, .. } => match puts.last() {
+            Some(last) => (last.collection, &last.id),
+            None => return 0,
+        },
+        Write::Delete { collection, id, .. } => (*collection, id),
+    };
     let mut hasher = DefaultHasher::new();
     (collection.name, id).hash(&mut hasher);
     usize::try_from(hasher.finish()).unwrap_or(0) % WRITE_LANES

@@ -1,4 +1,4 @@
-//! Writes: each touches one document, in one step of the server that is guarded by its id or version.
+//! Writes: each document in one step of the server that is guarded by its id or version.
 
 use mongodb::bson::{Document as BsonDocument, doc};
 use mongodb::error::Error;
@@ -7,23 +7,44 @@ use tokio::time::Instant;
 
 use super::{body, fault, read, server::Server, unique};
 use crate::store::interface::answer;
-use crate::store::{Collection, Document, StoreError, Write};
+use crate::store::{Collection, Document, Put, StoreError, Write};
 
 /// Whoever holds a unique value may let go of it just before we look who it was; then we try again.
 const MAX_ATTEMPTS: usize = 4;
 
 pub(super) async fn handle(server: &Server, write: Write, deadline: Instant) {
     match write {
-        Write::Insert { collection, id, body, reply } => {
-            answer(reply, server.before(deadline, insert(server, collection, id, body)).await);
+        Write::Put { put: one, reply } => {
+            answer(reply, server.before(deadline, put(server, one)).await);
         }
-        Write::CompareAndSet { collection, id, version, body, reply } => {
-            let work = compare_and_set(server, collection, id, version, body);
-            answer(reply, server.before(deadline, work).await);
+        Write::PutInOrder { puts, reply } => {
+            answer(reply, server.before(deadline, put_in_order(server, puts)).await);
         }
         Write::Delete { collection, id, version, reply } => {
             answer(reply, server.before(deadline, delete(server, collection, &id, version)).await);
         }
+    }
+}
+
+async fn put_in_order(
+    server: &Server,
+    puts: Vec<Put>,
+) -> Result<Vec<Result<Document, StoreError>>, StoreError> {
+    let mut written = Vec::with_capacity(puts.len());
+    for one in puts {
+        written.push(put(server, one).await);
+        if written.last().is_some_and(Result::is_err) {
+            break;
+        }
+    }
+    Ok(written)
+}
+
+async fn put(server: &Server, put: Put) -> Result<Document, StoreError> {
+    let Put { collection, id, replaced, body } = put;
+    match replaced {
+        None => insert(server, collection, id, body).await,
+        Some(version) => compare_and_set(server, collection, id, version, body).await,
     }
 }
 

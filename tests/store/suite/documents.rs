@@ -1,6 +1,6 @@
 //! Single documents: what comes back, what conflicts, what is refused.
 
-use clearline::store::{Store, StoreError};
+use clearline::store::{Put, Store, StoreError};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, THINGS, thing};
@@ -125,4 +125,29 @@ pub(crate) async fn a_document_is_deleted_by_whoever_knows_its_newest_version_an
     assert_eq!(missing, Err(StoreError::NotFound { collection: "things", id: "1".into() }));
     assert_eq!(store.get(&THINGS, "1").await, Ok(None));
     assert_eq!(store.insert(&THINGS, "2", thing("lamp", 7)).await.map(|lamp| lamp.version), Ok(1));
+}
+
+pub(crate) async fn what_is_put_in_order_ends_with_the_first_that_is_not_taken(bench: &mut impl Bench) {
+    let store = bench.open().await;
+    store.insert(&THINGS, "old", thing("lamp", 7)).await.unwrap();
+    let puts = vec![
+        Put::new(&THINGS, "new", thing("vase", 1)),
+        Put::over(&THINGS, "old", 1, thing("lamp", 8)),
+        Put::over(&THINGS, "old", 1, thing("lamp", 9)),
+        Put::new(&THINGS, "never", thing("cup", 2)),
+    ];
+    let written = store.put_in_order(puts).await.unwrap();
+    assert_eq!(written.len(), 3, "{written:?}");
+    assert_eq!(store.get(&THINGS, "new").await.unwrap(), written[0].clone().ok());
+    assert_eq!(store.get(&THINGS, "old").await.unwrap(), written[1].clone().ok());
+    assert!(matches!(written[2], Err(StoreError::Lost { .. })), "{written:?}");
+    assert_eq!(store.get(&THINGS, "never").await.unwrap(), None);
+}
+
+pub(crate) async fn what_cannot_be_stored_keeps_all_that_was_to_be_put_with_it_away(bench: &mut impl Bench) {
+    let store = bench.open().await;
+    let puts = vec![Put::new(&THINGS, "new", thing("vase", 1)), Put::new(&THINGS, "bad", json!(7))];
+    let refused = store.put_in_order(puts).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unstorable { .. }), "{refused}");
+    assert_eq!(store.get(&THINGS, "new").await.unwrap(), None);
 }

@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod call_lists;
+pub(crate) mod call_papers;
 pub(crate) mod collections;
 pub(crate) mod documents;
 pub(crate) mod going_back;

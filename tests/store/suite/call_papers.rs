@@ -1,0 +1,86 @@
+//! The record of a call and its upload, written together.
+
+use std::collections::BTreeSet;
+
+use clearline::domain::{
+    CallId, CallRecord, Direction, NodeId, Outcome, PhoneNumber, StartId, Timestamp, UploadState,
+};
+use clearline::store::{CALLS, CallPapers};
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::bench::Bench;
+
+const AT_ONCE: usize = 12;
+
+fn record(name: &str) -> CallRecord {
+    let number = || PhoneNumber::new("+4930123456");
+    let start = Timestamp::parse("2026-11-29T10:00:00Z").unwrap();
+    CallRecord::started(CallId::new(name), Direction::Inbound, number(), number(), start)
+}
+
+fn run() -> (NodeId, StartId) {
+    (NodeId::new("n"), StartId::new("start"))
+}
+
+fn ended(record: CallRecord) -> CallRecord {
+    CallRecord { outcome: Some(Outcome::Completed), revision: record.revision + 1, ..record }
+}
+
+async fn state_of(papers: &CallPapers, call: &CallId) -> UploadState {
+    papers.outbox.get(call).await.unwrap().unwrap().record.progress.state
+}
+
+pub(crate) async fn a_call_is_there_with_its_upload_from_beginning_to_end(bench: &mut impl Bench) {
+    let papers = CallPapers::new(bench.open().await);
+    let mut record = record("c1");
+    let (name, known) = papers.begin(&record, run()).await.unwrap();
+    assert_eq!(name.as_str(), "CALL-20261129-30123456");
+    assert_eq!(state_of(&papers, &record.session_id).await, UploadState::Open);
+    record.crm_call_id = Some(name);
+    assert_eq!(papers.calls.get(&record.session_id).await.unwrap(), Some(record.clone()));
+    let record = ended(record);
+    let upload = papers.end(&record, known, run()).await.unwrap().unwrap();
+    assert_eq!(state_of(&papers, &record.session_id).await, UploadState::Due);
+    let told = CallRecord { upload: Some(upload.told()), ..record };
+    assert_eq!(papers.calls.get(&told.session_id).await.unwrap(), Some(told));
+}
+
+pub(crate) async fn calls_that_begin_at_once_have_names_of_their_own_without_gaps(bench: &mut impl Bench) {
+    let engines = [CallPapers::new(bench.open().await), CallPapers::new(bench.open().await)];
+    let beginning = (0..AT_ONCE).map(|at| {
+        let papers = engines[at % 2].clone();
+        tokio::spawn(async move { papers.begin(&record(&format!("c{at:02}")), run()).await.unwrap().0 })
+    });
+    let names: BTreeSet<String> =
+        join_all(beginning).await.into_iter().map(|name| name.unwrap().to_string()).collect();
+    let expected = (2..=AT_ONCE).map(|nth| format!("CALL-20261129-30123456-{nth}"));
+    let expected: BTreeSet<String> = expected.chain(["CALL-20261129-30123456".to_owned()]).collect();
+    assert_eq!(names, expected);
+}
+
+/// What a journal brings again was there before it was lost, or a part of it was.
+pub(crate) async fn a_call_that_begins_again_keeps_its_name_and_its_upload(bench: &mut impl Bench) {
+    let papers = CallPapers::new(bench.open().await);
+    let (name, _) = papers.begin(&record("c1"), run()).await.unwrap();
+    papers.begin(&record("c2"), run()).await.unwrap();
+    let (again, known) = papers.begin(&record("c1"), run()).await.unwrap();
+    assert_eq!((again.clone(), known), (name, None));
+    let over = ended(CallRecord { crm_call_id: Some(again), ..record("c1") });
+    papers.end(&over, known, run()).await.unwrap().unwrap();
+    assert_eq!(state_of(&papers, &over.session_id).await, UploadState::Due);
+    let (after, _) = papers.begin(&record("c3"), run()).await.unwrap();
+    assert_eq!(after.as_str(), "CALL-20261129-30123456-3");
+}
+
+pub(crate) async fn what_others_wrote_into_a_record_stays_when_its_call_ends(bench: &mut impl Bench) {
+    let papers = CallPapers::new(bench.open().await);
+    let (name, known) = papers.begin(&record("c1"), run()).await.unwrap();
+    papers.calls.merge(&CallId::new("c1"), &json!({ "note_of_the_crm": "call back" })).await.unwrap();
+    let over = ended(CallRecord { crm_call_id: Some(name), ..record("c1") });
+    papers.end(&over, known, run()).await.unwrap().unwrap();
+    let stored = bench.open().await.get(&CALLS, "c1").await.unwrap().unwrap().body;
+    assert_eq!((&stored["note_of_the_crm"], &stored["outcome"]), (&json!("call back"), &json!("completed")));
+    assert_eq!(stored["upload"]["state"], json!("due"));
+    assert_eq!(state_of(&papers, &over.session_id).await, UploadState::Due);
+}
