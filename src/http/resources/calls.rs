@@ -170,12 +170,17 @@ struct CallbackView {
 struct ToolResultView {
     id: String,
     name: String,
-    #[schema(value_type = Object)]
+    /// As the model sent them: an object where it kept to the tool's schema, else whatever came. Beyond 8 KiB it is
+    /// `{"cut": true, "beginning": …}`.
+    #[schema(value_type = Value)]
     arguments: Value,
-    #[schema(value_type = Object)]
+    /// What the model was told, any JSON: of the engine's own tools an object with `status`, of a webhook the JSON that it
+    /// answered, else `{"text": …}`, null if it said nothing; `{"error": …}` where the tool failed. Beyond 8 KiB it is `{"cut": true, "beginning": …}`.
+    #[schema(value_type = Value)]
     result: Value,
     #[schema(format = DateTime)]
     at: String,
+    /// False: the tool failed.
     ok: bool,
 }
 
