@@ -33,9 +33,9 @@ use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::net::webhook::Webhooks;
 use crate::sip::endpoint::Gateway;
 use crate::store::{
-    By, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leads, Leases, LeftBehind, NodeFolder, Nodes,
-    Notifications, Numbers, Outbox, Recordings, Store, StoreError, Unwritten, Users, VoiceAgents,
-    fingerprints,
+    By, Callbacks, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leads, Leases, LeftBehind,
+    NodeFolder, Nodes, Notifications, Numbers, Outbox, Recordings, Store, StoreError, Unwritten, Users,
+    VoiceAgents, fingerprints,
 };
 
 use super::store::{Io, OpenStore, StoreStartError, wait_for_store};
@@ -270,6 +270,7 @@ impl Ground {
         Shelf {
             calls: self.calls.clone(),
             leads: Leads::new(self.store.clone()),
+            callbacks: Callbacks::new(self.store.clone()),
             outbox: Outbox::new(self.store.clone()),
             run: (self.folder.node.clone(), self.start.clone()),
             bell: self.upload_bell.clone(),

@@ -14,6 +14,7 @@
 //! transactions over several documents, no upserts and no server time: no back end would have to agree on them.
 
 mod audit;
+mod callbacks;
 mod calls;
 mod change;
 mod constants;
@@ -49,6 +50,7 @@ mod voice_agents;
 pub use crate::crm::Upload;
 pub use crate::crm::notifications::Notification;
 pub use audit::{AUDIT_LOG, Audit, AuditState, By, Change, Effect, Entry, Subject};
+pub use callbacks::{CALLBACKS, CallbackFilter, Callbacks};
 pub use calls::{CALLS, CallFilter, CallList, Calls, LettingGo};
 pub use constants::{CONSTANTS, fingerprints, fingerprints_to_look_with};
 pub use document::{Collection, Condition, Document, Index, MAX_PAGE, Order, Page, Query};
@@ -95,6 +97,7 @@ pub const COLLECTIONS: &[&Collection] = &[
     &VOICE_AGENTS,
     &NUMBERS,
     &LEADS,
+    &CALLBACKS,
     &IDEMPOTENCY_KEYS,
     &OUTBOX,
     &OUTBOX_CLAIMS,

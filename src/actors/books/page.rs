@@ -35,6 +35,8 @@ pub(super) struct Page {
     pub(super) closed: bool,
     /// The revision that the store was last asked to take.
     pub(super) offered: u64,
+    /// The newest revision that the store has taken from us.
+    pub(super) taken: u64,
     pub(super) leads: LeadBook,
     /// Who waits until something is safe.
     pub(super) promises: Vec<Promise>,
@@ -63,6 +65,7 @@ impl Page {
             dirty: true,
             writing: None,
             offered: 0,
+            taken: 0,
             leads: LeadBook::default(),
             promises: Vec::new(),
             closing: false,

@@ -6,21 +6,33 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::crm::Upload;
-use crate::domain::{CallId, CallRecord, CrmCallId, EventKind, NodeId, RecordingMade, StartId};
-use crate::store::{Calls, Leads, Outbox, StoreError};
+use crate::domain::{
+    CallId, CallRecord, CrmCallId, EventKind, NodeId, RecordingMade, ScheduledCallback, StartId,
+};
+use crate::store::{Callbacks, Calls, Leads, Outbox, StoreError};
 
-use super::super::announcer::Announcer;
+use super::super::announcer::{Announcer, Brought};
 
 #[derive(Clone)]
 pub struct Shelf {
     pub calls: Calls,
     pub leads: Leads,
+    pub callbacks: Callbacks,
     pub outbox: Outbox,
     /// This engine, and this run of it.
     pub run: (NodeId, StartId),
     /// Rings when an upload has become due.
     pub bell: Arc<Notify>,
     pub announcer: Announcer,
+}
+
+/// What the store took of the record before.
+pub(super) struct Before {
+    /// See [`Calls::save`].
+    pub(super) known: Option<u64>,
+    /// The furthest event of the call that subscribers are told of.
+    pub(super) told: Option<EventKind>,
+    pub(super) revision: u64,
 }
 
 pub(super) struct Written {
@@ -35,8 +47,7 @@ impl Shelf {
     pub(super) async fn write(
         &self,
         mut record: CallRecord,
-        known: Option<u64>,
-        told: Option<EventKind>,
+        Before { known, told, revision }: Before,
     ) -> Result<Written, StoreError> {
         if record.crm_call_id.is_none() {
             let running = record.running.as_ref();
@@ -48,8 +59,13 @@ impl Shelf {
         for lead in &leads {
             self.leads.put(lead).await?;
         }
+        let callbacks = ScheduledCallback::of_record_since(&record, revision);
+        for callback in &callbacks {
+            self.callbacks.put(callback).await?;
+        }
         let known = self.calls.save(&record, known).await?;
-        let told = self.announcer.tell_of(&record, &leads, told).await?;
+        let brought = Brought { leads: &leads, callbacks: &callbacks };
+        let told = self.announcer.tell_of(&record, brought, told).await?;
         let crm_call_id = record.crm_call_id.clone();
         if !record.is_over() {
             return Ok(Written { known, crm_call_id, told });
