@@ -28,18 +28,24 @@ fn document(output: &Output) -> Value {
 
 /// That a call began, which its subscriber did not want to hear.
 async fn park(store: &Path) -> NotificationId {
-    let store = embedded::open(store, COLLECTIONS, clock::unix_time).expect("a store");
+    let opened = embedded::open(store, COLLECTIONS, clock::unix_time).expect("a store");
     let number = || PhoneNumber::new("+4930123456");
     let (id, now) = (clock::new_call_id(), clock::unix_time());
     let call = CallRecord::started(id, Direction::Inbound, number(), number(), now);
     let to = Subscriber::to(SubscriberName::new("warehouse"), "https://w".into(), Secret::new("whsec_"));
     let event = Event::of_record(&call).next().expect("it has begun");
     let notification = event.for_subscriber(&to, &call, (NodeId::new("n"), StartId::new("s")));
-    let (id, notifications) = (notification.id.clone(), Notifications::new(store));
+    let (id, notifications) = (notification.id.clone(), Notifications::new(opened));
     notifications.add(notification).await.expect("a notification");
-    let refused = Settlement::Refused { why: "the subscriber answers 410: gone".into() };
-    notifications.settle(&id, &refused).await.expect("a notification").expect("it is there");
+    refuse(store, &id).await;
     id
+}
+
+async fn refuse(store: &Path, id: &NotificationId) {
+    let notifications =
+        Notifications::new(embedded::open(store, COLLECTIONS, clock::unix_time).expect("a store"));
+    let refused = Settlement::Refused { why: "the subscriber answers 410: gone".into() };
+    notifications.settle(id, &refused).await.expect("a notification").expect("it is there");
 }
 
 #[tokio::test]
@@ -59,6 +65,13 @@ async fn i10_what_is_parked_is_listed_and_tried_again() {
     let again = notifications(&store, &["retry", id.as_str()]);
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stderr).contains("only what is parked is tried again"), "{}", text(&again.stderr));
+    for which in [&retried[0]["event_id"], &retried[0]["call_id"]].map(|id| id.as_str().expect("a text")) {
+        refuse(&store, &id).await;
+        let again = document(&notifications(&store, &["retry", which, "--json"]));
+        assert_eq!((again.as_array().map(Vec::len), &again[0]["id"]), (Some(1), &json!(id)), "{which}");
+        let again = notifications(&store, &["retry", which]);
+        assert!(text(&again.stderr).contains("only what is parked"), "{}", text(&again.stderr));
+    }
     let unknown = notifications(&store, &["retry", "nothing"]);
     assert!(text(&unknown.stderr).contains("there is no notification"), "{}", text(&unknown.stderr));
     assert_eq!(document(&notifications(&store, &["retry", "all", "--json"])), json!([]));

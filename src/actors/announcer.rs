@@ -10,7 +10,9 @@ use tokio::sync::Notify;
 
 use crate::clock;
 use crate::crm::notifications::Event;
-use crate::domain::{CallRecord, CallUpload, EventKind, Lead, NodeId, StartId, Subscriber};
+use crate::domain::{
+    CallRecord, CallUpload, EventKind, Lead, NodeId, ScheduledCallback, StartId, Subscriber,
+};
 use crate::store::{Notifications, StoreError};
 
 /// Cheap to clone.
@@ -24,13 +26,20 @@ pub struct Announcer {
     pub bell: Arc<Notify>,
 }
 
+/// What a call has brought, beside what its record says of itself.
+#[derive(Clone, Copy)]
+pub struct Brought<'a> {
+    pub leads: &'a [Lead],
+    pub callbacks: &'a [ScheduledCallback],
+}
+
 impl Announcer {
-    /// All that a call's record says and the leads that it has brought. `told` is the furthest event of the record that
+    /// All that a call's record says and what it has brought. `told` is the furthest event of the record that
     /// was told of before, and what comes back is the furthest now.
     pub async fn tell_of(
         &self,
         record: &CallRecord,
-        leads: &[Lead],
+        Brought { leads, callbacks }: Brought<'_>,
         told: Option<EventKind>,
     ) -> Result<Option<EventKind>, StoreError> {
         if !self.is_heard_by_anybody() {
@@ -40,7 +49,8 @@ impl Announcer {
         let of_record: Vec<Event> = of_record.collect();
         let furthest = of_record.last().map(Event::kind).or(told);
         let of_leads = leads.iter().flat_map(|lead| Event::of_lead(record, lead, clock::unix_time()));
-        let mut events: Vec<Event> = of_record.into_iter().chain(of_leads).collect();
+        let of_callbacks = callbacks.iter().flat_map(|callback| Event::of_callback(record, callback));
+        let mut events: Vec<Event> = of_record.into_iter().chain(of_leads).chain(of_callbacks).collect();
         events.sort_by_key(|event| event.kind().rank());
         for event in &events {
             self.tell(event, record).await?;

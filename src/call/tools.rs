@@ -7,18 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::{Dialed, PhoneNumber, Timestamp, Webhook, mismatch, storable};
+use crate::domain::{CallbackWish, Dialed, PhoneNumber, Timestamp, Webhook, mismatch, storable};
 
 /// What is to be done outside the call's machine, or what is to be told the model at once.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Deed {
     Lead(Map<String, Value>),
-    Callback {
-        due: Timestamp,
-        /// `None`: the person's own.
-        number: Option<PhoneNumber>,
-        reason: String,
-    },
+    Callback(CallbackWish),
     /// Nothing but what the record holds of it.
     Noted(Value),
 }
@@ -126,7 +121,9 @@ fn callback(args: &Value, now: Timestamp) -> Result<Deed, String> {
     }
     let number = args.get("number").and_then(as_text).map(|number| number_in(&number)).transpose()?;
     let reason = args.get("reason").and_then(as_text).unwrap_or_default();
-    Ok(Deed::Callback { due, number, reason: cut(&reason, REASON_MAX).to_owned() })
+    let is_another =
+        args.get("additional").and_then(as_text).is_some_and(|text| text.eq_ignore_ascii_case("true"));
+    Ok(Deed::Callback(CallbackWish { due, number, reason: cut(&reason, REASON_MAX).to_owned(), is_another }))
 }
 
 fn number_in(text: &str) -> Result<PhoneNumber, String> {
@@ -217,10 +214,18 @@ mod tests {
             json!({ "time": "2026-11-30T09:00:00+01:00", "number": "+49 (30) 123-456", "reason": "offer" });
         let due = Timestamp::parse("2026-11-30T08:00:00Z").expect("a time");
         let number = Some(PhoneNumber::new("+4930123456"));
-        let deed = Deed::Callback { due, number, reason: "offer".into() };
-        assert_eq!(understand("schedule_callback", &args, now()), Ok(deed));
+        let wish = CallbackWish { due, number, reason: "offer".into(), is_another: false };
+        assert_eq!(understand("schedule_callback", &args, now()), Ok(Deed::Callback(wish.clone())));
+        for (said, is_another) in
+            [(json!(true), true), (json!("True"), true), (json!(false), false), (json!(null), false)]
+        {
+            let mut args = args.clone();
+            args["additional"] = said;
+            let wish = CallbackWish { is_another, ..wish.clone() };
+            assert_eq!(understand("schedule_callback", &args, now()), Ok(Deed::Callback(wish)));
+        }
         let own = understand("schedule_callback", &json!({ "time": "2026-11-30T08:00:00Z" }), now());
-        assert!(matches!(own, Ok(Deed::Callback { number: None, .. })));
+        assert!(matches!(own, Ok(Deed::Callback(CallbackWish { number: None, .. }))));
         for (args, why) in [
             (json!({}), "2026-11-29T12:00:00.000Z now"),
             (json!({ "time": "tomorrow at nine" }), "its zone"),

@@ -22,6 +22,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   clearline notifications list                    what waits for its subscriber or was refused, and why
   clearline notifications list --state delivered  what they have heard lately
   clearline notifications retry all               have everything that is parked tried again
+  clearline notifications retry CALL_ID           what is parked of this call
 
 docs/NOTIFICATIONS.md tells what is posted and how to check it. A running engine takes up what is to be tried again within
 five seconds.";
@@ -51,7 +52,8 @@ struct List {
 
 #[derive(Args)]
 struct Retry {
-    /// A notification's id, as the list has it, or "all"
+    /// A notification's id, as the list has it; the webhook-id that the receiver was sent; a call's id for all that is parked of it;
+    /// or "all"
     which: String,
     #[command(flatten)]
     common: JsonAndSettings,
@@ -88,6 +90,8 @@ struct Desk {
 #[derive(Serialize)]
 struct Line {
     id: NotificationId,
+    /// What the receiver knows it by.
+    event_id: String,
     event: EventKind,
     call_id: CallId,
     subscriber: SubscriberName,
@@ -139,7 +143,7 @@ impl Desk {
     async fn retry(&self, which: &str) -> CommandResult {
         let parked = match which {
             ALL => self.in_state(NotificationState::Parked).await?,
-            which => vec![self.parked(which).await?],
+            which => self.parked(which).await?,
         };
         let mut lines = Vec::new();
         for stored in &parked {
@@ -154,20 +158,21 @@ impl Desk {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn parked(&self, which: &str) -> Result<Stored<Notification>, Failure> {
-        let found = self.outbox.get(&NotificationId::new(which)).await.map_err(store_failed)?;
-        let found = found.ok_or_else(|| {
-            Failure::new(format!(
-                "there is no notification {which:?}; `clearline notifications list` shows those there are"
-            ))
-        })?;
-        match found.record.state {
-            NotificationState::Parked => Ok(found),
-            state @ (NotificationState::Due | NotificationState::Delivered) => {
-                let state = state.as_str();
-                Err(Failure::new(format!("only what is parked is tried again; {which} is {state}")))
-            }
+    async fn parked(&self, which: &str) -> Result<Vec<Stored<Notification>>, Failure> {
+        let found = self.outbox.named(which).await.map_err(store_failed)?;
+        let Some(first) = found.first() else {
+            return Err(Failure::new(format!(
+                "there is no notification {which:?}, and no call that has any; `clearline notifications list` shows those \
+                 there are"
+            )));
+        };
+        let state = first.record.state.as_str();
+        let is_parked = |stored: &Stored<Notification>| stored.record.state == NotificationState::Parked;
+        let parked: Vec<_> = found.into_iter().filter(is_parked).collect();
+        if parked.is_empty() {
+            return Err(Failure::new(format!("only what is parked is tried again; {which} is {state}")));
         }
+        Ok(parked)
     }
 
     async fn retry_one(&self, parked: &Notification) -> Result<Option<Stored<Notification>>, Failure> {
@@ -183,6 +188,7 @@ impl Line {
     fn of(Stored { record, updated_at, .. }: &Stored<Notification>) -> Self {
         Self {
             id: record.id.clone(),
+            event_id: record.event_id.clone(),
             event: record.event,
             call_id: record.session_id.clone(),
             subscriber: record.subscriber.clone(),

@@ -155,9 +155,14 @@ impl Layers {
         if is_secret {
             return ConfigError::Wrong { path, origin, problem: "must be a text in quotes".to_owned() };
         }
-        match problem.strip_prefix("unknown field ") {
-            Some(fields) => unknown_field(&path, origin, fields),
-            None => ConfigError::Wrong { path, origin, problem },
+        if let Some(fields) = problem.strip_prefix("unknown field ") {
+            return unknown_field(&path, origin, fields);
+        }
+        match missing_field(&problem) {
+            Some(name) => {
+                ConfigError::Wrong { path: format!("{path}.{name}"), origin, problem: MISSING.to_owned() }
+            }
+            None => ConfigError::Wrong { path, origin, problem: in_words(&problem) },
         }
     }
 
@@ -169,6 +174,28 @@ impl Layers {
             (None, Some((around, _))) => self.origin_of(around),
             (None, None) => Origin::Default,
         }
+    }
+}
+
+const MISSING: &str = "is missing; write it";
+
+fn missing_field(problem: &str) -> Option<&str> {
+    problem.strip_prefix("missing field `")?.strip_suffix('`')
+}
+
+/// Of a value of the wrong kind, in the words of somebody who writes TOML.
+fn in_words(problem: &str) -> String {
+    let kind = problem.strip_prefix("invalid type: ").and_then(|told| told.rsplit_once(", expected "));
+    match kind.map(|(_, expected)| expected) {
+        None => problem.to_owned(),
+        Some("a map") => "must be a table, as { name = \"value\" }".to_owned(),
+        Some(structure) if structure.starts_with("struct ") => "must be a table of its own".to_owned(),
+        Some("a sequence") => "must be a list, as [\"one\", \"two\"]".to_owned(),
+        Some("a string" | "string") => "must be a text in quotes".to_owned(),
+        Some("a boolean") => "must be true or false".to_owned(),
+        Some("f32" | "f64") => "must be a number".to_owned(),
+        Some("u8" | "u16" | "u32" | "u64" | "usize") => "must be a whole number, 0 or more".to_owned(),
+        Some(expected) => format!("must be {expected}"),
     }
 }
 

@@ -266,6 +266,28 @@ fn a_value_out_of_range_is_refused_with_the_range() {
 }
 
 #[test]
+fn what_a_definition_lacks_or_has_in_the_wrong_kind_is_told_in_words() {
+    let agent = "[[voice_agents]]\nname = \"desk\"\n";
+    let webhook =
+        format!("{agent}[[voice_agents.webhooks]]\nname = \"check_stock\"\ndescription = \"Looks.\"\n");
+    let whole = format!("{webhook}url = \"https://crm.example.com\"\n");
+    for (toml, says) in [
+        (webhook.clone(), "voice_agents.1.webhooks.1.url"),
+        (webhook, "is missing; write it"),
+        (format!("{whole}parameters = \"none\"\n"), "must be a table, as"),
+        (format!("{whole}timeout_ms = \"soon\"\n"), "must be a whole number, 0 or more"),
+        (format!("{agent}tools = \"create_lead\"\n"), "must be a list, as"),
+        (format!("{agent}webhooks = \"none\"\n"), "must be a list, as"),
+    ] {
+        let error = bench(&toml).error();
+        assert!(error.contains(says) && error.contains("voice_agents.1"), "{error}");
+        for word in ["invalid type", "missing field", "expected"] {
+            assert!(!error.contains(word), "{word}: {error}");
+        }
+    }
+}
+
+#[test]
 fn a_key_travels_unprotected_only_within_the_machine_or_on_demand() {
     for here in ["ws://127.0.0.1:9000", "ws://localhost:9000", "ws://[::1]:9000"] {
         assert!(bench("").command_line("voice.url", here).load().is_ok(), "{here}");

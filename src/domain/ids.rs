@@ -66,6 +66,10 @@ id!(
     ProjectId
 );
 id!(
+    /// Somebody's wish to be called back.
+    CallbackId
+);
+id!(
     /// One taken session slot of a project.
     LeaseId
 );
@@ -116,6 +120,14 @@ pub fn birth_of(id: &str) -> Option<Timestamp> {
     let hex = [high, low].concat();
     let millis = is_version_7.then(|| u64::from_str_radix(&hex, 16).ok())??;
     Some(Timestamp::from_millis(millis))
+}
+
+/// Of something that a call brings: a UUIDv7 born with its call, so that lists go by time. The same hash is the same id.
+pub(super) fn id_born_with(call: &CallId, hash: [u8; 32]) -> String {
+    let born = birth_of(call.as_str()).map_or_else(|| "00000000-0000-".to_owned(), first_id_of);
+    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let [three, more, last] = [(0, 3), (3, 3), (6, 12)].map(|(from, length)| &digits[from..from + length]);
+    format!("{born}7{three}-8{more}-{last}")
 }
 
 #[cfg(test)]

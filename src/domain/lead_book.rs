@@ -12,7 +12,8 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{CallId, LeadId, birth_of, first_id_of};
+use super::ids::id_born_with;
+use super::{CallId, LeadId};
 
 /// What a call brings at most; more than that is a model gone astray.
 const LEADS_MAX: usize = 50;
@@ -71,7 +72,7 @@ impl LeadBook {
             }
             None if is_full => return Err(TooManyLeads),
             None => {
-                let id = id_of(call, hash);
+                let id = LeadId::new(id_born_with(call, hash));
                 self.leads.push(Entered { id: id.clone(), fields: fields.clone(), additions: 0 });
                 LeadEntry::New(id)
             }
@@ -134,19 +135,12 @@ fn hash_of(call: &CallId, fields: &Map<String, Value>) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// A UUIDv7 born with its call, so that lists go by time.
-fn id_of(call: &CallId, hash: [u8; 32]) -> LeadId {
-    let born = birth_of(call.as_str()).map_or_else(|| "00000000-0000-".to_owned(), first_id_of);
-    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    let [three, more, last] = [(0, 3), (3, 3), (6, 12)].map(|(from, length)| &digits[from..from + length]);
-    LeadId::new(format!("{born}7{three}-8{more}-{last}"))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::birth_of;
 
     fn call() -> CallId {
         CallId::new("019ac0ff-ee12-7abc-8def-0123456789ab")

@@ -3,6 +3,7 @@
 //! Imports nothing of ours, and nothing that reads a clock, a socket or randomness.
 
 mod call_record;
+mod callback;
 mod entropy;
 mod field_problem;
 mod gate;
@@ -32,12 +33,14 @@ mod voice_agent_number;
 mod webhook;
 
 pub use call_record::{CallQuality, CallRecord, ConversationItem, Direction, ModelUsage, Running, Speaker};
+pub use callback::{Agreement, Callback, CallbackWish, ScheduledCallback, TooManyCallbacks};
 pub use entropy::Entropy;
 pub use field_problem::FieldProblem;
 pub use gate::{Gate, Rate};
 pub use ids::{
-    CallId, CampaignId, CrmCallId, GatewayId, KeyFingerprint, LeadId, LeaseId, NodeId, NotificationId,
-    NumberId, ProjectId, StartId, SubscriberName, TenantId, UserId, VoiceAgentId, birth_of, first_id_of,
+    CallId, CallbackId, CampaignId, CrmCallId, GatewayId, KeyFingerprint, LeadId, LeaseId, NodeId,
+    NotificationId, NumberId, ProjectId, StartId, SubscriberName, TenantId, UserId, VoiceAgentId, birth_of,
+    first_id_of,
 };
 pub use json_schema::mismatch;
 pub use lead::Lead;
@@ -56,7 +59,7 @@ pub use signing_secret::{SigningSecret, WrongSigningSecret};
 pub use storable_value::{beginning, storable, storable_up_to};
 pub use subscriber::{EventKind, Subscriber, UnusableSecret};
 pub use timestamp::Timestamp;
-pub use tool_result::{Callback, ToolResult};
+pub use tool_result::ToolResult;
 pub use upload::{CallUpload, UploadState};
 pub use user::{Role, User};
 pub use voice_agent::{CallLimits, VoiceAgent};

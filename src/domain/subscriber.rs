@@ -22,6 +22,12 @@ pub enum EventKind {
     /// More was told of a lead.
     #[serde(rename = "lead.updated")]
     LeadUpdated,
+    /// The person wants to be called back.
+    #[serde(rename = "callback.scheduled")]
+    CallbackScheduled,
+    /// The same appointment, at another time or number.
+    #[serde(rename = "callback.changed")]
+    CallbackChanged,
     #[serde(rename = "call.ended")]
     CallEnded,
     /// The CRM has all of it.
@@ -31,23 +37,27 @@ pub enum EventKind {
 
 impl EventKind {
     /// In the order in which a call meets them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::CallStarted,
         Self::CallAnswered,
         Self::LeadCreated,
         Self::LeadUpdated,
+        Self::CallbackScheduled,
+        Self::CallbackChanged,
         Self::CallEnded,
         Self::CallUploaded,
     ];
 
     /// What a call brings while it goes on comes in any order, before its end. Ids hold it: it stays as it is.
-    pub fn rank(self) -> u8 {
+    pub fn rank(self) -> &'static str {
         match self {
-            Self::CallStarted => 0,
-            Self::CallAnswered => 1,
-            Self::LeadCreated | Self::LeadUpdated => 2,
-            Self::CallEnded => 3,
-            Self::CallUploaded => 4,
+            Self::CallStarted => "0",
+            Self::CallAnswered => "1",
+            Self::LeadCreated | Self::LeadUpdated | Self::CallbackScheduled => "2",
+            // Its name goes before the one that it follows.
+            Self::CallbackChanged => "25",
+            Self::CallEnded => "3",
+            Self::CallUploaded => "4",
         }
     }
 
@@ -57,6 +67,8 @@ impl EventKind {
             Self::CallAnswered => "call.answered",
             Self::LeadCreated => "lead.created",
             Self::LeadUpdated => "lead.updated",
+            Self::CallbackScheduled => "callback.scheduled",
+            Self::CallbackChanged => "callback.changed",
             Self::CallEnded => "call.ended",
             Self::CallUploaded => "call.uploaded",
         }

@@ -1,11 +1,11 @@
-//! What the model's tools did in a call, and the call-backs somebody asked for, as a call's record keeps them.
+//! What the model's tools did in a call, as its record keeps it.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{PhoneNumber, Timestamp};
+use super::Timestamp;
 
 /// One call of a tool by the model.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -28,22 +28,6 @@ impl fmt::Debug for ToolResult {
     }
 }
 
-/// Somebody wants to be called back.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Callback {
-    pub due: Timestamp,
-    pub number: PhoneNumber,
-    pub reason: String,
-    /// When this was agreed.
-    pub asked_at: Timestamp,
-}
-
-impl fmt::Debug for Callback {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Callback({} at {})", self.number, self.due)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,12 +43,5 @@ mod tests {
             ok: true,
         };
         assert_eq!(format!("{result:?}"), "ToolResult(create_lead call-1, ok: true)");
-        let callback = Callback {
-            due: Timestamp::from_millis(0),
-            number: PhoneNumber::new("+4930123456"),
-            reason: "Eve".into(),
-            asked_at: Timestamp::from_millis(0),
-        };
-        assert_eq!(format!("{callback:?}"), "Callback(+********56 at 1970-01-01T00:00:00.000Z)");
     }
 }

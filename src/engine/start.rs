@@ -33,9 +33,9 @@ use crate::net::voice_ws::{EndpointError, ModelEndpoint};
 use crate::net::webhook::Webhooks;
 use crate::sip::endpoint::Gateway;
 use crate::store::{
-    By, CallPapers, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leads, Leases, LeftBehind,
-    NodeFolder, Nodes, Notifications, Numbers, Outbox, Recordings, Store, StoreError, Unwritten, Users,
-    VoiceAgents, fingerprints,
+    By, CallPapers, Callbacks, Calls, Journal, KeyAssignment, KeyHealth, KeyHolders, Leads, Leases,
+    LeftBehind, NodeFolder, Nodes, Notifications, Numbers, Outbox, Recordings, Store, StoreError, Unwritten,
+    Users, VoiceAgents, fingerprints,
 };
 
 use super::store::{Io, OpenStore, StoreStartError, wait_for_store};
@@ -270,6 +270,7 @@ impl Ground {
         Shelf {
             papers: CallPapers::new(self.store.clone()),
             leads: Leads::new(self.store.clone()),
+            callbacks: Callbacks::new(self.store.clone()),
             run: (self.folder.node.clone(), self.start.clone()),
             bell: self.upload_bell.clone(),
             announcer: self.announcer.clone(),

@@ -12,7 +12,7 @@ use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::domain::{Gate, Network, Rate};
 use crate::keys::KeyPool;
-use crate::store::{Calls, IdempotencyKeys, Leads, Notifications, Outbox, Recordings, Store};
+use crate::store::{Callbacks, Calls, IdempotencyKeys, Leads, Notifications, Outbox, Recordings, Store};
 
 use super::problem::{Code, Problem};
 
@@ -71,6 +71,10 @@ impl Api {
 
     pub(super) fn leads(&self) -> Leads {
         Leads::new(self.store.clone())
+    }
+
+    pub(super) fn callbacks(&self) -> Callbacks {
+        Callbacks::new(self.store.clone())
     }
 
     pub(super) fn outbox(&self) -> Outbox {

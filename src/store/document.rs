@@ -116,6 +116,19 @@ pub enum Condition {
     Missing,
     /// It is there; narrows a question, but leads to nothing by itself.
     Present,
+    /// This or more, in the order of texts; as `Below` it narrows a question and leads to nothing by itself.
+    AtLeast(String),
+    Below(String),
+}
+
+impl Condition {
+    /// Whether all documents that are so have one and the same in the field.
+    pub(super) fn pins(&self) -> bool {
+        match self {
+            Self::Is(_) | Self::Missing => true,
+            Self::Present | Self::AtLeast(_) | Self::Below(_) => false,
+        }
+    }
 }
 
 /// Documents whose indexed fields are all as wanted, in the order of their ids (which are born in order).
@@ -170,6 +183,14 @@ impl Query {
         self
     }
 
+    /// Only documents with this or more in the field, and less than the second: texts that are written so that they sort, as
+    /// times are.
+    pub fn and_between(mut self, field: &'static str, from: Option<String>, until: Option<String>) -> Self {
+        self.conditions.extend(from.map(|from| (field, Condition::AtLeast(from))));
+        self.conditions.extend(until.map(|until| (field, Condition::Below(until))));
+        self
+    }
+
     /// Only ids from the first on, and before the second.
     pub fn of_ids(self, from: Option<String>, until: Option<String>) -> Self {
         Self { ids: (from, until), ..self }
@@ -206,7 +227,7 @@ impl Query {
 
     /// Whether all documents wanted have one and the same in this field.
     fn pins(&self, field: &str) -> bool {
-        self.conditions.iter().any(|(named, wanted)| *named == field && *wanted != Condition::Present)
+        self.conditions.iter().any(|(named, wanted)| *named == field && wanted.pins())
     }
 
     /// How many documents an answer may hold; every back end keeps to it.

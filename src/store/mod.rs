@@ -15,6 +15,7 @@
 
 mod audit;
 mod call_papers;
+mod callbacks;
 mod calls;
 mod change;
 mod constants;
@@ -51,6 +52,7 @@ pub use crate::crm::Upload;
 pub use crate::crm::notifications::Notification;
 pub use audit::{AUDIT_LOG, Audit, AuditState, By, Change, Effect, Entry, Subject};
 pub use call_papers::CallPapers;
+pub use callbacks::{CALLBACKS, CallbackFilter, Callbacks};
 pub use calls::{CALLS, CallFilter, CallList, Calls, LettingGo};
 pub use constants::{CONSTANTS, fingerprints, fingerprints_to_look_with};
 pub use document::{Collection, Condition, Document, Index, MAX_PAGE, Order, Page, Query};
@@ -97,6 +99,7 @@ pub const COLLECTIONS: &[&Collection] = &[
     &VOICE_AGENTS,
     &NUMBERS,
     &LEADS,
+    &CALLBACKS,
     &IDEMPOTENCY_KEYS,
     &OUTBOX,
     &OUTBOX_CLAIMS,

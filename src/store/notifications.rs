@@ -60,6 +60,35 @@ impl Notifications {
         records::get(&self.store, id.as_str()).await
     }
 
+    /// What somebody means who has no other word for it: our id, the `webhook-id` that subscribers were sent, or the id of
+    /// a call, which means all of its.
+    pub async fn named(&self, which: &str) -> Result<Vec<Stored<Notification>>, StoreError> {
+        if let Some(found) = self.get(&NotificationId::new(which)).await? {
+            return Ok(vec![found]);
+        }
+        let call = which.split_once('_').map_or(which, |(call, _)| call);
+        let mut of_call = self.of_call(&CallId::new(call)).await?;
+        if which != call {
+            of_call.retain(|stored| stored.record.event_id == which);
+        }
+        Ok(of_call)
+    }
+
+    /// The id of a notification begins with its call's.
+    async fn of_call(&self, call: &CallId) -> Result<Vec<Stored<Notification>>, StoreError> {
+        let (from, until) = (format!("{call}:"), format!("{call};"));
+        let mut query = Query::all(MAX_PAGE).of_ids(Some(from), Some(until)).leaving_out(LONG);
+        let mut all = Vec::new();
+        loop {
+            let page = records::list(&self.store, query.clone()).await?;
+            all.extend(page.items);
+            if page.next.is_none() {
+                return Ok(all);
+            }
+            query = query.after(page.next);
+        }
+    }
+
     /// What is due of a call, the earliest first; not more than two, because the second only says that there is one.
     pub async fn due_of(
         &self,

@@ -44,7 +44,7 @@ pub(super) fn check_query(collection: &Collection, query: &Query) -> Result<(), 
 
 /// An index begins with the first field, and what is asked of it narrows.
 fn leads(collection: &Collection, query: &Query) -> bool {
-    let narrows = query.conditions.first().is_some_and(|(_, wanted)| *wanted != Condition::Present);
+    let narrows = query.conditions.first().is_some_and(|(_, wanted)| wanted.pins());
     narrows && collection.index_for(query).is_some()
 }
 

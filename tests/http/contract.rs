@@ -32,3 +32,13 @@ fn i1_the_description_and_its_page_come_from_the_engine_alone() {
         bench.stop().await;
     });
 }
+
+#[test]
+fn what_a_tool_was_told_may_be_any_json_and_is_described() {
+    let description = serde_json::to_value(clearline::http::described()).expect("a description");
+    let members = &description["components"]["schemas"]["ToolResultView"]["properties"];
+    for member in ["arguments", "result"] {
+        assert!(members[member].get("type").is_none(), "{member} is no object only: {}", members[member]);
+        assert!(members[member]["description"].is_string(), "{member}");
+    }
+}

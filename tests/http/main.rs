@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod callbacks;
 mod calls;
 mod contract;
 mod keys;

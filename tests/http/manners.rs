@@ -82,7 +82,7 @@ fn i1_a_place_in_a_list_that_no_page_has_told_is_refused_in_every_list() {
     play(async {
         let bench = Bench::usual().await;
         let mira = bench.token("mira", Role::Admin, None).await;
-        for list in ["users", "voice_agents", "numbers", "calls", "leads", "audit"] {
+        for list in ["users", "voice_agents", "numbers", "calls", "leads", "callbacks", "audit"] {
             for after in ["", "nonsense", "019ac0ff-ee12-7abc-8def-0123456789ab", "p-%00", "p-*"] {
                 let refused = bench.get(&format!("/api/{list}?after={after}"), &mira).await;
                 assert_eq!(refused.refused(422, "invalid")["errors"][0]["field"], "after", "{list} {after}");

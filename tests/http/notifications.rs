@@ -65,7 +65,24 @@ fn i10_what_is_parked_is_seen_by_whose_subscriber_it_is_and_tried_again_with_an_
         assert_eq!(listed["items"][0]["reason"], "the subscriber answers 410: gone");
         assert!(!listed.to_string().contains("+4930"), "what was posted is not shown: {listed}");
         let again = bench.post(&retry(&own), &mira, json!({})).await.expect(200);
-        assert_eq!((&again["state"], &again["reason"]), (&json!("due"), &Value::Null));
+        assert_eq!(
+            (&again["items"][0]["state"], &again["items"][0]["reason"]),
+            (&json!("due"), &Value::Null)
+        );
+        let (event_id, call_id) = (&again["items"][0]["event_id"], &again["items"][0]["call_id"]);
+        for which in [event_id, call_id].map(|id| id.as_str().expect("a text")) {
+            refused(&bench, &own).await;
+            let path = format!("/api/notifications/{which}/retry");
+            for stranger in [&zoe, &ben] {
+                bench.post(&path, stranger, json!({})).await.refused(404, "not_found");
+            }
+            let again = bench.post(&path, &mira, json!({})).await.expect(200);
+            assert_eq!(
+                (again["items"].as_array().map(Vec::len), &again["items"][0]["id"]),
+                (Some(1), &json!(own))
+            );
+            bench.post(&path, &mira, json!({})).await.refused(409, "conflict");
+        }
         let entries = bench.get("/api/audit", &mira).await.expect(200);
         let entries = entries["items"].as_array().expect("a list");
         assert!(entries.iter().any(|entry| entry["action"] == "notification.retry"), "{entries:?}");

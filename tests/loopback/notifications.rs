@@ -367,7 +367,7 @@ fn s2_the_end_of_a_call_that_its_engine_did_not_survive_is_told() {
         the_call(desk.folder.path(), can_be_hung_up_by_others).await;
         engine.process.end_by("KILL");
         let engine = desk.engine("the engine again");
-        let posts = desk.receiver.taken(3).await;
+        let posts = desk.receiver.taken_once_each(3).await;
         assert_eq!(events(&posts), OF_A_CALL);
         assert_eq!(posts[2].body["data"]["call"]["outcome"], "engine_lost");
         drop(caller);

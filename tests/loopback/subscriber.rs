@@ -75,6 +75,21 @@ impl Receiver {
         self.seen.until(&format!("{count} notifications"), taken).await
     }
 
+    /// As many as this with ids of their own, as a receiver sees it that drops what it has seen: an engine that is killed
+    /// between an answer and its note is followed by one that posts the same again.
+    pub(crate) async fn taken_once_each(&self, count: usize) -> Vec<Post> {
+        let taken = |seen: &Seen| {
+            let mut once: Vec<Post> = Vec::new();
+            for post in seen.posts.iter().filter(|post| matches!(post.manner, Manner::Answers(200))) {
+                if once.iter().all(|known| known.id != post.id) {
+                    once.push(post.clone());
+                }
+            }
+            (once.len() >= count).then_some(once)
+        };
+        self.seen.until(&format!("{count} different notifications"), taken).await
+    }
+
     /// All that it was sent, once it is as much as this.
     pub(crate) async fn sent(&self, count: usize) -> Vec<Post> {
         let sent = |seen: &Seen| (seen.posts.len() >= count).then(|| seen.posts.clone());

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clearline::domain::Timestamp;
 use clearline::store::{
-    AUDIT_LOG, CALLS, CONSTANTS, CRM_CALL_IDS, Collection, GOOGLE_KEYS, Index, KEY_HOLDERS, LEADS, LEASES,
-    MIGRATIONS, NODES, NOTIFICATIONS, NUMBERS, OUTBOX, OUTBOX_CLAIMS, OpenError, SETTINGS, Store, USERS,
-    VOICE_AGENTS,
+    AUDIT_LOG, CALLBACKS, CALLS, CONSTANTS, CRM_CALL_IDS, Collection, GOOGLE_KEYS, Index, KEY_HOLDERS, LEADS,
+    LEASES, MIGRATIONS, NODES, NOTIFICATIONS, NUMBERS, OUTBOX, OUTBOX_CLAIMS, OpenError, SETTINGS, Store,
+    USERS, VOICE_AGENTS,
 };
 use serde_json::{Value, json};
 
@@ -35,6 +35,7 @@ pub(crate) const COLLECTIONS: &[&Collection] = &[
     &VOICE_AGENTS,
     &NUMBERS,
     &LEADS,
+    &CALLBACKS,
     &MIGRATIONS,
     &LEASES,
     &NODES,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clearline::domain::Secret;
-use clearline::store::{OpenError, Query, StoreError, mongo};
+use clearline::store::{OpenError, Opening, Query, StoreError, mongo};
 use mongodb::bson::{Document, doc, oid::ObjectId};
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -54,6 +54,18 @@ fn two_documents_that_share_what_must_be_unique_are_named_instead_of_started_on(
         assert!(matches!(refused, OpenError::NotUnique { .. }), "{refused}");
         assert!(refused.to_string().starts_with("1 and 2 of things have the same name"), "{refused}");
         assert!(!refused.may_pass());
+        let mended =
+            mongo::open_for(Opening::ToMend, &access, COLLECTIONS, ticking, &Handle::current()).await;
+        let mended = mended.unwrap_or_else(|error| panic!("{error}"));
+        let renamed = mended.compare_and_set(&THINGS, "2", 0, thing("lamp-2", 1)).await;
+        assert_eq!(renamed.map(|document| document.version), Ok(1));
+        let store = bench.open().await;
+        let taken = store.insert(&THINGS, "3", thing("lamp", 1)).await;
+        assert_eq!(
+            taken,
+            Err(StoreError::Conflict { collection: "things", field: "name" }),
+            "names are unique again"
+        );
     });
 }
 

@@ -122,7 +122,9 @@ on_every_back_end! {
         digits_that_are_one_number_with_and_another_without_its_country_are_nobody_s,
         a_number_of_another_program_is_listed_and_found_once_it_was_changed,
         rules_are_replaced_and_what_other_programs_wrote_beside_them_stays,
-        a_lead_is_found_by_its_call_and_listed_newest_first;
+        a_lead_is_found_by_its_call_and_listed_newest_first,
+        call_backs_are_listed_by_whose_they_are_whether_done_and_when_due,
+        a_call_back_that_is_written_again_stays_done_and_one_that_was_changed_is_not;
     migrations:
         numbers_of_another_program_are_found_by_dialling_once_they_are_migrated,
         users_of_an_older_system_get_what_they_lack_and_keep_the_rest,

@@ -6,24 +6,16 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
 use crate::clock;
-use crate::domain::{CallId, Callback, Lead, LeadEntry, PhoneNumber, Timestamp};
+use crate::domain::{Agreement, CallId, CallbackWish, Lead, LeadEntry};
 
 use super::Books;
 use super::page::Page;
-
-/// A person who wants to be called back more often than this does not.
-const CALLBACKS_MAX: usize = 20;
 
 /// What is to be kept.
 #[derive(Debug, Clone)]
 pub enum Deed {
     Lead(Map<String, Value>),
-    /// Without a number it is the one of the call.
-    Callback {
-        due: Timestamp,
-        number: Option<PhoneNumber>,
-        reason: String,
-    },
+    Callback(CallbackWish),
 }
 
 /// Keep this with the call, and say what the model is to be told. An error is in words for the model.
@@ -69,7 +61,7 @@ impl Page {
     fn enter(&mut self, deed: Deed) -> Result<Value, String> {
         match deed {
             Deed::Lead(fields) => self.enter_lead(&fields),
-            Deed::Callback { due, number, reason } => self.enter_callback(due, number, reason),
+            Deed::Callback(wish) => self.enter_callback(wish),
         }
     }
 
@@ -109,22 +101,20 @@ impl Page {
         }
     }
 
-    fn enter_callback(
-        &mut self,
-        due: Timestamp,
-        number: Option<PhoneNumber>,
-        reason: String,
-    ) -> Result<Value, String> {
-        let number = number.unwrap_or_else(|| self.record.persons_number().clone());
-        let is_known = self.record.callbacks.iter().any(|known| known.due == due && known.number == number);
-        if !is_known {
-            if self.record.callbacks.len() == CALLBACKS_MAX {
-                return Err(format!("{CALLBACKS_MAX} call-backs are agreed on already; no more are taken"));
+    fn enter_callback(&mut self, wish: CallbackWish) -> Result<Value, String> {
+        let (call, due) = (self.record.session_id.clone(), wish.due);
+        let agreement = self.record.agree_on_callback(wish, clock::unix_time());
+        let mut answer = json!({ "status": "scheduled", "time": due.to_string() });
+        match agreement.map_err(|error| error.to_string())? {
+            Agreement::Known => return Ok(answer),
+            Agreement::New => tracing::info!(%call, %due, "a call-back was agreed on"),
+            Agreement::Changed { before } => {
+                tracing::info!(%call, %due, "a call-back was changed");
+                answer["status"] = "changed".into();
+                answer["instead_of"] = before.to_string().into();
             }
-            let asked_at = clock::unix_time();
-            self.record.callbacks.push(Callback { due, number, reason, asked_at });
-            self.changed();
         }
-        Ok(json!({ "status": "scheduled", "time": due.to_string() }))
+        self.changed();
+        Ok(answer)
     }
 }

@@ -37,7 +37,7 @@ pub use from_tools::{Deed, KeepDeed};
 use page::{Page, log};
 pub use promise::AwaitSafe;
 pub use recording::KeepRecordingState;
-use shelf::Written;
+use shelf::{Before, Written};
 
 pub use shelf::Shelf;
 
@@ -183,8 +183,8 @@ impl Books {
         (page.dirty, page.due) = (false, None);
         page.offered = page.record.revision;
         let (shelf, record) = (self.shelf.clone(), page.record.clone());
-        let (known, told) = (page.known.take(), page.told);
-        let writing = async move { shelf.write(record, known, told).await };
+        let before = Before { known: page.known.take(), told: page.told, revision: page.taken };
+        let writing = async move { shelf.write(record, before).await };
         ctx.spawn(writing.into_actor(self).map(move |result, books, ctx| books.written(&call, result, ctx)));
         self.plan_look_for_late(ctx);
     }

@@ -37,6 +37,8 @@ pub(super) struct Page {
     pub(super) closed: bool,
     /// The revision that the store was last asked to take.
     pub(super) offered: u64,
+    /// The newest revision that the store has taken from us.
+    pub(super) taken: u64,
     pub(super) leads: LeadBook,
     /// Who waits until something is safe.
     pub(super) promises: Vec<Promise>,
@@ -66,6 +68,7 @@ impl Page {
             due: None,
             writing: None,
             offered: 0,
+            taken: 0,
             leads: LeadBook::default(),
             promises: Vec::new(),
             closing: false,

@@ -68,6 +68,7 @@ impl Page {
     /// The store has taken what it was last offered.
     pub(super) fn arrived_in_store(&mut self) {
         let offered = self.offered;
+        self.taken = offered;
         self.record.pending_leads.retain(|lead| lead.revision > offered);
         self.keep_promises_up_to(offered);
     }

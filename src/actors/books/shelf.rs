@@ -6,15 +6,18 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::crm::Upload;
-use crate::domain::{CallId, CallRecord, CrmCallId, EventKind, NodeId, RecordingMade, StartId};
-use crate::store::{CallPapers, Leads, StoreError};
+use crate::domain::{
+    CallId, CallRecord, CrmCallId, EventKind, NodeId, RecordingMade, ScheduledCallback, StartId,
+};
+use crate::store::{CallPapers, Callbacks, Leads, StoreError};
 
-use super::super::announcer::Announcer;
+use super::super::announcer::{Announcer, Brought};
 
 #[derive(Clone)]
 pub struct Shelf {
     pub papers: CallPapers,
     pub leads: Leads,
+    pub callbacks: Callbacks,
     /// This engine, and this run of it.
     pub run: (NodeId, StartId),
     /// Rings when an upload has become due.
@@ -22,8 +25,17 @@ pub struct Shelf {
     pub announcer: Announcer,
 }
 
+/// What the store took of the record before.
+pub(super) struct Before {
+    /// See [`crate::store::Calls::save`].
+    pub(super) known: Option<u64>,
+    /// The furthest event of the call that subscribers are told of.
+    pub(super) told: Option<EventKind>,
+    pub(super) revision: u64,
+}
+
 pub(super) struct Written {
-    /// See [`Calls::save`].
+    /// See [`crate::store::Calls::save`].
     pub(super) known: Option<u64>,
     pub(super) crm_call_id: Option<CrmCallId>,
     /// The furthest event of the call that subscribers are told of.
@@ -34,18 +46,22 @@ impl Shelf {
     pub(super) async fn write(
         &self,
         mut record: CallRecord,
-        known: Option<u64>,
-        told: Option<EventKind>,
+        Before { known, told, revision }: Before,
     ) -> Result<Written, StoreError> {
         let leads = std::mem::take(&mut record.pending_leads);
         for lead in &leads {
             self.leads.put(lead).await?;
         }
+        let callbacks = ScheduledCallback::of_record_since(&record, revision);
+        for callback in &callbacks {
+            self.callbacks.put(callback).await?;
+        }
         if record.is_over() && record.crm_call_id.is_some() && !self.announcer.is_heard_by_anybody() {
             return self.end(&record, known).await;
         }
         let known = self.save(&mut record, known).await?;
-        let told = self.announcer.tell_of(&record, &leads, told).await?;
+        let brought = Brought { leads: &leads, callbacks: &callbacks };
+        let told = self.announcer.tell_of(&record, brought, told).await?;
         if record.is_over() {
             return Ok(Written { told, ..self.end(&record, known).await? });
         }

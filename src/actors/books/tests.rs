@@ -11,12 +11,12 @@ use crate::actors::Announcer;
 use crate::call::{ToolCall, ToolDone};
 use crate::crm::RecordingStep;
 use crate::domain::{
-    Direction, NodeId, Outcome, PhoneNumber, RecordingMade, RecordingState, Running, Secret, StartId,
-    Subscriber, SubscriberName, Timestamp, UploadState,
+    CallbackWish, Direction, NodeId, Outcome, PhoneNumber, RecordingMade, RecordingState, Running,
+    ScheduledCallback, Secret, StartId, Subscriber, SubscriberName, Timestamp, UploadState,
 };
 use crate::store::{
-    Backend, COLLECTIONS, CallPapers, Calls, Command, Journal, Leads, Notifications, OpenJournal, Outbox,
-    Put, Read, Store, Write, embedded,
+    Backend, COLLECTIONS, CallPapers, Callbacks, Calls, Command, Journal, Leads, Notifications, OpenJournal,
+    Outbox, Put, Read, Store, Write, embedded,
 };
 use crate::voice::{Speaker as Voice, TranscriptItem};
 
@@ -137,6 +137,7 @@ impl Bench {
         let shelf = Shelf {
             papers: CallPapers::new(Store::new(self.gate.clone())),
             leads: Leads::new(Store::new(self.gate.clone())),
+            callbacks: Callbacks::new(Store::new(self.gate.clone())),
             run,
             bell: Arc::default(),
             announcer,
@@ -219,7 +220,21 @@ async fn keep_lead(books: &Addr<Books>, fields: Value) -> Value {
     kept.expect("it is kept")["lead_id"].clone()
 }
 
+async fn keep_callback(books: &Addr<Books>, hour: u64, is_another: bool) -> Value {
+    let due = Timestamp::from_millis(4_000_000_000_000 + hour * 3_600_000);
+    let wish = CallbackWish { due, number: None, reason: "an offer".into(), is_another };
+    let kept = books.send(KeepDeed { call: call(), deed: Deed::Callback(wish) }).await.unwrap();
+    kept.expect("it is kept")["status"].clone()
+}
+
 impl Bench {
+    /// In the list of those who are to be called back, the oldest first.
+    async fn callbacks(&self) -> Vec<ScheduledCallback> {
+        let store = &self.gate.store;
+        let page = store.find(&crate::store::CALLBACKS, crate::store::Query::all(100)).await.unwrap();
+        page.documents.iter().map(|found| found.parse(&crate::store::CALLBACKS).unwrap()).collect()
+    }
+
     /// Names of the stored leads, and the ids the record has, as far as the store knows.
     async fn leads(&self) -> Vec<(String, Value)> {
         let listed = Leads::new(self.gate.store.clone()).of_session(&call(), None, 10).await.unwrap();

@@ -24,9 +24,7 @@ impl CallSession {
         match tools::understand(&name, &args, clock::unix_time()) {
             Ok(Deed::Noted(answer)) => self.tool_done(id, Ok(answer)),
             Ok(Deed::Lead(fields)) => self.keep(id, books::Deed::Lead(fields), ctx),
-            Ok(Deed::Callback { due, number, reason }) => {
-                self.keep(id, books::Deed::Callback { due, number, reason }, ctx);
-            }
+            Ok(Deed::Callback(wish)) => self.keep(id, books::Deed::Callback(wish), ctx),
             Err(why) => self.tool_done(id, Err(why)),
         }
     }

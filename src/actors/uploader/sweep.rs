@@ -9,11 +9,12 @@ use tokio::sync::Mutex;
 
 use crate::clock;
 use crate::crm::{Found, Upload};
-use crate::domain::{CallId, UploadState};
+use crate::domain::{CallId, ScheduledCallback, UploadState};
 use crate::keys::NodeWatch;
 use crate::store::{MAX_PAGE, Nodes, StoreError};
 use crate::telemetry::{Counter, count};
 
+use super::super::announcer::Brought;
 use super::super::other_engines::{OtherEngines, Run};
 use super::Desk;
 
@@ -143,7 +144,9 @@ impl Sweep {
         }
         let leads = self.desk.leads.of_session(call, None, MAX_PAGE).await?;
         let leads: Vec<_> = leads.items.into_iter().map(|stored| stored.record).collect();
-        self.desk.announcer.tell_of(&record, &leads, None).await?;
+        let callbacks = ScheduledCallback::of_record_since(&record, 0);
+        let brought = Brought { leads: &leads, callbacks: &callbacks };
+        self.desk.announcer.tell_of(&record, brought, None).await?;
         let ended = self.desk.outbox.end(call, record.recording_filename.is_some()).await?;
         let Some(upload) = ended else { return Ok(()) };
         self.desk.calls.tell_upload(call, &upload.told()).await

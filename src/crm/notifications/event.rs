@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::super::payload::talked_seconds;
 use super::{Notification, NotificationKey};
 use crate::domain::{
-    CallRecord, CallUpload, EventKind, Lead, NodeId, NotificationState, Outcome, StartId, Subscriber,
-    TenantId, Timestamp,
+    CallRecord, CallUpload, Callback, EventKind, Lead, NodeId, NotificationState, Outcome, ScheduledCallback,
+    StartId, Subscriber, TenantId, Timestamp,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +42,24 @@ impl Event {
         let addition = (lead.additions > 0)
             .then(|| event(EventKind::LeadUpdated, format!("{}-{:04}", lead.id, lead.additions)));
         std::iter::once(created).chain(addition)
+    }
+
+    /// That it was agreed on, and its newest change; both as it stands.
+    pub fn of_callback(
+        record: &CallRecord,
+        callback: &ScheduledCallback,
+    ) -> impl Iterator<Item = Self> + use<> {
+        let Callback { due, number, reason, asked_at, changes, .. } = &callback.agreed;
+        let told = json!({
+            "id": callback.id, "due": due, "number": number.expose(), "reason": reason, "asked_at": asked_at,
+        });
+        let data = json!({ "call": call(record), "callback": told });
+        let at = *asked_at;
+        let event = |kind, of: String| Self::new(record, kind, of, at, data.clone());
+        let scheduled = event(EventKind::CallbackScheduled, callback.id.to_string());
+        let change = (*changes > 0)
+            .then(|| event(EventKind::CallbackChanged, format!("{}-{changes:04}", callback.id)));
+        std::iter::once(scheduled).chain(change)
     }
 
     /// A call that was told without its recording, and later again with it, is told of twice.

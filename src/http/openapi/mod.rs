@@ -36,6 +36,7 @@ long) come without a body, and the connection ends.";
         (name = "numbers", description = "Phone numbers: whose they are and who answers them"),
         (name = "calls", description = "Making calls, following them, looking them up"),
         (name = "leads", description = "What calls have brought"),
+        (name = "callbacks", description = "Who wants to be called back"),
         (name = "uploads", description = "How far calls are on their way to the CRM"),
         (name = "notifications", description = "How far events of calls are on their way to subscribers"),
         (name = "keys", description = "Google keys: who holds which, never whole"),

@@ -17,8 +17,8 @@ use crate::access::Identity;
 use crate::actors::books::AskBook;
 use crate::actors::call_supervisor::EndCall;
 use crate::domain::{
-    CallId, CallQuality, CallRecord, CallUpload, Callback, ConversationItem, CrmCallId, Direction,
-    ModelUsage, Outcome, PhoneNumber, Speaker, Timestamp, ToolResult, UserId, VoiceAgentId,
+    CallId, CallQuality, CallRecord, CallUpload, Callback, CallbackId, ConversationItem, CrmCallId,
+    Direction, ModelUsage, Outcome, PhoneNumber, Speaker, Timestamp, ToolResult, UserId, VoiceAgentId,
 };
 use crate::store::{CallFilter, CallList};
 
@@ -157,6 +157,8 @@ struct WholeCall {
 /// Somebody wants to be called back.
 #[derive(Serialize, ToSchema)]
 struct CallbackView {
+    /// As in `/api/callbacks`.
+    id: String,
     #[schema(format = DateTime)]
     due: String,
     number: String,
@@ -170,12 +172,17 @@ struct CallbackView {
 struct ToolResultView {
     id: String,
     name: String,
-    #[schema(value_type = Object)]
+    /// As the model sent them: an object where it kept to the tool's schema, else whatever came. Beyond 8 KiB it is
+    /// `{"cut": true, "beginning": …}`.
+    #[schema(value_type = Value)]
     arguments: Value,
-    #[schema(value_type = Object)]
+    /// What the model was told, any JSON: of the engine's own tools an object with `status`, of a webhook the JSON that it
+    /// answered, else `{"text": …}`, null if it said nothing; `{"error": …}` where the tool failed. Beyond 8 KiB it is `{"cut": true, "beginning": …}`.
+    #[schema(value_type = Value)]
     result: Value,
     #[schema(format = DateTime)]
     at: String,
+    /// False: the tool failed.
     ok: bool,
 }
 
@@ -336,6 +343,7 @@ impl RecordingView {
 
 impl From<CallRecord> for CallView {
     fn from(call: CallRecord) -> Self {
+        let callbacks = CallbackView::all_of(&call);
         Self {
             recording_state: call.recording_state.map(RecordingStateName::from),
             recording: RecordingView::of(&call),
@@ -362,7 +370,7 @@ impl From<CallRecord> for CallView {
             crm_call_id: call.crm_call_id.map(|id| id.to_string()),
             upload: call.upload.map(Upload::from),
             leads: call.leads.iter().map(ToString::to_string).collect(),
-            callbacks: call.callbacks.into_iter().map(CallbackView::from).collect(),
+            callbacks,
             metadata: call.metadata,
         }
     }
@@ -382,10 +390,16 @@ impl From<CallRecord> for WholeCall {
     }
 }
 
-impl From<Callback> for CallbackView {
-    fn from(Callback { due, number, reason, asked_at }: Callback) -> Self {
-        let (due, asked_at) = (due.to_string(), asked_at.to_string());
-        Self { due, number: number.expose().to_owned(), reason, asked_at }
+impl CallbackView {
+    fn all_of(call: &CallRecord) -> Vec<Self> {
+        let view = |(place, callback): (usize, &Callback)| Self {
+            id: CallbackId::of_call(&call.session_id, place).to_string(),
+            due: callback.due.to_string(),
+            number: callback.number.expose().to_owned(),
+            reason: callback.reason.clone(),
+            asked_at: callback.asked_at.to_string(),
+        };
+        call.callbacks.iter().enumerate().map(view).collect()
     }
 }
 

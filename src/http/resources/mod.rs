@@ -1,6 +1,7 @@
 //! A file per resource: what clients see of it, and its handlers.
 
 mod audit;
+mod callbacks;
 mod calls;
 mod events;
 mod keys;
@@ -33,6 +34,7 @@ pub(super) fn all(config: &mut ServiceConfig) {
     recordings::routes(config);
     events::routes(config);
     leads::routes(config);
+    callbacks::routes(config);
     keys::routes(config);
     audit::routes(config);
     settings::routes(config);

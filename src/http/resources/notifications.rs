@@ -10,8 +10,8 @@ use super::super::caller::Who;
 use super::super::paging::{Listed, Narrowed, Paging};
 use super::super::problem::{Code, Problem};
 use crate::actors::notifier::NotificationIsDue;
-use crate::domain::{NotificationId, NotificationState};
-use crate::store::{By, Change, Effect, Entry, NOTIFICATIONS, Notification, Stored, Subject};
+use crate::domain::NotificationState;
+use crate::store::{By, Change, Effect, Entry, NOTIFICATIONS, Notification, StoreError, Stored, Subject};
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(list_notifications).service(retry_notification);
@@ -97,12 +97,19 @@ async fn list_notifications(
         .json(place.page(found.items.iter().map(NotificationView::of).collect(), found.next)))
 }
 
-/// Have a parked notification tried again
+/// What is tried again.
+#[derive(Serialize, ToSchema)]
+struct Retried {
+    items: Vec<NotificationView>,
+}
+
+/// Have what is parked tried again
 ///
-/// It is posted as it was: with the same id and the same body.
+/// By its own id; by `event_id`, which the receiver was sent as `webhook-id`; or by a call's id, for all that is parked of it. It
+/// is posted as it was: with the same id and the same body.
 #[utoipa::path(tag = "notifications", params(("id" = String, Path)), responses(
-    (status = 200, description = "It is tried again", body = NotificationView),
-    (status = 409, description = "It is not parked"),
+    (status = 200, description = "These are tried again", body = Retried),
+    (status = 409, description = "Nothing of it is parked"),
 ))]
 #[post("/api/notifications/{id}/retry")]
 async fn retry_notification(
@@ -110,24 +117,35 @@ async fn retry_notification(
     who: Who,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let notifications = api.notifications();
-    let id = NotificationId::new(id.as_str());
-    let found = notifications.get(&id).await?.ok_or_else(Problem::not_found)?.record;
-    who.identity().may_see_notification(found.tenant_id.as_ref())?;
-    if found.state != NotificationState::Parked {
-        let state = found.state.as_str();
+    let mut found = api.notifications().named(&id).await?;
+    found.retain(|stored| who.identity().may_see_notification(stored.record.tenant_id.as_ref()).is_ok());
+    let state = found.first().ok_or_else(Problem::not_found)?.record.state.as_str();
+    found.retain(|stored| stored.record.state == NotificationState::Parked);
+    if found.is_empty() {
         let problem = format!("only what is parked is tried again; this is {state}");
         return Err(Problem::new(Code::Conflict, problem));
     }
-    let subject = Subject::new(&NOTIFICATIONS, id.as_str(), &found.event_id);
-    let change = Change::new(By::from(who.identity()), "notification.retry", Effect::Changed, subject);
-    let change = change.of_tenant(found.tenant_id);
-    let retry = async |entry: &Entry| notifications.retry(entry, &id).await;
-    let retried = api.accounts().audit().record(change, retry).await?.ok_or_else(Problem::not_found)?;
+    let mut items = Vec::new();
+    for parked in found {
+        items.extend(retry_one(&api, &who, parked.record).await?.as_ref().map(NotificationView::of));
+    }
     if let Some(notifier) = api.directory.notifier() {
         notifier.do_send(NotificationIsDue);
     }
-    Ok(HttpResponse::Ok().json(NotificationView::of(&retried)))
+    Ok(HttpResponse::Ok().json(Retried { items }))
+}
+
+/// `None`: it was deleted meanwhile.
+async fn retry_one(
+    api: &Api,
+    who: &Who,
+    parked: Notification,
+) -> Result<Option<Stored<Notification>>, StoreError> {
+    let subject = Subject::new(&NOTIFICATIONS, parked.id.as_str(), &parked.event_id);
+    let change = Change::new(By::from(who.identity()), "notification.retry", Effect::Changed, subject);
+    let change = change.of_tenant(parked.tenant_id);
+    let retry = async |entry: &Entry| api.notifications().retry(entry, &parked.id).await;
+    api.accounts().audit().record(change, retry).await
 }
 
 impl NotificationView {

@@ -108,6 +108,14 @@ fn filter(query: &Query) -> (String, Vec<Column>) {
             }
             Condition::Missing => format!("{by} IS NULL"),
             Condition::Present => format!("{by} IS NOT NULL"),
+            Condition::AtLeast(least) => {
+                values.push(Column::Text(least.clone()));
+                format!("{by} >= ?")
+            }
+            Condition::Below(limit) => {
+                values.push(Column::Text(limit.clone()));
+                format!("{by} < ?")
+            }
         });
     }
     for (comparison, id) in query.id_bounds() {

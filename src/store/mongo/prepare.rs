@@ -69,9 +69,10 @@ async fn add_indexes(
         let options = IndexOptions::builder().unique(true).build();
         let alone = IndexModel::builder().keys(doc! { unique::path(index): 1 }).options(options).build();
         if let Err(error) = create(server, collection, alone).await {
-            match refused(server, collection, index, error).await {
-                OpenError::NotUnique { .. } if opening == Opening::ToMend => {}
-                refused => return Err(refused),
+            let refused = refused(server, collection, index, error).await;
+            let is_for_twins = matches!(refused, OpenError::NotUnique { .. });
+            if opening == Opening::ToWork || !is_for_twins {
+                return Err(refused);
             }
         }
     }

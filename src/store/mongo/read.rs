@@ -88,6 +88,8 @@ fn condition(field: &str, wanted: &Condition) -> BsonDocument {
         Condition::Is(value) => doc! { field: { "$eq": body::bson(value) } },
         Condition::Missing => doc! { field: Bson::Null },
         Condition::Present => doc! { field: { "$ne": Bson::Null } },
+        Condition::AtLeast(least) => doc! { field: { "$gte": least } },
+        Condition::Below(limit) => doc! { field: { "$lt": limit } },
     }
 }
 

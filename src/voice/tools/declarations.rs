@@ -68,11 +68,17 @@ impl ToolDeclaration {
     pub fn schedule_callback() -> Self {
         blocking(
             "schedule_callback",
-            "Note that the person wants to be called back. Agree on day and time first.",
+            "Note that the person wants to be called back. Agree on day and time first. Asked again in the same call it \
+             changes what was agreed on.",
             &[
                 ("time", "STRING", "Date and time with the zone, as 2026-01-31T13:00:00+01:00."),
                 ("number", "STRING", "The number to call, if it is not the one of this call."),
                 ("reason", "STRING", "What the call is to be about."),
+                (
+                    "additional",
+                    "BOOLEAN",
+                    "True only where the person asks for one more call-back on another matter, beside the one agreed on.",
+                ),
             ],
             &["time"],
         )

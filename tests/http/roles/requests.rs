@@ -96,6 +96,7 @@ impl Operation {
             "add_voice_agent" => json!({ "name": things.unused }),
             "change_voice_agent" => json!({ "greeting": "Good morning." }),
             "change_settings" => json!({ "calls.max_calls": 400 }),
+            "change_callback" => json!({ "done": true }),
             "make_call" => json!({ "to": "100", "from": things.number, "voice_agent_id": things.voice_agent }),
             unknown => panic!(
                 "{}: add a body for `{unknown}` to tests/http/roles/requests.rs, with the ids of `things` where it names any",

@@ -8,9 +8,10 @@ use clearline::crm::notifications::{Event, Settlement};
 use clearline::crm::{Outcome, Settled, Step};
 use clearline::domain::{
     CallRecord, ConversationItem, Direction, Lead, LeadId, NodeId, NumberId, Persona, PhoneNumber, Role,
-    Secret, Speaker, StartId, Subscriber, SubscriberName, User, VoiceAgent, VoiceAgentId, VoiceAgentNumber,
+    ScheduledCallback, Secret, Speaker, StartId, Subscriber, SubscriberName, User, VoiceAgent, VoiceAgentId,
+    VoiceAgentNumber,
 };
-use clearline::store::{By, Leads, Notifications, Outbox};
+use clearline::store::{By, Callbacks, Leads, Notifications, Outbox};
 use serde_json::json;
 
 use super::spy::Spy;
@@ -28,6 +29,7 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { path: "/api/me/tokens", name: "API token" },
     Kind { path: "/api/calls", name: "call" },
     Kind { path: "/api/leads", name: "lead" },
+    Kind { path: "/api/callbacks", name: "call-back" },
     Kind { path: "/api/uploads", name: "upload" },
     Kind { path: "/api/notifications", name: "notification" },
     Kind { path: "/api/numbers", name: "number" },
@@ -43,6 +45,7 @@ pub(crate) struct Things {
     pub(crate) tenant_id: String,
     pub(crate) call: String,
     pub(crate) lead: String,
+    pub(crate) callback: String,
     pub(crate) upload: String,
     pub(crate) notification: String,
     pub(crate) number: String,
@@ -72,6 +75,7 @@ pub(crate) async fn plant(bench: &Bench, spy: &mut Spy, caller: &User, owner: &U
     let voice_agent = plant_voice_agent(bench, spy, owner).await;
     let call = plant_call(bench, spy, owner).await;
     let lead = plant_lead(bench, spy, owner, &call).await;
+    let callback = plant_callback(bench, spy, owner, &call).await;
     let upload = plant_upload(bench, spy, owner).await;
     let notification = plant_notification(bench, spy, owner).await;
     let role_below = match caller.role {
@@ -84,6 +88,7 @@ pub(crate) async fn plant(bench: &Bench, spy: &mut Spy, caller: &User, owner: &U
         tenant_id: tenant.unwrap_or_default().to_owned(),
         call: call.session_id.to_string(),
         lead,
+        callback,
         upload,
         notification,
         number,
@@ -167,6 +172,20 @@ async fn plant_call(bench: &Bench, spy: &mut Spy, owner: &User) -> CallRecord {
     }
     bench.engine.calls().insert(&call).await.expect("a call");
     call
+}
+
+async fn plant_callback(bench: &Bench, spy: &mut Spy, owner: &User, call: &CallRecord) -> String {
+    let (id, now) = (clock::new_id(), clock::unix_time());
+    let (word, number) =
+        (format!("call-back-{}-of-{}", never_used(), owner.name), format!("+4941{}88", never_used()));
+    let stored = json!({ "id": id, "session_id": call.session_id, "tenant_id": owner.tenant_id, "owner_id": owner.id,
+        "due": now, "number": number, "reason": word, "asked_at": now, "revision": 1 });
+    let callback: ScheduledCallback = serde_json::from_value(stored).expect("a call-back");
+    for mark in [id.as_str(), &word, &number] {
+        plant_record(spy, "call-back", mark, owner);
+    }
+    Callbacks::new(bench.engine.store().clone()).put(&callback).await.expect("a call-back");
+    callback.id.to_string()
 }
 
 async fn plant_lead(bench: &Bench, spy: &mut Spy, owner: &User, call: &CallRecord) -> String {

@@ -198,6 +198,7 @@ impl World {
             }
             Some("/api/calls") => things.call.clone(),
             Some("/api/leads") => things.lead.clone(),
+            Some("/api/callbacks") => things.callback.clone(),
             Some("/api/uploads") => things.upload.clone(),
             Some("/api/notifications") => things.notification.clone(),
             Some("/api/numbers") => things.number_id.clone(),

@@ -2,12 +2,12 @@
 
 use clearline::access::Scope;
 use clearline::domain::{
-    CallId, Lead, LeadId, NumberId, Persona, PhoneNumber, TenantId, UserId, VoiceAgent, VoiceAgentId,
-    VoiceAgentNumber,
+    CallId, CallbackId, Lead, LeadId, NumberId, Persona, PhoneNumber, ScheduledCallback, TenantId, Timestamp,
+    UserId, VoiceAgent, VoiceAgentId, VoiceAgentNumber,
 };
 use clearline::store::{
-    Audit, By, Change, Effect, Entry, Leads, NUMBERS, NumberFound, Numbers, Store, StoreError, Stored,
-    Subject, VOICE_AGENTS, VoiceAgents,
+    Audit, By, CallbackFilter, Callbacks, Change, Effect, Entry, Leads, NUMBERS, NumberFound, Numbers, Store,
+    StoreError, Stored, Subject, VOICE_AGENTS, VoiceAgents,
 };
 use serde_json::{Value, json};
 
@@ -243,4 +243,70 @@ pub(crate) async fn a_lead_is_found_by_its_call_and_listed_newest_first(bench: &
     let first = leads.of_session(&session, None, 1).await.unwrap();
     assert_eq!((ids(first.items), first.next.as_deref()), (vec!["l3".to_owned()], Some("l3")));
     assert_eq!(ids(leads.of_session(&session, first.next, 1).await.unwrap().items), ["l1"]);
+}
+
+pub(crate) async fn call_backs_are_listed_by_whose_they_are_whether_done_and_when_due(
+    bench: &mut impl Bench,
+) {
+    let store = bench.open().await;
+    let callbacks = Callbacks::new(store.clone());
+    let hour = |hour: u64| Timestamp::from_millis(1_800_000_000_000 + hour * 3_600_000);
+    for (id, owner, due) in [("b1", "u1", 9), ("b2", "u2", 10), ("b3", "u1", 11)] {
+        let stored = json!({ "id": id, "session_id": format!("call-of-{id}"), "tenant_id": "t1", "owner_id": owner,
+            "due": hour(due), "number": "+4930123456", "reason": "offer", "asked_at": hour(0), "revision": 3 });
+        callbacks.put(&serde_json::from_value(stored).unwrap()).await.unwrap();
+    }
+    let done = recorded(&store, async |entry| {
+        callbacks.set_done(entry, &CallbackId::new("b1"), Some(hour(12))).await
+    });
+    assert_eq!(done.await.unwrap().record.done_at, Some(hour(12)));
+    let (tenant, own) = (Scope::Tenant(TenantId::new("t1")), Scope::Owner(UserId::new("u1")));
+    let of = async |scope: &Scope, filter: CallbackFilter| {
+        let listed = callbacks.list(scope, &filter, None, 9).await.unwrap().items;
+        listed.into_iter().map(|stored| stored.record.id.to_string()).collect::<Vec<_>>()
+    };
+    let all = CallbackFilter::default();
+    assert_eq!(of(&tenant, all.clone()).await, ["b3", "b2", "b1"]);
+    assert_eq!(of(&own, all.clone()).await, ["b3", "b1"]);
+    assert!(of(&Scope::Tenant(TenantId::new("t2")), all.clone()).await.is_empty());
+    assert!(of(&Scope::Nothing, all.clone()).await.is_empty());
+    assert_eq!(of(&tenant, CallbackFilter { done: Some(true), ..all.clone() }).await, ["b1"]);
+    assert_eq!(of(&own, CallbackFilter { done: Some(false), ..all.clone() }).await, ["b3"]);
+    let owner = Some(UserId::new("u2"));
+    assert_eq!(of(&tenant, CallbackFilter { owner: owner.clone(), ..all.clone() }).await, ["b2"]);
+    assert!(of(&own, CallbackFilter { owner, ..all.clone() }).await.is_empty(), "nobody widens what it sees");
+    let between = CallbackFilter { due_from: Some(hour(10)), due_before: Some(hour(11)), ..all.clone() };
+    assert_eq!(of(&tenant, between.clone()).await, ["b2"]);
+    assert_eq!(
+        of(&tenant, CallbackFilter { done: Some(false), due_before: None, ..between }).await,
+        ["b3", "b2"]
+    );
+    let call = Some(CallId::new("call-of-b3"));
+    assert_eq!(of(&tenant, CallbackFilter { call, ..all }).await, ["b3"]);
+    let first = callbacks.list(&tenant, &CallbackFilter::default(), None, 2).await.unwrap();
+    let rest = callbacks.list(&tenant, &CallbackFilter::default(), first.next, 2).await.unwrap();
+    assert_eq!((rest.items.len(), rest.next), (1, None));
+}
+
+pub(crate) async fn a_call_back_that_is_written_again_stays_done_and_one_that_was_changed_is_not(
+    bench: &mut impl Bench,
+) {
+    let store = bench.open().await;
+    let callbacks = Callbacks::new(store.clone());
+    let id = CallbackId::new("b1");
+    let agreed = |revision: u64| {
+        let due = Timestamp::from_millis(1_800_000_000_000 + revision);
+        let stored = json!({ "id": "b1", "session_id": "c1", "tenant_id": "t1", "owner_id": "u1", "due": due,
+            "number": "+4930123456", "reason": "offer", "asked_at": due, "revision": revision });
+        serde_json::from_value::<ScheduledCallback>(stored).unwrap()
+    };
+    callbacks.put(&agreed(3)).await.unwrap();
+    let now = Timestamp::from_millis(1_800_000_009_000);
+    recorded(&store, async |entry| callbacks.set_done(entry, &id, Some(now)).await).await.unwrap();
+    callbacks.put(&agreed(3)).await.unwrap();
+    callbacks.put(&agreed(2)).await.unwrap();
+    let stored = callbacks.get(&id).await.unwrap().unwrap().record;
+    assert_eq!((stored.done, stored.agreed.revision), (true, 3));
+    callbacks.put(&agreed(4)).await.unwrap();
+    assert_eq!(callbacks.get(&id).await.unwrap().unwrap().record, agreed(4));
 }

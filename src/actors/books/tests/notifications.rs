@@ -56,3 +56,17 @@ fn i10_subscribers_are_told_when_a_lead_is_added_to_and_not_when_the_same_is_sai
         until("all is told", async || bench.told().await == expected).await;
     });
 }
+
+#[test]
+fn i10_subscribers_are_told_of_a_callback_and_of_its_change() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        begin(&books).await;
+        for hour in [0, 0, 1] {
+            keep_callback(&books, hour, false).await;
+        }
+        let expected = [EventKind::CallStarted, EventKind::CallbackScheduled, EventKind::CallbackChanged];
+        until("all is told", async || bench.told().await == expected).await;
+    });
+}

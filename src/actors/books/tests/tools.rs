@@ -72,21 +72,59 @@ fn what_is_kept_for_a_call_that_nobody_knows_is_refused_in_words() {
 }
 
 #[test]
-fn a_callback_is_in_the_record_once_with_the_number_of_the_call_where_none_was_named() {
+fn a_callback_is_in_the_record_and_in_the_list_once_with_the_number_of_the_call_where_none_was_named() {
     play(async {
         let bench = Bench::new();
         let books = bench.books();
         begin(&books).await;
-        let due = Timestamp::from_millis(4_000_000_000_000);
         for _ in 0..2 {
-            let deed = Deed::Callback { due, number: None, reason: "an offer".into() };
-            let kept = books.send(KeepDeed { call: call(), deed }).await.unwrap().unwrap();
-            assert_eq!(kept["status"], "scheduled");
+            assert_eq!(keep_callback(&books, 0, false).await, "scheduled");
         }
         let stored = bench.calls.get(&call()).await.unwrap().unwrap();
         assert_eq!(stored.callbacks.len(), 1);
         let callback = &stored.callbacks[0];
+        let due = Timestamp::from_millis(4_000_000_000_000);
         assert_eq!((callback.number.expose(), callback.due), ("+4930123", due));
+        let listed = bench.callbacks().await;
+        assert_eq!((listed.len(), &listed[0].agreed, &listed[0].session_id), (1, callback, &call()));
+    });
+}
+
+#[test]
+fn a_changed_appointment_replaces_the_former_in_the_record_and_in_the_list_and_another_stands_beside_it() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        begin(&books).await;
+        assert_eq!(keep_callback(&books, 0, false).await, "scheduled");
+        let first = bench.callbacks().await.remove(0);
+        assert_eq!(keep_callback(&books, 1, false).await, "changed");
+        let changed = bench.callbacks().await;
+        assert_eq!((changed.len(), &changed[0].id, changed[0].agreed.changes), (1, &first.id, 1));
+        assert!(changed[0].agreed.due > first.agreed.due);
+        assert_eq!(keep_callback(&books, 5, true).await, "scheduled");
+        assert_eq!(bench.callbacks().await.len(), 2);
+        let stored = bench.calls.get(&call()).await.unwrap().unwrap();
+        assert_eq!(stored.callbacks.len(), 2);
+        assert_eq!(stored.callbacks[0], changed[0].agreed);
+    });
+}
+
+#[test]
+fn s5_a_callback_of_a_time_without_a_store_arrives_in_the_list_once() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        begin(&books).await;
+        until("the call is known", async || bench.calls.get(&call()).await.unwrap().is_some()).await;
+        bench.gate.set(Position::Away);
+        keep_callback(&books, 0, false).await;
+        let left = bench.left_by_a_kill("left");
+        books.send(StopBooks).await.unwrap();
+        bench.gate.set(Position::Open);
+        let _next = bench.books_on(&left);
+        bench.journal_is_empty(&left).await;
+        assert_eq!(bench.callbacks().await.len(), 1);
     });
 }
 

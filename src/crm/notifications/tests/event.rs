@@ -2,8 +2,9 @@ use serde_json::{Value, json};
 
 use crate::crm::notifications::{Event, Notification, NotificationKey};
 use crate::domain::{
-    CallId, CallRecord, CallUpload, Direction, EventKind, Lead, LeadId, NodeId, NotificationState, Outcome,
-    PhoneNumber, Secret, StartId, Subscriber, SubscriberName, TenantId, Timestamp, UploadState,
+    CallId, CallRecord, CallUpload, CallbackWish, Direction, EventKind, Lead, LeadId, NodeId,
+    NotificationState, Outcome, PhoneNumber, ScheduledCallback, Secret, StartId, Subscriber, SubscriberName,
+    TenantId, Timestamp, UploadState,
 };
 
 const TENANT: &str = "t1";
@@ -129,6 +130,35 @@ fn i10_each_addition_to_a_lead_is_an_event_of_its_own_with_the_whole_lead() {
         (&payload["type"], &payload["id"]),
         (&json!("lead.updated"), &json!("c1_lead-updated_l1-0010"))
     );
+}
+
+#[test]
+fn i10_a_callback_and_each_change_of_it_are_events_with_the_appointment_as_it_stands() {
+    let mut record = record();
+    let agree = |record: &mut CallRecord, hour: u64| {
+        let due = Timestamp::from_millis(hour * 3_600_000);
+        let wish = CallbackWish { due, number: None, reason: "offer".into(), is_another: false };
+        record.agree_on_callback(wish, Timestamp::from_millis(9_000)).unwrap();
+        record.revision += 1;
+        let callback = ScheduledCallback::of_record_since(record, 0).remove(0);
+        Event::of_callback(record, &callback).map(|event| notification(&event, record)).collect::<Vec<_>>()
+    };
+    let (first, second) = (agree(&mut record, 1), agree(&mut record, 2));
+    assert_eq!((first.len(), second.len()), (1, 2));
+    assert_eq!(first[0].id, second[0].id, "it is agreed on once");
+    assert!(second[0].id < second[1].id, "{:?}", second);
+    let told: Value = serde_json::from_str(&second[1].payload).unwrap();
+    assert_eq!(
+        (&told["type"], &told["timestamp"]),
+        (&json!("callback.changed"), &json!("1970-01-01T00:00:09.000Z"))
+    );
+    let callback = &told["data"]["callback"];
+    assert_eq!(
+        (&callback["due"], &callback["number"]),
+        (&json!("1970-01-01T02:00:00.000Z"), &json!("+4930123456"))
+    );
+    let ended = Event::of_record(&ended()).last().unwrap();
+    assert!(second[1].id < notification(&ended, &record).id);
 }
 
 #[test]
