@@ -27,6 +27,15 @@ pub enum Answer {
     Unsendable(String),
 }
 
+impl Answer {
+    pub fn may_have_reached_it(&self) -> bool {
+        match self {
+            Self::Http { .. } | Self::Broken(_) => true,
+            Self::Unreachable(_) | Self::Unsendable(_) => false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Of a recording, where it can be fetched now.

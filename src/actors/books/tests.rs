@@ -170,10 +170,10 @@ impl Bench {
         outbox.get(&call()).await.unwrap().map(|stored| stored.record.progress.state)
     }
 
-    /// To be sent to the CRM, and the call once more with it if it has gone without.
+    /// To be sent to the CRM.
     async fn recording_is_due(&self) -> bool {
         let upload = Outbox::new(self.gate.store.clone()).get(&call()).await.unwrap().unwrap().record;
-        upload.progress.recording == RecordingStep::Due && upload.progress.went_without
+        upload.progress.recording == RecordingStep::Due
     }
 
     async fn journal_is_empty(&self, journal: &Path) {

@@ -34,7 +34,7 @@ async fn due(outbox: &Outbox, name: &str, node: &str) -> Upload {
 }
 
 fn settled(step: Step, outcome: Outcome) -> Settled {
-    Settled { step, sent_url: None, outcome }
+    Settled { step, sent_url: None, unsent: None, outcome }
 }
 
 pub(crate) async fn calls_with_one_number_and_one_day_get_names_of_their_own_at_two_engines_at_once(
