@@ -17,6 +17,7 @@ pub enum Answer {
         status: u16,
         /// `Retry-After`, where the CRM has said so in seconds.
         retry_after: Option<Duration>,
+        content_type: Option<String>,
         body: Vec<u8>,
     },
     /// Nobody can be reached there; in words.
@@ -55,24 +56,33 @@ pub enum Verdict {
 impl Verdict {
     pub fn of(step: Step, answer: &Answer) -> Self {
         let hint = "; set crm.base_url to where it leads";
-        Self::by(answer, Asked { whom: "the CRM", hint }, |body| taken(step, body))
+        Self::by(answer, Asked { whom: "the CRM", hint }, |status, content_type, body| {
+            if is_html_page(content_type, body) {
+                return Self::Later { why: HTML_PAGE.to_owned(), after: None, everywhere: false };
+            }
+            if says_no_success(body) {
+                let why = format!("the CRM answers {status}, but without success{}", said(body));
+                return Self::Refused { why };
+            }
+            taken(step, body)
+        })
     }
 
     /// What it answers with a success says nothing more.
     pub fn of_subscriber(answer: &Answer) -> Self {
         let hint = "; set its url to where it leads";
-        Self::by(answer, Asked { whom: "the subscriber", hint }, |_| Self::Taken { url: None })
+        Self::by(answer, Asked { whom: "the subscriber", hint }, |_, _, _| Self::Taken { url: None })
     }
 
-    fn by(answer: &Answer, asked: Asked, taken: impl FnOnce(&[u8]) -> Self) -> Self {
+    fn by(answer: &Answer, asked: Asked, succeeded: impl FnOnce(u16, Option<&str>, &[u8]) -> Self) -> Self {
         let Asked { whom, hint } = asked;
         let later = |why: &str, everywhere| Self::Later { why: why.to_owned(), after: None, everywhere };
         match answer {
             Answer::Unreachable(why) => later(why, true),
             Answer::Broken(why) => later(why, false),
             Answer::Unsendable(why) => Self::Refused { why: why.clone() },
-            Answer::Http { status, retry_after, body } => match status {
-                200..=299 => taken(body),
+            Answer::Http { status, retry_after, content_type, body } => match status {
+                200..=299 => succeeded(*status, content_type.as_deref(), body),
                 408 | 429 | 500..=599 => Self::Later {
                     why: format!("{whom} answers {status}"),
                     after: *retry_after,
@@ -93,6 +103,27 @@ struct Asked {
     whom: &'static str,
     /// For an answer that sends elsewhere.
     hint: &'static str,
+}
+
+const HTML_PAGE: &str = "an HTML page answers in the CRM's place, of a proxy or to log in; let the engine through to the CRM, or \
+                         set crm.base_url to where it is";
+
+/// What people are shown by whatever stands before the CRM. JSON is none, whatever it is called.
+fn is_html_page(content_type: Option<&str>, body: &[u8]) -> bool {
+    let text = body.trim_ascii_start();
+    let begins_with = |start: &str| {
+        text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start.as_bytes()))
+    };
+    let media_type = content_type.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    let is_called_so = media_type.eq_ignore_ascii_case("text/html") && !text.is_empty();
+    begins_with("<!doctype")
+        || begins_with("<html")
+        || is_called_so && serde_json::from_slice::<Value>(body).is_err()
+}
+
+fn says_no_success(body: &[u8]) -> bool {
+    let answer = serde_json::from_slice::<Value>(body);
+    answer.is_ok_and(|answer| answer.get("success") == Some(&Value::Bool(false)))
 }
 
 fn taken(step: Step, body: &[u8]) -> Verdict {
@@ -128,7 +159,12 @@ mod tests {
     use super::*;
 
     fn http(status: u16, body: &str) -> Answer {
-        Answer::Http { status, retry_after: None, body: body.into() }
+        Answer::Http { status, retry_after: None, content_type: None, body: body.into() }
+    }
+
+    fn called(content_type: &str, body: &str) -> Answer {
+        let content_type = Some(content_type.to_owned());
+        Answer::Http { status: 200, retry_after: None, content_type, body: body.into() }
     }
 
     fn of_recording(body: &str) -> Verdict {
@@ -154,13 +190,56 @@ mod tests {
     #[test]
     fn u5_a_success_without_a_usable_url_parks_the_recording_and_suits_the_call_data() {
         let long = format!(r#"{{"url":"{}"}}"#, "x".repeat(URL_MAX + 1));
-        for body in ["", "<html>", "{}", r#"{"url":7}"#, r#"{"url":"a\nb"}"#, r#"["url"]"#, long.as_str()] {
+        for body in ["", "it works", "{}", r#"{"url":7}"#, r#"{"url":"a\nb"}"#, r#"["url"]"#, long.as_str()] {
             assert!(matches!(of_recording(body), Verdict::Refused { .. }), "{body:.40}");
             assert_eq!(
                 Verdict::of(Step::CallData, &http(200, body)),
                 Verdict::Taken { url: None },
                 "{body:.40}"
             );
+        }
+    }
+
+    #[test]
+    fn u5_a_page_of_a_proxy_or_to_log_in_is_not_the_crm_and_what_was_sent_is_sent_again() {
+        for answer in [
+            called("text/html; charset=utf-8", "<p>Please log in</p>"),
+            called("Text/HTML", "Welcome"),
+            http(200, "\n<!DOCTYPE html><title>Log in</title>"),
+            http(201, "<html lang=en>"),
+        ] {
+            for step in [Step::Recording, Step::CallData, Step::Amendment] {
+                let verdict = Verdict::of(step, &answer);
+                let Verdict::Later { why, everywhere: false, .. } = verdict else { panic!("{verdict:?}") };
+                assert!(why.contains("HTML page") && why.contains("crm.base_url"), "{why}");
+            }
+        }
+    }
+
+    #[test]
+    fn u5_a_success_that_says_it_is_none_is_a_refusal_and_its_words_are_kept() {
+        let body = r#"{"success":false,"message":"no such campaign"}"#;
+        for answer in [http(200, body), called("text/html", body)] {
+            for step in [Step::Recording, Step::CallData, Step::Amendment] {
+                let why = format!("the CRM answers 200, but without success: {body}");
+                assert_eq!(Verdict::of(step, &answer), Verdict::Refused { why });
+            }
+        }
+    }
+
+    #[test]
+    fn u5_any_other_success_is_one() {
+        for answer in [
+            http(204, ""),
+            called("text/html", " "),
+            called("text/html", r#"{"ok":true}"#),
+            called("text/plain", "OK"),
+            http(200, r#"{"success":true}"#),
+            http(200, r#"{"success":"false"}"#),
+            http(200, r#"[{"success":false}]"#),
+            http(200, "{"),
+        ] {
+            assert_eq!(Verdict::of(Step::CallData, &answer), Verdict::Taken { url: None }, "{answer:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 
 use crate::crm::Answer;
@@ -31,6 +31,8 @@ async fn read(mut response: Response, limit: Duration, asked: Asked) -> Answer {
     let status = response.status().as_u16();
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.map(str::to_owned);
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
@@ -43,7 +45,7 @@ async fn read(mut response: Response, limit: Duration, asked: Asked) -> Answer {
             break;
         }
     }
-    Answer::Http { status, retry_after, body }
+    Answer::Http { status, retry_after, content_type, body }
 }
 
 fn failure(error: &reqwest::Error, limit: Duration, Asked { whom, certificate }: Asked) -> Answer {

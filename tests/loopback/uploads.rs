@@ -150,20 +150,29 @@ fn u5_a_crm_whose_answers_are_lost_has_everything_once() {
 }
 
 #[test]
+fn u5_a_page_to_log_in_before_the_crm_is_not_taken_for_it() {
+    arrives_once_in_spite_of(vec![FaultRule::times(Endpoint::Both, Fault::Html, 3)], |_| {});
+}
+
+#[test]
 fn u5_call_data_that_is_refused_is_parked_and_arrives_when_somebody_has_it_tried_again() {
-    play(async {
-        let crm = crm_with(vec![FaultRule::always(Endpoint::CallData, Fault::Status(422))]);
-        let world = world_with(&crm, |_| {}).await;
-        let call = call(&world).await;
-        let parked = upload_in(&world, &call, UploadState::Parked).await;
-        assert!(parked.progress.reason().is_some_and(|reason| reason.starts_with("the CRM answers 422")));
-        assert!(crm.received().calls.is_empty());
-        crm.set_faults(Vec::new());
-        retry(&world, &call).await;
-        judge(&crm, &world, &call).await;
-        world.close().await;
-        crm.stop().await;
-    });
+    for (fault, told) in
+        [(Fault::Status(422), "the CRM answers 422"), (Fault::NoSuccess, "a fault was asked for")]
+    {
+        play(async move {
+            let crm = crm_with(vec![FaultRule::always(Endpoint::CallData, fault)]);
+            let world = world_with(&crm, |_| {}).await;
+            let call = call(&world).await;
+            let parked = upload_in(&world, &call, UploadState::Parked).await;
+            assert!(parked.progress.reason().is_some_and(|reason| reason.contains(told)), "{parked:?}");
+            assert!(crm.received().calls.is_empty());
+            crm.set_faults(Vec::new());
+            retry(&world, &call).await;
+            judge(&crm, &world, &call).await;
+            world.close().await;
+            crm.stop().await;
+        });
+    }
 }
 
 async fn retry(world: &World, call: &CallId) {
@@ -181,7 +190,7 @@ async fn retry(world: &World, call: &CallId) {
 
 #[test]
 fn u5_a_recording_that_is_refused_keeps_nobody_from_hearing_of_the_call() {
-    for fault in [Fault::Status(413), Fault::Nonsense] {
+    for fault in [Fault::Status(413), Fault::Nonsense, Fault::NoSuccess] {
         play(async move {
             let crm = crm_with(vec![FaultRule::always(Endpoint::Upload, fault)]);
             let world = world_with(&crm, |_| {}).await;

@@ -9,7 +9,12 @@ pub(super) const LIMITS: Limits =
     Limits { parallel: 4, amend: true, held_max: 100, look_every: Duration::from_secs(5) };
 
 fn http(status: u16) -> Answer {
-    Answer::Http { status, retry_after: None, body: br#"{"url":"https://crm/1"}"#.to_vec() }
+    Answer::Http {
+        status,
+        retry_after: None,
+        content_type: None,
+        body: br#"{"url":"https://crm/1"}"#.to_vec(),
+    }
 }
 
 /// The machine with a shell that notes everything at once.

@@ -63,7 +63,7 @@ impl Crm {
             }
             Step::CallData | Step::Amendment => {}
         }
-        Answer::Http { status: 200, retry_after: None, body }
+        Answer::Http { status: 200, retry_after: None, content_type: None, body }
     }
 }
 
@@ -329,7 +329,7 @@ impl World {
 
     fn answer_of_crm(&mut self, call: &CallId, step: Step, url: Option<&str>) -> Answer {
         let mood = self.mood();
-        let busy = |status| Answer::Http { status, retry_after: None, body: Vec::new() };
+        let busy = |status| Answer::Http { status, retry_after: None, content_type: None, body: Vec::new() };
         let fails = match mood {
             Mood::Overloaded => Some(busy([429, 500, 503][self.entropy.below(3) as usize])),
             Mood::OnlyRecordingsFail if step == Step::Recording => Some(busy(502)),
@@ -347,7 +347,8 @@ impl World {
             return Answer::Broken("the answer was lost".into());
         }
         if mood == Mood::Nonsense && self.one_in(3) {
-            return Answer::Http { status: 200, retry_after: None, body: b"<html>".to_vec() };
+            let body = if self.one_in(2) { "<html>" } else { "{}" }.into();
+            return Answer::Http { status: 200, retry_after: None, content_type: None, body };
         }
         answer
     }
