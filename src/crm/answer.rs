@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use url::Url;
 
 use super::Step;
 
+/// No answer that means something is longer; what is behind it is not read.
+const BYTES_MAX: usize = 64 * 1024;
 /// A URL longer than this is none.
-const URL_MAX: usize = 4_096;
+const URL_MAX: usize = 2_048;
 /// So much of a refusal's body is kept for the person who looks into it.
 const SAID_MAX: usize = 300;
 
@@ -18,6 +21,7 @@ pub enum Answer {
         /// `Retry-After`, where the CRM has said so in seconds.
         retry_after: Option<Duration>,
         content_type: Option<String>,
+        /// As far as it is read: see [`Answer::ENOUGH_BYTES`].
         body: Vec<u8>,
     },
     /// Nobody can be reached there; in words.
@@ -29,6 +33,9 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// By so many it is known that there are too many.
+    pub const ENOUGH_BYTES: usize = BYTES_MAX + 1;
+
     pub fn may_have_reached_it(&self) -> bool {
         match self {
             Self::Http { .. } | Self::Broken(_) => true,
@@ -127,24 +134,39 @@ fn says_no_success(body: &[u8]) -> bool {
 }
 
 fn taken(step: Step, body: &[u8]) -> Verdict {
-    match (step, url_in(body)) {
-        (Step::CallData | Step::Amendment, _) => Verdict::Taken { url: None },
-        (Step::Recording, Some(url)) => Verdict::Taken { url: Some(url) },
-        (Step::Recording, None) => {
-            let why = "the CRM took the recording, but its answer has no url, data.url or fileUrl";
-            Verdict::Refused { why: why.into() }
-        }
+    match step {
+        Step::CallData | Step::Amendment => Verdict::Taken { url: None },
+        Step::Recording => match url_in(body) {
+            Ok(url) => Verdict::Taken { url: Some(url) },
+            Err(wrong) => Verdict::Refused { why: format!("the CRM took the recording, but {wrong}") },
+        },
     }
 }
 
-/// Where the CRM keeps the recording now.
-fn url_in(body: &[u8]) -> Option<String> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
+/// Where the CRM keeps the recording now, else what is wrong with its answer.
+fn url_in(body: &[u8]) -> Result<String, String> {
+    if body.len() > BYTES_MAX {
+        return Err(format!("its answer is longer than {BYTES_MAX} bytes, which is more than is read"));
+    }
+    let answer: Value = serde_json::from_slice(body)
+        .map_err(|_| format!("its answer is no JSON with url, data.url or fileUrl{}", said(body)))?;
     let places = [answer.get("url"), answer.pointer("/data/url"), answer.get("fileUrl")];
     let texts = places.into_iter().filter_map(|place| place?.as_str()).map(str::trim);
-    let mut usable =
-        texts.filter(|url| !url.is_empty() && url.len() <= URL_MAX && !url.contains(char::is_control));
-    usable.next().map(str::to_owned)
+    let told: Vec<_> = texts.filter(|text| !text.is_empty()).collect();
+    match (told.iter().find(|text| is_url(text)), told.first()) {
+        (Some(url), _) => Ok((*url).to_owned()),
+        (None, Some(text)) => Err(format!(
+            "what it tells as its url is no absolute URL of http or https with at most {URL_MAX} characters{}",
+            said(text.as_bytes())
+        )),
+        (None, None) => Err(format!("its answer has no url, data.url or fileUrl{}", said(body))),
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    let is_plain = text.chars().count() <= URL_MAX && !text.contains(char::is_control);
+    let is_of_web = |url: Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    is_plain && text.contains("://") && Url::parse(text).is_ok_and(is_of_web)
 }
 
 fn said(body: &[u8]) -> String {
@@ -187,17 +209,64 @@ mod tests {
         }
     }
 
+    fn why_parked(body: &str) -> String {
+        assert_eq!(
+            Verdict::of(Step::CallData, &http(200, body)),
+            Verdict::Taken { url: None },
+            "it suits the call data: {body:.40}"
+        );
+        match of_recording(body) {
+            Verdict::Refused { why } => why,
+            other => panic!("{body:.40}: {other:?}"),
+        }
+    }
+
     #[test]
-    fn u5_a_success_without_a_usable_url_parks_the_recording_and_suits_the_call_data() {
-        let long = format!(r#"{{"url":"{}"}}"#, "x".repeat(URL_MAX + 1));
-        for body in ["", "it works", "{}", r#"{"url":7}"#, r#"{"url":"a\nb"}"#, r#"["url"]"#, long.as_str()] {
-            assert!(matches!(of_recording(body), Verdict::Refused { .. }), "{body:.40}");
-            assert_eq!(
-                Verdict::of(Step::CallData, &http(200, body)),
-                Verdict::Taken { url: None },
-                "{body:.40}"
+    fn u5_a_success_that_tells_no_url_parks_the_recording_and_shows_what_came() {
+        for body in ["it works", "{}", r#"{"url":7}"#, r#"["url"]"#] {
+            let why = why_parked(body);
+            assert!(
+                why.starts_with("the CRM took the recording, but its answer") && why.ends_with(body),
+                "{why}"
             );
         }
+        assert!(why_parked("").ends_with("fileUrl"));
+    }
+
+    #[test]
+    fn u5_what_is_told_as_the_url_must_be_one_and_is_shown_if_it_is_not() {
+        let long = format!("https://crm/{}", "x".repeat(URL_MAX));
+        for wrong in [
+            "/files/1.ogg",
+            "crm.example.com/1.ogg",
+            "ftp://crm/1.ogg",
+            "javascript:alert(1)",
+            "https:crm",
+            "https://",
+            "http://crm:port/1",
+            "https://crm/1\n2",
+            &long,
+        ] {
+            let why = why_parked(&serde_json::json!({ "url": wrong }).to_string());
+            let shown: String = wrong.replace('\n', " ").chars().take(SAID_MAX).collect();
+            assert!(why.ends_with(&format!("with at most 2048 characters: {shown}")), "{why}");
+        }
+        let longest = format!("https://crm/{}", "x".repeat(URL_MAX - 12));
+        for right in [
+            "HTTPS://crm.example.com:8443/f?id=1#a",
+            "http://[::1]/1",
+            "https://crm/Gespräch 1.ogg",
+            &longest,
+        ] {
+            let body = serde_json::json!({ "url": "/files/1", "fileUrl": right }).to_string();
+            assert_eq!(of_recording(&body), Verdict::Taken { url: Some(right.to_owned()) });
+        }
+    }
+
+    #[test]
+    fn u5_an_answer_that_is_too_long_is_told_with_its_limit() {
+        let body = format!(r#"{{"url":"https://crm/1","more":"{}"}}"#, "x".repeat(BYTES_MAX));
+        assert!(why_parked(&body).contains("longer than 65536 bytes"));
     }
 
     #[test]

@@ -9,9 +9,6 @@ use reqwest::{RequestBuilder, Response};
 
 use crate::crm::Answer;
 
-/// No answer that means something is longer; what is behind it is not read.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
-
 /// In the words of those who read what went wrong.
 #[derive(Clone, Copy)]
 pub(super) struct Asked {
@@ -40,8 +37,8 @@ async fn read(mut response: Response, limit: Duration, asked: Asked) -> Answer {
             Ok(None) => break,
             Err(error) => return failure(&error, limit, asked),
         }
-        if body.len() > ANSWER_BYTES_MAX {
-            body.truncate(ANSWER_BYTES_MAX);
+        if body.len() >= Answer::ENOUGH_BYTES {
+            body.truncate(Answer::ENOUGH_BYTES);
             break;
         }
     }
