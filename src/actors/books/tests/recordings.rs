@@ -59,3 +59,20 @@ fn u2_a_recording_that_comes_while_the_page_is_open_is_written_with_it() {
         assert!(has_recording(&bench.stored().await));
     });
 }
+
+#[test]
+fn s2_a_recording_that_goes_on_after_the_end_of_a_lost_call_moves_that_end() {
+    play(async {
+        let bench = Bench::new();
+        let (books, comes) = books_waiting_for_recording(&bench);
+        begin(&books).await;
+        end(&books).await;
+        bench.stored().await;
+        until("the page is closed", async || books.send(AskOpenBooks).await.unwrap() == 0).await;
+        let lost = json!({ "outcome": "engine_lost", "call_end_time": Timestamp::from_millis(2_000) });
+        bench.calls.merge(&call(), &lost).await.unwrap();
+        comes.send(Some(made())).unwrap();
+        until("the record has it", async || has_recording(&bench.stored().await)).await;
+        assert_eq!(bench.stored().await.call_end_time, Some(Timestamp::from_millis(3_500)));
+    });
+}
