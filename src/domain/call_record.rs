@@ -90,6 +90,9 @@ pub struct CallRecord {
     pub recording_duration_seconds: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording_bytes: Option<u64>,
+    /// Something of it is missing, or all of it, because it could not be written.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub recording_cut_short: bool,
     /// Since then it is not there any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording_deleted_time: Option<Timestamp>,
@@ -154,6 +157,7 @@ impl CallRecord {
             recording_start_time: None,
             recording_duration_seconds: None,
             recording_bytes: None,
+            recording_cut_short: false,
             recording_deleted_time: None,
             crm_call_id: None,
             upload: None,
@@ -220,6 +224,10 @@ const TOOL_RESULTS_MAX: usize = 200;
 const CONVERSATION_ITEMS_MAX: usize = 10_000;
 /// A document of MongoDB holds 16 MiB in all.
 const CONVERSATION_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
 
 fn is_zero(count: &u64) -> bool {
     *count == 0

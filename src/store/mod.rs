@@ -68,7 +68,7 @@ pub use notifications::{NOTIFICATIONS, Notifications};
 pub use numbers::{NUMBERS, NumberFound, Numbers};
 pub use outbox::{CRM_CALL_IDS, OUTBOX, OUTBOX_CLAIMS, Outbox, StepClaim};
 pub use recordings::{
-    DiskLimits, DiskState, LeftBehind, RecordingSettings, RecordingSink, Recordings, Shelved,
+    DiskLimits, DiskState, Interruption, LeftBehind, RecordingSettings, RecordingSink, Recordings, Shelved,
 };
 pub use records::{Listed, Stored};
 pub use run_time_settings::{RUN_TIME_SETTINGS_ID, RunTimeSettings, SETTINGS};

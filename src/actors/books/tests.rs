@@ -122,6 +122,14 @@ impl Bench {
     }
 
     fn books_waiting_for(&self, journal: &Path, recordings: Vec<LeftBehind>) -> Addr<Books> {
+        self.books_that_record(journal, (None, recordings))
+    }
+
+    fn books_that_record(
+        &self,
+        journal: &Path,
+        recordings: (Option<Recordings>, Vec<LeftBehind>),
+    ) -> Addr<Books> {
         let OpenJournal { journal, unwritten, .. } = Journal::open(journal, ROOMY, Vec::new()).unwrap();
         let calls = Calls::new(Store::new(self.gate.clone()));
         let run = (NodeId::new("node"), StartId::new("start"));
@@ -139,7 +147,7 @@ impl Bench {
             bell: Arc::default(),
             announcer,
         };
-        Books::new(shelf, (None, recordings), EventStream::new(), journal, unwritten).start()
+        Books::new(shelf, recordings, EventStream::new(), journal, unwritten).start()
     }
 
     /// What a process that is killed now leaves in its journal.

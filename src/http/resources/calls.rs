@@ -98,6 +98,8 @@ struct CallView {
     recording_state: Option<RecordingStateName>,
     /// Of a recording that is there; `GET /api/calls/{id}/recording` gives it.
     recording: Option<RecordingView>,
+    /// Something of the recording is missing, or all of it, because it could not be written.
+    recording_cut_short: bool,
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
 }
@@ -339,6 +341,7 @@ impl From<CallRecord> for CallView {
         Self {
             recording_state: call.recording_state.map(RecordingStateName::from),
             recording: RecordingView::of(&call),
+            recording_cut_short: call.recording_cut_short,
             id: call.session_id.to_string(),
             direction: call.direction.into(),
             owner_id: call.owner_id.map(|id| id.to_string()),
