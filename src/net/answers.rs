@@ -13,8 +13,8 @@ use crate::crm::Answer;
 #[derive(Clone, Copy)]
 pub(super) struct Asked {
     pub(super) whom: &'static str,
-    /// How to mend a certificate that is not believed.
-    pub(super) certificate: &'static str,
+    /// How an authority is made known that nobody here trusts.
+    pub(super) trust: &'static str,
 }
 
 pub(super) async fn answer(request: RequestBuilder, limit: Duration, asked: Asked) -> Answer {
@@ -45,16 +45,29 @@ async fn read(mut response: Response, limit: Duration, asked: Asked) -> Answer {
     Answer::Http { status, retry_after, content_type, body }
 }
 
-fn failure(error: &reqwest::Error, limit: Duration, Asked { whom, certificate }: Asked) -> Answer {
+fn failure(error: &reqwest::Error, limit: Duration, Asked { whom, trust }: Asked) -> Answer {
     let detail = chain(error);
     if error.is_connect() {
-        let hint = if detail.contains("certificate") { certificate } else { "" };
-        return Answer::Unreachable(format!("{whom} cannot be reached: {detail}{hint}"));
+        return Answer::Unreachable(match distrust(&detail) {
+            Some(why) => format!("{whom} cannot be reached safely: {why}; {trust} ({detail})"),
+            None => format!("{whom} cannot be reached: {detail}"),
+        });
     }
     if error.is_timeout() {
         return Answer::Broken(format!("{whom} does not answer within {} s", limit.as_secs_f32()));
     }
     Answer::Broken(format!("the connection to {whom} broke: {detail}"))
+}
+
+/// Why nobody vouches for a certificate. One that has expired or is of another name says so itself.
+fn distrust(detail: &str) -> Option<&'static str> {
+    let says = |name: &str| detail.contains(name);
+    if says("UnknownIssuer") {
+        return Some("the authority of its certificate is not trusted");
+    }
+    says("CaUsedAsEndEntity").then_some(
+        "its certificate is an authority's own (CA:TRUE), which no server may show; have one without CA:TRUE signed by it",
+    )
 }
 
 /// The cause says more than the error, which names the URL once more.
