@@ -264,6 +264,14 @@ impl Progress {
         }
     }
 
+    /// Something is to be sent.
+    pub fn is_due(&self) -> bool {
+        match self.state {
+            UploadState::Due | UploadState::Amendable => true,
+            UploadState::Open | UploadState::Done | UploadState::Parked => false,
+        }
+    }
+
     pub fn recording_url(&self) -> Option<&str> {
         match &self.recording {
             RecordingStep::Uploaded { url } => Some(url),

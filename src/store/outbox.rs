@@ -14,6 +14,7 @@ use super::change::{change, difference, every, remove};
 use super::records::{self, Listed, Record, Stored};
 use super::{Collection, Document, Entry, Index, Query, Store, StoreError};
 use crate::access::Scope;
+use crate::clock;
 use crate::crm::{Progress, Settled, Upload, call_id, person};
 use crate::domain::{CallId, CallRecord, CrmCallId, NodeId, StartId, UploadState};
 
@@ -183,7 +184,7 @@ impl Outbox {
         let retried = |upload: &Upload| {
             let progress = upload.progress.clone();
             let is_parked = progress.state == UploadState::Parked;
-            is_parked.then(|| Upload { progress: progress.retried(), ..upload.clone() })
+            is_parked.then(|| upload.clone().moved_on(progress.retried(), clock::unix_time()))
         };
         match records::change_record(&self.store, entry, &Upload::id_of(call), None, retried).await {
             Ok(stored) => Ok(Some(stored.record)),
@@ -201,7 +202,7 @@ impl Outbox {
         let changed = change(&self.store, &OUTBOX, &id, |found| {
             let upload: Upload = found.parse(&OUTBOX)?;
             let progress = decide(upload.progress.clone());
-            let (old, new) = (body(&upload)?, body(&Upload { progress, ..upload })?);
+            let (old, new) = (body(&upload)?, body(&upload.moved_on(progress, clock::unix_time()))?);
             Ok((old != new).then(|| difference(&old, &new)))
         });
         match changed.await {

@@ -167,6 +167,7 @@ fn u5_call_data_that_is_refused_is_parked_and_arrives_when_somebody_has_it_tried
             let parked = upload_in(&world, &call, UploadState::Parked).await;
             assert!(parked.progress.reason().is_some_and(|reason| reason.contains(told)), "{parked:?}");
             assert!(crm.received().calls.is_empty());
+            figure_is(&world, "clearline_uploads_parked 1").await;
             crm.set_faults(Vec::new());
             retry(&world, &call).await;
             judge(&crm, &world, &call).await;
@@ -174,6 +175,15 @@ fn u5_call_data_that_is_refused_is_parked_and_arrives_when_somebody_has_it_tried
             crm.stop().await;
         });
     }
+}
+
+async fn figure_is(world: &World, wanted: &str) {
+    within(&format!("/metrics has {wanted}"), async {
+        while !world.page("/metrics").await.lines().any(|line| line == wanted) {
+            sleep(LOOK_AGAIN).await;
+        }
+    })
+    .await;
 }
 
 async fn retry(world: &World, call: &CallId) {
