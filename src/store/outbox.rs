@@ -1,4 +1,5 @@
-//! Calls on their way to the CRM (SPEC U5): one document per call, inserted before its record and kept for good.
+//! Calls on their way to the CRM (SPEC U5): one document per call, inserted before its record and kept until long after it
+//! is done.
 //!
 //! What is there to do is found by state and engine. A step is claimed by inserting its document, so that of several
 //! engines one sends it; claims of runs that are over are taken away by whoever sees that they are.
@@ -12,11 +13,11 @@ use serde_json::{Value, json};
 
 use super::change::{change, difference, every, remove};
 use super::records::{self, Listed, Record, Stored};
-use super::{Collection, Document, Entry, Index, Query, Store, StoreError};
+use super::{CALLS, Collection, Document, Entry, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
 use crate::clock;
 use crate::crm::{Progress, Settled, Upload, call_id, person};
-use crate::domain::{CallId, CallRecord, CrmCallId, NodeId, StartId, UploadState};
+use crate::domain::{CallId, CallRecord, CrmCallId, NodeId, StartId, Timestamp, UploadState, first_id_of};
 
 pub static OUTBOX: Collection = Collection {
     name: "outbox",
@@ -35,6 +36,9 @@ pub static OUTBOX_CLAIMS: Collection = Collection { name: "outbox_claims", index
 
 /// The id is the claim. The document of the outbox that follows each of them brings it to the disk.
 pub static CRM_CALL_IDS: Collection = Collection { name: "crm_call_ids", indexes: &[], durable: false };
+
+/// What is opened so long after its call began was written once already: a journal has come late.
+const LATE_AFTER_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// More calls with one number a day are no calls of a person.
 const NAMES_MAX: u32 = 1_000_000;
@@ -86,6 +90,9 @@ impl Outbox {
         if let Some(known) = self.get(&record.session_id).await? {
             return Ok(known.record.crm_call_id);
         }
+        if let Some(name) = self.name_of_forgotten(record).await? {
+            return Ok(name);
+        }
         let name = self.name(record).await?;
         match records::insert(&self.store, None, Upload::open(record, name.clone(), node, start)).await {
             Ok(_) => Ok(name),
@@ -95,6 +102,18 @@ impl Outbox {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// One that is done and forgotten is not sent again.
+    async fn name_of_forgotten(&self, record: &CallRecord) -> Result<Option<CrmCallId>, StoreError> {
+        let began = record.call_start_time.as_millis();
+        if clock::unix_time().as_millis().saturating_sub(began) < LATE_AFTER_MS {
+            return Ok(None);
+        }
+        let Some(found) = self.store.get(&CALLS, record.session_id.as_str()).await? else { return Ok(None) };
+        let known: CallRecord = found.parse(&CALLS)?;
+        let is_done = known.upload.is_some_and(|upload| upload.state == UploadState::Done);
+        Ok(known.crm_call_id.filter(|_| is_done))
     }
 
     /// The first free one, or the one after that which was given last here. Whoever had one number often today is not
@@ -216,6 +235,13 @@ impl Outbox {
         records::get(&self.store, &Upload::id_of(call)).await
     }
 
+    /// The call that has this name in the CRM, whether its upload is known still or not.
+    pub async fn call_named(&self, name: &CrmCallId) -> Result<Option<CallId>, StoreError> {
+        let claim = self.store.get(&CRM_CALL_IDS, name.as_str()).await?;
+        let call = claim.and_then(|found| found.body.get("session_id")?.as_str().map(CallId::new));
+        Ok(call)
+    }
+
     /// By the name the CRM has for the call.
     pub async fn named(&self, name: &CrmCallId) -> Result<Option<Stored<Upload>>, StoreError> {
         let named = Query::equals("crm_call_id", name.as_str(), 1);
@@ -264,6 +290,34 @@ impl Outbox {
             Scope::Owner(_) | Scope::Nothing => return Ok(Listed { items: Vec::new(), next: None }),
         };
         records::list(&self.store, query).await
+    }
+}
+
+// So that it does not grow without end.
+impl Outbox {
+    /// What is done since before this moment is deleted; the records of those calls say that it is. Gives how many those
+    /// were, as far as one look goes.
+    pub async fn forget(&self, before: Timestamp) -> Result<usize, StoreError> {
+        // The id of an upload begins with its call's, which says when it began.
+        let done = Query::equals("state", UploadState::Done.as_str(), MAX_PAGE)
+            .of_ids(None, Some(first_id_of(before)))
+            .unhurried();
+        let (mut forgotten, mut after) = (0, None);
+        while forgotten == 0 {
+            let page = records::list::<Upload>(&self.store, done.clone().after(after)).await?;
+            for stored in page.items.iter().filter(|stored| stored.updated_at < before) {
+                match self.store.delete(&OUTBOX, &stored.record.id, stored.version).await {
+                    Ok(()) => forgotten += 1,
+                    Err(StoreError::Lost { .. } | StoreError::NotFound { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(forgotten)
     }
 }
 

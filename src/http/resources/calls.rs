@@ -310,8 +310,8 @@ pub(super) async fn visible(api: &Api, identity: &Identity, id: &CallId) -> Resu
 }
 
 async fn named_in_crm(api: &Api, id: &CallId) -> Result<Option<CallRecord>, Problem> {
-    match api.outbox().named(&CrmCallId::new(id.as_str())).await? {
-        Some(found) => live_record(api, &found.record.session_id).await,
+    match api.outbox().call_named(&CrmCallId::new(id.as_str())).await? {
+        Some(call) => live_record(api, &call).await,
         None => Ok(None),
     }
 }
