@@ -153,10 +153,8 @@ impl Handler<KeepRecordingState> for Books {
         self.guarded(&call, |books| {
             let is_interrupted = books.recordings.as_ref().is_some_and(|it| it.is_interrupted(&call));
             let Some(page) = books.pages.get_mut(&call) else { return };
-            let state = match state {
-                RecordingState::Recording if is_interrupted => RecordingState::Interrupted,
-                kept => kept,
-            };
+            let is_in_vain = state == RecordingState::Recording && is_interrupted;
+            let state = if is_in_vain { RecordingState::Interrupted } else { state };
             page.keep_recording_state(state);
             let of = Ownership::from(&page.record);
             books.plan_writing(STATE_PAUSE, ctx);
