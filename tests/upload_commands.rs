@@ -37,7 +37,7 @@ async fn park(store: &Path) -> Upload {
     outbox.open(&call, (NodeId::new("n"), StartId::new("s"))).await.expect("an upload");
     outbox.end(&call.session_id, true).await.expect("an upload");
     let refused = Outcome::Refused { why: "the CRM answers 422: no such campaign".into() };
-    let settled = Settled { step: Step::CallData, sent_url: None, outcome: refused };
+    let settled = Settled { step: Step::CallData, sent_url: None, unsent: None, outcome: refused };
     outbox.settle(&call.session_id, &settled).await.expect("an upload").expect("it is there")
 }
 

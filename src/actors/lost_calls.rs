@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::call::Finish;
 use crate::clock;
-use crate::domain::{CallRecord, NodeId, Outcome, StartId};
+use crate::domain::{CallRecord, NodeId, Outcome, StartId, Timestamp};
 use crate::keys::NodeWatch;
 use crate::store::{Calls, Nodes, StoreError};
 use crate::telemetry::count_ended;
@@ -71,13 +71,7 @@ impl LostCalls {
             self.hang_up(record);
         }
         let finish = Finish::new(Outcome::EngineLost, REASON);
-        let closed = self.calls.close_lost(call, |record, last_heard_of| {
-            record.running = None;
-            record.recording_state = None;
-            record.outcome = Some(finish.outcome);
-            record.end_reason = Some(finish.reason.clone());
-            record.call_end_time = Some(last_heard_of);
-        });
+        let closed = self.calls.close_lost(call, |record, last_written| close(record, &finish, last_written));
         let Some(record) = closed.await? else { return Ok(()) };
         count_ended(finish.outcome);
         tracing::warn!(%call, "a call of an engine that is gone was ended");
@@ -99,6 +93,39 @@ impl LostCalls {
     }
 }
 
+/// Of the last seconds the record may not know, but what was said or recorded in them.
+fn close(record: &mut CallRecord, finish: &Finish, last_written: Timestamp) {
+    record.running = None;
+    record.recording_state = None;
+    record.outcome = Some(finish.outcome);
+    record.end_reason = Some(finish.reason.clone());
+    record.call_end_time = record.last_heard().max(Some(last_written));
+}
+
 fn run_of(record: &CallRecord) -> Option<(NodeId, StartId)> {
     record.running.as_ref().map(|running| (running.node.clone(), running.start.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CallId, Direction, PhoneNumber, RecordingMade};
+
+    #[test]
+    fn s2_a_lost_call_ends_with_its_last_write_or_with_the_end_of_its_recording_if_that_is_later() {
+        let at = Timestamp::from_millis;
+        for (written, end) in [(9_000, 9_000), (2_000, 3_500)] {
+            let number = || PhoneNumber::new("+4930123456");
+            let (call, direction) = (CallId::new("c1"), Direction::Inbound);
+            let mut record = CallRecord::started(call, direction, number(), number(), at(1_000));
+            record.add_recording(&RecordingMade {
+                filename: "c1.ogg".into(),
+                start_time: at(1_000),
+                duration_seconds: 2.5,
+                bytes: 1,
+            });
+            close(&mut record, &Finish::new(Outcome::EngineLost, REASON), at(written));
+            assert_eq!((record.outcome, record.call_end_time), (Some(Outcome::EngineLost), Some(at(end))));
+        }
+    }
 }

@@ -20,6 +20,7 @@
 
 mod alarm;
 mod announcer;
+mod backlog;
 pub mod books;
 pub mod call_session;
 pub mod call_supervisor;

@@ -32,12 +32,14 @@ pub fn obeyed(state: RecordingState, order: RecordingOrder) -> Result<RecordingS
         (RecordingOrder::Start, _) => Ok(RecordingState::Recording),
         (RecordingOrder::Stop, _) => Ok(RecordingState::Off),
         (RecordingOrder::Pause | RecordingOrder::Resume, RecordingState::Off) => Err(NothingRecorded),
-        (RecordingOrder::Pause, RecordingState::Recording | RecordingState::Paused) => {
-            Ok(RecordingState::Paused)
-        }
-        (RecordingOrder::Resume, RecordingState::Recording | RecordingState::Paused) => {
-            Ok(RecordingState::Recording)
-        }
+        (
+            RecordingOrder::Pause,
+            RecordingState::Recording | RecordingState::Interrupted | RecordingState::Paused,
+        ) => Ok(RecordingState::Paused),
+        (
+            RecordingOrder::Resume,
+            RecordingState::Recording | RecordingState::Interrupted | RecordingState::Paused,
+        ) => Ok(RecordingState::Recording),
     }
 }
 
@@ -55,10 +57,11 @@ mod tests {
     #[test]
     fn every_order_has_one_meaning_in_every_state() {
         use RecordingOrder::{Pause, Resume, Start, Stop};
-        use RecordingState::{Off, Paused, Recording};
+        use RecordingState::{Interrupted, Off, Paused, Recording};
         for (state, start, stop, pause, resume) in [
             (Off, Ok(Recording), Ok(Off), Err(NothingRecorded), Err(NothingRecorded)),
             (Recording, Ok(Recording), Ok(Off), Ok(Paused), Ok(Recording)),
+            (Interrupted, Ok(Recording), Ok(Off), Ok(Paused), Ok(Recording)),
             (Paused, Ok(Recording), Ok(Off), Ok(Paused), Ok(Recording)),
         ] {
             let obeyed = [Start, Stop, Pause, Resume].map(|order| obeyed(state, order));

@@ -16,7 +16,7 @@ const fn bound(path: &'static str, value: fn(&Settings) -> u64, allowed: RangeIn
     Bound { path, value, allowed }
 }
 
-static BOUNDS: [Bound; 32] = [
+static BOUNDS: [Bound; 33] = [
     bound("sip.ring_timeout_s", |settings| settings.sip.ring_timeout_s, 1..=180),
     bound("media.port_min", |settings| settings.media.port_min.into(), 1_024..=65_534),
     bound("media.threads", |settings| settings.media.threads as u64, 0..=64),
@@ -38,6 +38,7 @@ static BOUNDS: [Bound; 32] = [
     bound("crm.answer_timeout_ms", |settings| settings.crm.answer_timeout_ms, 100..=600_000),
     bound("crm.upload_timeout_s", |settings| settings.crm.upload_timeout_s, 1..=DAY_S),
     bound("crm.flush_limit_s", |settings| settings.crm.flush_limit_s, 0..=DAY_S),
+    bound("crm.keep_days", |settings| settings.crm.keep_days, 1..=3_650),
     bound("notifications.parallel", |settings| settings.notifications.parallel, 1..=64),
     bound(
         "notifications.answer_timeout_ms",

@@ -232,6 +232,8 @@ pub struct Crm {
     pub upload_timeout_s: u64,
     /// How long an engine that stops goes on telling what is due.
     pub flush_limit_s: u64,
+    /// An upload that is done is forgotten after so long.
+    pub keep_days: u64,
     /// Whom the CRM's certificate must be signed by; `None`: whom the system trusts.
     pub ca_file: Option<PathBuf>,
     /// Lets `base_url` be `http://`: what was said, and the token, then travel unprotected.
@@ -241,6 +243,10 @@ pub struct Crm {
 impl Crm {
     pub fn flush_limit(&self) -> Duration {
         Duration::from_secs(self.flush_limit_s)
+    }
+
+    pub fn keep(&self) -> Duration {
+        Duration::from_secs(self.keep_days * 86_400)
     }
 }
 
@@ -472,6 +478,7 @@ impl Default for Crm {
             answer_timeout_ms: 30_000,
             upload_timeout_s: 300,
             flush_limit_s: 10,
+            keep_days: 90,
             ca_file: None,
             allow_insecure_url: false,
         }

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use url::Url;
 
 use super::Step;
 
+/// No answer that means something is longer; what is behind it is not read.
+const BYTES_MAX: usize = 64 * 1024;
 /// A URL longer than this is none.
-const URL_MAX: usize = 4_096;
+const URL_MAX: usize = 2_048;
 /// So much of a refusal's body is kept for the person who looks into it.
 const SAID_MAX: usize = 300;
 
@@ -17,6 +20,8 @@ pub enum Answer {
         status: u16,
         /// `Retry-After`, where the CRM has said so in seconds.
         retry_after: Option<Duration>,
+        content_type: Option<String>,
+        /// As far as it is read: see [`Answer::ENOUGH_BYTES`].
         body: Vec<u8>,
     },
     /// Nobody can be reached there; in words.
@@ -25,6 +30,18 @@ pub enum Answer {
     Broken(String),
     /// What was to be sent cannot be read here; in words.
     Unsendable(String),
+}
+
+impl Answer {
+    /// By so many it is known that there are too many.
+    pub const ENOUGH_BYTES: usize = BYTES_MAX + 1;
+
+    pub fn may_have_reached_it(&self) -> bool {
+        match self {
+            Self::Http { .. } | Self::Broken(_) => true,
+            Self::Unreachable(_) | Self::Unsendable(_) => false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,24 +63,33 @@ pub enum Verdict {
 impl Verdict {
     pub fn of(step: Step, answer: &Answer) -> Self {
         let hint = "; set crm.base_url to where it leads";
-        Self::by(answer, Asked { whom: "the CRM", hint }, |body| taken(step, body))
+        Self::by(answer, Asked { whom: "the CRM", hint }, |status, content_type, body| {
+            if is_html_page(content_type, body) {
+                return Self::Later { why: HTML_PAGE.to_owned(), after: None, everywhere: false };
+            }
+            if says_no_success(body) {
+                let why = format!("the CRM answers {status}, but without success{}", said(body));
+                return Self::Refused { why };
+            }
+            taken(step, body)
+        })
     }
 
     /// What it answers with a success says nothing more.
     pub fn of_subscriber(answer: &Answer) -> Self {
         let hint = "; set its url to where it leads";
-        Self::by(answer, Asked { whom: "the subscriber", hint }, |_| Self::Taken { url: None })
+        Self::by(answer, Asked { whom: "the subscriber", hint }, |_, _, _| Self::Taken { url: None })
     }
 
-    fn by(answer: &Answer, asked: Asked, taken: impl FnOnce(&[u8]) -> Self) -> Self {
+    fn by(answer: &Answer, asked: Asked, succeeded: impl FnOnce(u16, Option<&str>, &[u8]) -> Self) -> Self {
         let Asked { whom, hint } = asked;
         let later = |why: &str, everywhere| Self::Later { why: why.to_owned(), after: None, everywhere };
         match answer {
             Answer::Unreachable(why) => later(why, true),
             Answer::Broken(why) => later(why, false),
             Answer::Unsendable(why) => Self::Refused { why: why.clone() },
-            Answer::Http { status, retry_after, body } => match status {
-                200..=299 => taken(body),
+            Answer::Http { status, retry_after, content_type, body } => match status {
+                200..=299 => succeeded(*status, content_type.as_deref(), body),
                 408 | 429 | 500..=599 => Self::Later {
                     why: format!("{whom} answers {status}"),
                     after: *retry_after,
@@ -86,25 +112,61 @@ struct Asked {
     hint: &'static str,
 }
 
+const HTML_PAGE: &str = "an HTML page answers in the CRM's place, of a proxy or to log in; let the engine through to the CRM, or \
+                         set crm.base_url to where it is";
+
+/// What people are shown by whatever stands before the CRM. JSON is none, whatever it is called.
+fn is_html_page(content_type: Option<&str>, body: &[u8]) -> bool {
+    let text = body.trim_ascii_start();
+    let begins_with = |start: &str| {
+        text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start.as_bytes()))
+    };
+    let media_type = content_type.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    let is_called_so = media_type.eq_ignore_ascii_case("text/html") && !text.is_empty();
+    begins_with("<!doctype")
+        || begins_with("<html")
+        || is_called_so && serde_json::from_slice::<Value>(body).is_err()
+}
+
+fn says_no_success(body: &[u8]) -> bool {
+    let answer = serde_json::from_slice::<Value>(body);
+    answer.is_ok_and(|answer| answer.get("success") == Some(&Value::Bool(false)))
+}
+
 fn taken(step: Step, body: &[u8]) -> Verdict {
-    match (step, url_in(body)) {
-        (Step::CallData | Step::Amendment, _) => Verdict::Taken { url: None },
-        (Step::Recording, Some(url)) => Verdict::Taken { url: Some(url) },
-        (Step::Recording, None) => {
-            let why = "the CRM took the recording, but its answer has no url, data.url or fileUrl";
-            Verdict::Refused { why: why.into() }
-        }
+    match step {
+        Step::CallData | Step::Amendment => Verdict::Taken { url: None },
+        Step::Recording => match url_in(body) {
+            Ok(url) => Verdict::Taken { url: Some(url) },
+            Err(wrong) => Verdict::Refused { why: format!("the CRM took the recording, but {wrong}") },
+        },
     }
 }
 
-/// Where the CRM keeps the recording now.
-fn url_in(body: &[u8]) -> Option<String> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
+/// Where the CRM keeps the recording now, else what is wrong with its answer.
+fn url_in(body: &[u8]) -> Result<String, String> {
+    if body.len() > BYTES_MAX {
+        return Err(format!("its answer is longer than {BYTES_MAX} bytes, which is more than is read"));
+    }
+    let answer: Value = serde_json::from_slice(body)
+        .map_err(|_| format!("its answer is no JSON with url, data.url or fileUrl{}", said(body)))?;
     let places = [answer.get("url"), answer.pointer("/data/url"), answer.get("fileUrl")];
     let texts = places.into_iter().filter_map(|place| place?.as_str()).map(str::trim);
-    let mut usable =
-        texts.filter(|url| !url.is_empty() && url.len() <= URL_MAX && !url.contains(char::is_control));
-    usable.next().map(str::to_owned)
+    let told: Vec<_> = texts.filter(|text| !text.is_empty()).collect();
+    match (told.iter().find(|text| is_url(text)), told.first()) {
+        (Some(url), _) => Ok((*url).to_owned()),
+        (None, Some(text)) => Err(format!(
+            "what it tells as its url is no absolute URL of http or https with at most {URL_MAX} characters{}",
+            said(text.as_bytes())
+        )),
+        (None, None) => Err(format!("its answer has no url, data.url or fileUrl{}", said(body))),
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    let is_plain = text.chars().count() <= URL_MAX && !text.contains(char::is_control);
+    let is_of_web = |url: Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    is_plain && text.contains("://") && Url::parse(text).is_ok_and(is_of_web)
 }
 
 fn said(body: &[u8]) -> String {
@@ -119,7 +181,12 @@ mod tests {
     use super::*;
 
     fn http(status: u16, body: &str) -> Answer {
-        Answer::Http { status, retry_after: None, body: body.into() }
+        Answer::Http { status, retry_after: None, content_type: None, body: body.into() }
+    }
+
+    fn called(content_type: &str, body: &str) -> Answer {
+        let content_type = Some(content_type.to_owned());
+        Answer::Http { status: 200, retry_after: None, content_type, body: body.into() }
     }
 
     fn of_recording(body: &str) -> Verdict {
@@ -142,16 +209,106 @@ mod tests {
         }
     }
 
+    fn why_parked(body: &str) -> String {
+        assert_eq!(
+            Verdict::of(Step::CallData, &http(200, body)),
+            Verdict::Taken { url: None },
+            "it suits the call data: {body:.40}"
+        );
+        match of_recording(body) {
+            Verdict::Refused { why } => why,
+            other @ (Verdict::Taken { .. } | Verdict::Later { .. }) => panic!("{body:.40}: {other:?}"),
+        }
+    }
+
     #[test]
-    fn u5_a_success_without_a_usable_url_parks_the_recording_and_suits_the_call_data() {
-        let long = format!(r#"{{"url":"{}"}}"#, "x".repeat(URL_MAX + 1));
-        for body in ["", "<html>", "{}", r#"{"url":7}"#, r#"{"url":"a\nb"}"#, r#"["url"]"#, long.as_str()] {
-            assert!(matches!(of_recording(body), Verdict::Refused { .. }), "{body:.40}");
-            assert_eq!(
-                Verdict::of(Step::CallData, &http(200, body)),
-                Verdict::Taken { url: None },
-                "{body:.40}"
+    fn u5_a_success_that_tells_no_url_parks_the_recording_and_shows_what_came() {
+        for body in ["it works", "{}", r#"{"url":7}"#, r#"["url"]"#] {
+            let why = why_parked(body);
+            assert!(
+                why.starts_with("the CRM took the recording, but its answer") && why.ends_with(body),
+                "{why}"
             );
+        }
+        assert!(why_parked("").ends_with("fileUrl"));
+    }
+
+    #[test]
+    fn u5_what_is_told_as_the_url_must_be_one_and_is_shown_if_it_is_not() {
+        let long = format!("https://crm/{}", "x".repeat(URL_MAX));
+        for wrong in [
+            "/files/1.ogg",
+            "crm.example.com/1.ogg",
+            "ftp://crm/1.ogg",
+            "javascript:alert(1)",
+            "https:crm",
+            "https://",
+            "http://crm:port/1",
+            "https://crm/1\n2",
+            &long,
+        ] {
+            let why = why_parked(&serde_json::json!({ "url": wrong }).to_string());
+            let shown: String = wrong.replace('\n', " ").chars().take(SAID_MAX).collect();
+            assert!(why.ends_with(&format!("with at most 2048 characters: {shown}")), "{why}");
+        }
+        let longest = format!("https://crm/{}", "x".repeat(URL_MAX - 12));
+        for right in [
+            "HTTPS://crm.example.com:8443/f?id=1#a",
+            "http://[::1]/1",
+            "https://crm/Gespräch 1.ogg",
+            &longest,
+        ] {
+            let body = serde_json::json!({ "url": "/files/1", "fileUrl": right }).to_string();
+            assert_eq!(of_recording(&body), Verdict::Taken { url: Some(right.to_owned()) });
+        }
+    }
+
+    #[test]
+    fn u5_an_answer_that_is_too_long_is_told_with_its_limit() {
+        let body = format!(r#"{{"url":"https://crm/1","more":"{}"}}"#, "x".repeat(BYTES_MAX));
+        assert!(why_parked(&body).contains("longer than 65536 bytes"));
+    }
+
+    #[test]
+    fn u5_a_page_of_a_proxy_or_to_log_in_is_not_the_crm_and_what_was_sent_is_sent_again() {
+        for answer in [
+            called("text/html; charset=utf-8", "<p>Please log in</p>"),
+            called("Text/HTML", "Welcome"),
+            http(200, "\n<!DOCTYPE html><title>Log in</title>"),
+            http(201, "<html lang=en>"),
+        ] {
+            for step in [Step::Recording, Step::CallData, Step::Amendment] {
+                let verdict = Verdict::of(step, &answer);
+                let Verdict::Later { why, everywhere: false, .. } = verdict else { panic!("{verdict:?}") };
+                assert!(why.contains("HTML page") && why.contains("crm.base_url"), "{why}");
+            }
+        }
+    }
+
+    #[test]
+    fn u5_a_success_that_says_it_is_none_is_a_refusal_and_its_words_are_kept() {
+        let body = r#"{"success":false,"message":"no such campaign"}"#;
+        for answer in [http(200, body), called("text/html", body)] {
+            for step in [Step::Recording, Step::CallData, Step::Amendment] {
+                let why = format!("the CRM answers 200, but without success: {body}");
+                assert_eq!(Verdict::of(step, &answer), Verdict::Refused { why });
+            }
+        }
+    }
+
+    #[test]
+    fn u5_any_other_success_is_one() {
+        for answer in [
+            http(204, ""),
+            called("text/html", " "),
+            called("text/html", r#"{"ok":true}"#),
+            called("text/plain", "OK"),
+            http(200, r#"{"success":true}"#),
+            http(200, r#"{"success":"false"}"#),
+            http(200, r#"[{"success":false}]"#),
+            http(200, "{"),
+        ] {
+            assert_eq!(Verdict::of(Step::CallData, &answer), Verdict::Taken { url: None }, "{answer:?}");
         }
     }
 

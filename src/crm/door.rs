@@ -13,6 +13,8 @@ const PAUSE_FIRST: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 /// A CRM that asks to be left alone is believed for so long at most.
 const ASKED_FOR_MAX: Duration = Duration::from_secs(120);
+/// So often an endpoint fails before it is said to be in vain.
+const IN_VAIN_MIN: u32 = 3;
 
 /// For whoever wants to know how the CRM is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,15 +34,35 @@ impl Health {
 pub(super) struct Door {
     down: Option<Down>,
     up_since: Option<Instant>,
+    last_served: Option<Instant>,
+}
+
+/// What an attempt failed of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Failure<'a> {
+    pub(super) why: &'a str,
+    /// The CRM wants to be left alone for so long.
+    pub(super) after: Option<Duration>,
+    /// There was a CRM that it failed at.
+    pub(super) was_reached: bool,
+    pub(super) was_probe: bool,
 }
 
 #[derive(Debug)]
 struct Down {
     since: Instant,
     failures: u32,
+    /// The last failures in a row at which the CRM was there.
+    in_vain: Option<InVain>,
     probe_at: Instant,
     is_probed: bool,
     why: String,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct InVain {
+    since: Instant,
+    times: u32,
 }
 
 impl Door {
@@ -65,9 +87,15 @@ impl Door {
         self.down.as_ref().map(|down| down.since)
     }
 
-    /// Since when it has served without a failure; `None`: it has not served yet.
-    pub(super) fn up_since(&self) -> Option<Instant> {
-        self.up_since
+    /// Since when the CRM has been there and has taken nothing here, if that was more than once or twice.
+    pub(super) fn in_vain_since(&self) -> Option<Instant> {
+        let in_vain = self.down.as_ref()?.in_vain?;
+        (in_vain.times >= IN_VAIN_MIN).then_some(in_vain.since)
+    }
+
+    /// Since when it has served without a failure, if it has also done so after `moment`.
+    pub(super) fn up_since_and_after(&self, moment: Instant) -> Option<Instant> {
+        self.up_since.filter(|_| self.last_served.is_some_and(|last| last >= moment))
     }
 
     pub(super) fn probe_begins(&mut self) {
@@ -88,26 +116,29 @@ impl Door {
     pub(super) fn served(&mut self, now: Instant) {
         self.down = None;
         self.up_since.get_or_insert(now);
+        self.last_served = Some(now);
     }
 
     /// An attempt that began while it was up says nothing new of one that is down.
-    pub(super) fn failed(
-        &mut self,
-        why: &str,
-        after: Option<Duration>,
-        was_probe: bool,
-        entropy: &mut Entropy,
-        now: Instant,
-    ) {
+    pub(super) fn failed(&mut self, failure: Failure<'_>, entropy: &mut Entropy, now: Instant) {
+        let Failure { why, after, was_reached, was_probe } = failure;
         self.up_since = None;
         if self.down.is_some() && !was_probe {
             return;
         }
-        let failures = self.down.as_ref().map_or(0, |down| down.failures).saturating_add(1);
+        let before = self.down.as_ref();
+        let failures = before.map_or(0, |down| down.failures).saturating_add(1);
+        let in_vain = before.and_then(|down| down.in_vain).unwrap_or(InVain { since: now, times: 0 });
+        let in_vain = InVain { times: in_vain.times.saturating_add(1), ..in_vain };
         let pause = pause(failures, entropy).max(after.unwrap_or_default().min(ASKED_FOR_MAX));
-        let since = self.down_since().unwrap_or(now);
-        self.down =
-            Some(Down { since, failures, probe_at: now + pause, is_probed: false, why: why.to_owned() });
+        self.down = Some(Down {
+            since: self.down_since().unwrap_or(now),
+            failures,
+            in_vain: was_reached.then_some(in_vain),
+            probe_at: now + pause,
+            is_probed: false,
+            why: why.to_owned(),
+        });
     }
 }
 
@@ -138,9 +169,15 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "any instant will do as the origin of a test")]
     fn u5_a_crm_that_asks_for_time_is_given_it() {
         let (mut door, mut entropy, now) = (Door::default(), Entropy::from_number(1), Instant::now());
-        door.failed("429", Some(Duration::from_secs(60)), false, &mut entropy, now);
+        let asks_for = |seconds, was_probe| Failure {
+            why: "429",
+            after: Some(Duration::from_secs(seconds)),
+            was_reached: true,
+            was_probe,
+        };
+        door.failed(asks_for(60, false), &mut entropy, now);
         assert_eq!(door.next_probe(), Some(now + Duration::from_secs(60)));
-        door.failed("429", Some(Duration::from_secs(86_400)), true, &mut entropy, now);
+        door.failed(asks_for(86_400, true), &mut entropy, now);
         assert_eq!(door.next_probe(), Some(now + ASKED_FOR_MAX));
     }
 }

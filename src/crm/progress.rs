@@ -59,10 +59,13 @@ pub struct Progress {
     pub state: UploadState,
     pub recording: RecordingStep,
     pub call_data: CallDataStep,
-    /// Call data without the recording has been sent, or may have been: the CRM keeps what it took first under the
-    /// step's name, so what is sent with the recording must be said once more under another.
+    /// Call data without a recording has been sent, or may have been: the CRM keeps what it took first under the step's
+    /// name, so nothing else is ever sent under it, and the recording is told under another.
     #[serde(default, skip_serializing_if = "is_false")]
     pub went_without: bool,
+    /// The one attempt of which that is said. `None`: it is said for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_mark: Option<u64>,
     /// The amendment was refused, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amendment_refused: Option<String>,
@@ -77,6 +80,8 @@ pub struct Settled {
     pub step: Step,
     /// The URL of the recording that the call data told.
     pub sent_url: Option<String>,
+    /// Call data without a recording that was marked and has not reached the CRM.
+    pub unsent: Option<u64>,
     pub outcome: Outcome,
 }
 
@@ -92,8 +97,11 @@ pub enum Outcome {
     Trouble {
         why: String,
     },
-    /// Noted before it is sent, because the answer may be lost: the call data goes without the recording that is due.
-    GoesWithout,
+    /// Noted before it is sent, because the answer may be lost: the call data goes without a recording.
+    GoesWithout {
+        mark: u64,
+    },
+    NotSent,
 }
 
 impl Progress {
@@ -103,6 +111,7 @@ impl Progress {
             recording: RecordingStep::Missing,
             call_data: CallDataStep::Due,
             went_without: false,
+            without_mark: None,
             amendment_refused: None,
             trouble: None,
         }
@@ -118,7 +127,6 @@ impl Progress {
     pub fn with_late_recording(mut self) -> Self {
         if self.recording == RecordingStep::Missing && self.state != UploadState::Open {
             self.recording = RecordingStep::Due;
-            self.went_without = true;
             self.judge();
         }
         self
@@ -128,7 +136,6 @@ impl Progress {
     pub fn retried(mut self) -> Self {
         if matches!(self.recording, RecordingStep::Parked { .. }) {
             self.recording = RecordingStep::Due;
-            self.went_without = true;
         }
         if matches!(self.call_data, CallDataStep::Parked { .. }) {
             self.call_data = CallDataStep::Due;
@@ -141,13 +148,15 @@ impl Progress {
 
     /// The only way an answer changes anything. It may come late, or twice: what is further on stays.
     pub fn settle(mut self, settled: &Settled) -> Self {
+        self.take_back(settled.unsent);
         match (&settled.outcome, settled.step) {
+            (Outcome::NotSent, _) => return self,
             (Outcome::Trouble { why }, _) => {
                 self.trouble = Some(why.clone());
                 return self;
             }
-            (Outcome::GoesWithout, _) => {
-                self.went_without = true;
+            (Outcome::GoesWithout { mark }, _) => {
+                self.goes_without(*mark);
                 return self;
             }
             (Outcome::Taken { url }, Step::Recording) => self.recording_taken(url.as_deref()),
@@ -160,6 +169,24 @@ impl Progress {
         self.trouble = None;
         self.judge();
         self
+    }
+
+    /// A second attempt without the recording makes it true for good: whoever began the first takes its own mark back only.
+    fn goes_without(&mut self, mark: u64) {
+        if self.call_data != CallDataStep::Due {
+            return;
+        }
+        if self.went_without {
+            self.without_mark = self.without_mark.filter(|other| *other == mark);
+        } else if self.recording_url().is_none() {
+            (self.went_without, self.without_mark) = (true, Some(mark));
+        }
+    }
+
+    fn take_back(&mut self, unsent: Option<u64>) {
+        if unsent.is_some() && self.without_mark == unsent {
+            (self.went_without, self.without_mark) = (false, None);
+        }
     }
 
     fn recording_taken(&mut self, url: Option<&str>) {
@@ -215,11 +242,33 @@ impl Progress {
         steps(self) == steps(other) && self.amendment_refused == other.amendment_refused
     }
 
+    /// What this step says of where the recording is. The same each time it is sent, because what was said without it
+    /// first is never said with it under the same key.
+    pub fn url_told_with(&self, step: Step) -> Option<&str> {
+        match step {
+            Step::CallData if self.went_without => None,
+            Step::Recording | Step::CallData | Step::Amendment => self.recording_url(),
+        }
+    }
+
+    pub fn must_be_marked_before(&self, step: Step) -> bool {
+        let is_for_good = self.went_without && self.without_mark.is_none();
+        step == Step::CallData && self.url_told_with(step).is_none() && !is_for_good
+    }
+
     pub fn told(&self) -> CallUpload {
         CallUpload {
             state: self.state,
             recording_url: self.recording_url().map(str::to_owned),
             reason: self.reason().map(str::to_owned),
+        }
+    }
+
+    /// Something is to be sent.
+    pub fn is_due(&self) -> bool {
+        match self.state {
+            UploadState::Due | UploadState::Amendable => true,
+            UploadState::Open | UploadState::Done | UploadState::Parked => false,
         }
     }
 

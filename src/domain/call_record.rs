@@ -1,5 +1,7 @@
 //! The session record of one call (SPEC U1): everything known about it, written as the call goes.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -88,6 +90,9 @@ pub struct CallRecord {
     pub recording_duration_seconds: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording_bytes: Option<u64>,
+    /// Something of it is missing, or all of it, because it could not be written.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub recording_cut_short: bool,
     /// Since then it is not there any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording_deleted_time: Option<Timestamp>,
@@ -152,6 +157,7 @@ impl CallRecord {
             recording_start_time: None,
             recording_duration_seconds: None,
             recording_bytes: None,
+            recording_cut_short: false,
             recording_deleted_time: None,
             crm_call_id: None,
             upload: None,
@@ -165,6 +171,21 @@ impl CallRecord {
         self.recording_start_time = Some(made.start_time);
         self.recording_duration_seconds = Some(made.duration_seconds);
         self.recording_bytes = Some(made.bytes);
+        if self.outcome == Some(Outcome::EngineLost) {
+            self.call_end_time = self.call_end_time.max(self.last_heard());
+        }
+    }
+
+    /// The call was up until then at least: what was said or recorded last shows it.
+    pub fn last_heard(&self) -> Option<Timestamp> {
+        let said = self.conversation_items.iter().map(|item| item.timestamp).max();
+        said.max(self.recording_end())
+    }
+
+    fn recording_end(&self) -> Option<Timestamp> {
+        let length = Duration::try_from_secs_f64(self.recording_duration_seconds?).ok()?;
+        let length_ms = u64::try_from(length.as_millis()).ok()?;
+        Some(Timestamp::from_millis(self.recording_start_time?.as_millis().saturating_add(length_ms)))
     }
 }
 
@@ -203,6 +224,10 @@ const TOOL_RESULTS_MAX: usize = 200;
 const CONVERSATION_ITEMS_MAX: usize = 10_000;
 /// A document of MongoDB holds 16 MiB in all.
 const CONVERSATION_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
 
 fn is_zero(count: &u64) -> bool {
     *count == 0
@@ -304,13 +329,50 @@ mod tests {
     }
 
     fn said(content: String) -> ConversationItem {
+        said_at(0, content)
+    }
+
+    fn said_at(millis: u64, content: String) -> ConversationItem {
         ConversationItem {
             role: Speaker::User,
             content,
-            timestamp: Timestamp::from_millis(0),
+            timestamp: Timestamp::from_millis(millis),
             source: "gemini-live".into(),
             transcript_confidence: None,
             interrupted: false,
+        }
+    }
+
+    #[test]
+    fn s2_a_lost_call_ends_with_what_was_heard_last_and_no_other_call_is_touched() {
+        let mut record = CallRecord::started(
+            CallId::new("c1"),
+            Direction::Inbound,
+            PhoneNumber::new("+4930123"),
+            PhoneNumber::new("+4930456"),
+            Timestamp::from_millis(0),
+        );
+        assert_eq!(record.last_heard(), None);
+        record.add_conversation_item(said_at(7_000, "hello".into()));
+        record.add_conversation_item(said_at(5_000, "there".into()));
+        assert_eq!(record.last_heard(), Some(Timestamp::from_millis(7_000)));
+        let start_time = Timestamp::from_millis(1_000);
+        let made = |duration_seconds| RecordingMade {
+            filename: "c1.ogg".into(),
+            start_time,
+            duration_seconds,
+            bytes: 1,
+        };
+        for (outcome, duration, end) in [
+            (Outcome::EngineLost, 8.5, 9_500),
+            (Outcome::EngineLost, 2.0, 8_000),
+            (Outcome::EngineLost, f64::NAN, 8_000),
+            (Outcome::Completed, 8.5, 8_000),
+        ] {
+            let mut record = CallRecord { outcome: Some(outcome), ..record.clone() };
+            record.call_end_time = Some(Timestamp::from_millis(8_000));
+            record.add_recording(&made(duration));
+            assert_eq!(record.call_end_time, Some(Timestamp::from_millis(end)), "{outcome:?} {duration}");
         }
     }
 

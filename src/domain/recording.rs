@@ -20,6 +20,8 @@ pub enum RecordingRule {
 #[serde(rename_all = "snake_case")]
 pub enum RecordingState {
     Recording,
+    /// It would be recorded, but cannot be written: the disk is full, or fails.
+    Interrupted,
     Paused,
     Off,
 }
@@ -29,6 +31,7 @@ impl RecordingState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Recording => "recording",
+            Self::Interrupted => "interrupted",
             Self::Paused => "paused",
             Self::Off => "off",
         }

@@ -16,7 +16,7 @@ use crate::actors::key_pool::KeyDesk;
 use crate::actors::notifier::{NotificationKeeper, NotifierParts, PostOffice};
 use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
-use crate::actors::uploader::{Desk, SweepParts, UploaderParts};
+use crate::actors::uploader::{Desk, SweepParts, UploadKeeper, UploaderParts};
 use crate::actors::{
     Announcer, Books, CallSupervisor, Directory, EventStream, KeyPool, LostCalls, Notifier, Readiness,
     SipEndpoint, Tuning, UdpRouter, Uploader,
@@ -131,6 +131,7 @@ impl Engine {
         let owners_named = derive::owners_named(&settings);
         let lost_calls = ground.lost_calls(&settings);
         let notifications = ground.notification_keeper(&settings);
+        let uploads = UploadKeeper { outbox: Outbox::new(ground.store.clone()), keep: settings.crm.keep() };
         let keeper = recordings::keeper(&settings, ground.recordings.clone(), &ground.calls, &readiness);
         let Ground { store, users, calls, staff, catalogue, directory, events, folder, .. } = ground;
         let mut tidying = vec![
@@ -138,6 +139,7 @@ impl Engine {
             actix::spawn(tuning.keep_looking()),
             actix::spawn(lost_calls.keep_looking()),
             actix::spawn(notifications.keep_looking()),
+            actix::spawn(uploads.keep_looking()),
         ];
         tidying.extend(keeper.map(|keeper| actix::spawn(keeper.keep_looking())));
         Ok(Self {

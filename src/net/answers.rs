@@ -4,20 +4,17 @@ use std::error::Error;
 use std::fmt::Write;
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 
 use crate::crm::Answer;
-
-/// No answer that means something is longer; what is behind it is not read.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// In the words of those who read what went wrong.
 #[derive(Clone, Copy)]
 pub(super) struct Asked {
     pub(super) whom: &'static str,
-    /// How to mend a certificate that is not believed.
-    pub(super) certificate: &'static str,
+    /// How an authority is made known that nobody here trusts.
+    pub(super) trust: &'static str,
 }
 
 pub(super) async fn answer(request: RequestBuilder, limit: Duration, asked: Asked) -> Answer {
@@ -31,6 +28,8 @@ async fn read(mut response: Response, limit: Duration, asked: Asked) -> Answer {
     let status = response.status().as_u16();
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.map(str::to_owned);
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
@@ -38,24 +37,37 @@ async fn read(mut response: Response, limit: Duration, asked: Asked) -> Answer {
             Ok(None) => break,
             Err(error) => return failure(&error, limit, asked),
         }
-        if body.len() > ANSWER_BYTES_MAX {
-            body.truncate(ANSWER_BYTES_MAX);
+        if body.len() >= Answer::ENOUGH_BYTES {
+            body.truncate(Answer::ENOUGH_BYTES);
             break;
         }
     }
-    Answer::Http { status, retry_after, body }
+    Answer::Http { status, retry_after, content_type, body }
 }
 
-fn failure(error: &reqwest::Error, limit: Duration, Asked { whom, certificate }: Asked) -> Answer {
+fn failure(error: &reqwest::Error, limit: Duration, Asked { whom, trust }: Asked) -> Answer {
     let detail = chain(error);
     if error.is_connect() {
-        let hint = if detail.contains("certificate") { certificate } else { "" };
-        return Answer::Unreachable(format!("{whom} cannot be reached: {detail}{hint}"));
+        return Answer::Unreachable(match distrust(&detail) {
+            Some(why) => format!("{whom} cannot be reached safely: {why}; {trust} ({detail})"),
+            None => format!("{whom} cannot be reached: {detail}"),
+        });
     }
     if error.is_timeout() {
         return Answer::Broken(format!("{whom} does not answer within {} s", limit.as_secs_f32()));
     }
     Answer::Broken(format!("the connection to {whom} broke: {detail}"))
+}
+
+/// Why nobody vouches for a certificate. One that has expired or is of another name says so itself.
+fn distrust(detail: &str) -> Option<&'static str> {
+    let says = |name: &str| detail.contains(name);
+    if says("UnknownIssuer") {
+        return Some("the authority of its certificate is not trusted");
+    }
+    says("CaUsedAsEndEntity").then_some(
+        "its certificate is an authority's own (CA:TRUE), which no server may show; have one without CA:TRUE signed by it",
+    )
 }
 
 /// The cause says more than the error, which names the URL once more.

@@ -20,7 +20,7 @@ use crate::domain::Secret;
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const THE_CRM: Asked = Asked {
     whom: "the CRM",
-    certificate: "; if its certificate is right, set crm.ca_file to whom it is signed by",
+    trust: "set crm.ca_file to a PEM file with that authority's certificate, or with the CRM's own if it is self-signed",
 };
 
 /// Where the CRM is and how long it is waited for.

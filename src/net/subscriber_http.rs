@@ -12,7 +12,10 @@ use crate::clock;
 use crate::crm::Answer;
 use crate::domain::{SigningSecret, Timestamp};
 
-const THE_SUBSCRIBER: Asked = Asked { whom: "the subscriber", certificate: "" };
+const THE_SUBSCRIBER: Asked = Asked {
+    whom: "the subscriber",
+    trust: "add that authority's certificate to those that the system trusts",
+};
 const NOT_ALLOWED: &str =
     "its url leads into a private network, which notifications.allow_private_addresses does not allow";
 const USER_AGENT: &str = concat!("Clearline/", env!("CARGO_PKG_VERSION"));

@@ -2,10 +2,9 @@
 //! costs while calls are set up, so what belongs together is handed to the store as one piece; whatever is not as
 //! expected is done step by step, as the outbox and the record would do it by themselves.
 
-use super::change::remove;
 use super::document::body_of;
-use super::outbox::name_claim;
-use super::{CALLS, CRM_CALL_IDS, Calls, OUTBOX, Outbox, Put, Store, StoreError};
+use super::{CALLS, Calls, OUTBOX, Outbox, Put, Store, StoreError};
+use crate::clock;
 use crate::crm::{Progress, Upload};
 use crate::domain::{CallId, CallRecord, CrmCallId, NodeId, RecordingMade, StartId};
 
@@ -31,17 +30,20 @@ impl CallPapers {
         record: &CallRecord,
         run: (NodeId, StartId),
     ) -> Result<(CrmCallId, Option<u64>), StoreError> {
-        let likely = self.outbox.likely_name(record);
+        if Outbox::comes_late(record) {
+            return self.begin_step_by_step(record, run, None).await;
+        }
+        let likely = self.outbox.names.likely(record);
         let named = CallRecord { crm_call_id: Some(likely.name.clone()), ..record.clone() };
         let upload = Upload::open(&named, likely.name.clone(), run.0.clone(), run.1.clone());
         let puts = vec![
-            Put::new(&CRM_CALL_IDS, likely.name.as_str(), name_claim(&record.session_id)),
+            likely.claim(&record.session_id),
             Put::new(&OUTBOX, &upload.id, body_of(&upload)?),
             Put::new(&CALLS, record.session_id.as_str(), body_of(&named)?),
         ];
         match self.store.put_in_order(puts).await?.as_slice() {
             [Ok(_), Ok(_), Ok(document)] => {
-                self.outbox.was_given(likely);
+                self.outbox.names.was_given(likely);
                 Ok((upload.crm_call_id, Some(document.version)))
             }
             written => {
@@ -60,7 +62,7 @@ impl CallPapers {
     ) -> Result<(CrmCallId, Option<u64>), StoreError> {
         let name = self.outbox.open(record, run).await?;
         if let Some(unneeded) = taken.filter(|taken| *taken != name) {
-            remove(&self.store, &CRM_CALL_IDS, unneeded.as_str()).await?;
+            self.outbox.names.take_back(&unneeded).await?;
         }
         let record = CallRecord { crm_call_id: Some(name.clone()), ..record.clone() };
         Ok((name, self.calls.save(&record, None).await?))
@@ -75,7 +77,8 @@ impl CallPapers {
     ) -> Result<Option<Upload>, StoreError> {
         if let (Some(version), Some(name)) = (known, &record.crm_call_id) {
             let opened = Upload::open(record, name.clone(), run.0, run.1);
-            let due = Upload { progress: Progress::due(record.recording_filename.is_some()), ..opened };
+            let due = Progress::due(record.recording_filename.is_some());
+            let due = opened.moved_on(due, clock::unix_time());
             if self.end_at_once(record, version, &due).await? {
                 return Ok(Some(due));
             }

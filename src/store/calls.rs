@@ -214,6 +214,7 @@ impl Calls {
                 "recording_start_time": record.recording_start_time,
                 "recording_duration_seconds": record.recording_duration_seconds,
                 "recording_bytes": record.recording_bytes,
+                "call_end_time": record.call_end_time,
             })))
         };
         match change(&self.store, &CALLS, id.as_str(), add).await {

@@ -19,6 +19,7 @@ mod callbacks;
 mod calls;
 mod change;
 mod constants;
+mod crm_names;
 mod document;
 pub mod embedded;
 mod error;
@@ -55,6 +56,7 @@ pub use call_papers::CallPapers;
 pub use callbacks::{CALLBACKS, CallbackFilter, Callbacks};
 pub use calls::{CALLS, CallFilter, CallList, Calls, LettingGo};
 pub use constants::{CONSTANTS, fingerprints, fingerprints_to_look_with};
+pub use crm_names::CRM_CALL_IDS;
 pub use document::{Collection, Condition, Document, Index, MAX_PAGE, Order, Page, Query};
 pub use error::{OpenError, StoreError};
 pub use idempotency::{Claim, Claimed, IDEMPOTENCY_KEYS, IdempotencyKeys, hash};
@@ -72,9 +74,9 @@ pub use nodes::{Beaten, NODES, Nodes};
 pub use notifications::{NOTIFICATIONS, Notifications};
 pub use numbers::{NUMBERS, NumberFound, Numbers};
 pub use opening::Opening;
-pub use outbox::{CRM_CALL_IDS, OUTBOX, OUTBOX_CLAIMS, Outbox, StepClaim};
+pub use outbox::{OUTBOX, OUTBOX_CLAIMS, Outbox, StepClaim};
 pub use recordings::{
-    DiskLimits, DiskState, LeftBehind, RecordingSettings, RecordingSink, Recordings, Shelved,
+    DiskLimits, DiskState, Interruption, LeftBehind, RecordingSettings, RecordingSink, Recordings, Shelved,
 };
 pub use records::{Listed, Stored};
 pub use run_time_settings::{RUN_TIME_SETTINGS_ID, RunTimeSettings, SETTINGS};

@@ -123,6 +123,19 @@ impl Notifications {
         records::list(&self.store, due_to(subscriber, limit).after(after).leaving_out(LONG)).await
     }
 
+    /// What of all engines waits for a person.
+    pub async fn parked(
+        &self,
+        subscriber: &SubscriberName,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Listed<Notification>, StoreError> {
+        let query = Query::equals("subscriber", subscriber.as_str(), limit)
+            .and("state", NotificationState::Parked.as_str())
+            .after(after);
+        records::list(&self.store, query.leaving_out(LONG)).await
+    }
+
     /// `None`: it is not there any more.
     pub async fn settle(
         &self,

@@ -1,22 +1,23 @@
-//! Calls on their way to the CRM (SPEC U5): one document per call, inserted before its record and kept for good.
+//! Calls on their way to the CRM (SPEC U5): one document per call, inserted before its record and kept until long after it
+//! is done.
 //!
 //! What is there to do is found by state and engine. A step is claimed by inserting its document, so that of several
 //! engines one sends it; claims of runs that are over are taken away by whoever sees that they are.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
-use super::change::{change, difference, every, remove};
+use super::change::{change, difference, every};
+use super::crm_names::CrmNames;
 use super::document::body_of;
 use super::records::{self, Listed, Record, Stored};
-use super::{Collection, Document, Entry, Index, Query, Store, StoreError};
+use super::{CALLS, Collection, Entry, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
-use crate::crm::{Progress, Settled, Upload, call_id, person};
-use crate::domain::{CallId, CallRecord, CrmCallId, NodeId, StartId, UploadState};
+use crate::clock;
+use crate::crm::{Progress, Settled, Upload};
+use crate::domain::{CallId, CallRecord, CrmCallId, NodeId, StartId, Timestamp, UploadState, first_id_of};
 
 pub static OUTBOX: Collection = Collection {
     name: "outbox",
@@ -27,11 +28,8 @@ pub static OUTBOX: Collection = Collection {
 /// Not durable: a power failure ends whoever was at it, and the CRM knows a step by its name.
 pub static OUTBOX_CLAIMS: Collection = Collection { name: "outbox_claims", indexes: &[], durable: false };
 
-/// The id is the claim. The document of the outbox that follows each of them brings it to the disk.
-pub static CRM_CALL_IDS: Collection = Collection { name: "crm_call_ids", indexes: &[], durable: false };
-
-/// More calls with one number a day are no calls of a person.
-const NAMES_MAX: u32 = 1_000_000;
+/// What is opened so long after its call began was written once already: a journal has come late.
+const LATE_AFTER_MS: u64 = 24 * 60 * 60 * 1_000;
 
 impl Record for Upload {
     fn collection() -> &'static Collection {
@@ -54,27 +52,13 @@ pub struct StepClaim {
 
 #[derive(Clone)]
 pub struct Outbox {
+    pub(super) names: CrmNames,
     store: Store,
-    names_given: Arc<NamesGiven>,
 }
-
-/// How often a number had a call today, as far as is known here: people who withhold theirs all have the same one.
-#[derive(Default)]
-struct NamesGiven(Mutex<HashMap<CrmCallId, u32>>);
-
-/// A name that nobody here was given yet.
-pub(super) struct LikelyName {
-    pub(super) name: CrmCallId,
-    first: CrmCallId,
-    nth: u32,
-}
-
-/// More are looked for in the store again.
-const NUMBERS_REMEMBERED_MAX: usize = 1_000;
 
 impl Outbox {
     pub fn new(store: Store) -> Self {
-        Self { store, names_given: Arc::default() }
+        Self { names: CrmNames::new(store.clone()), store }
     }
 
     /// Before the record of a call is written for the first time: from here on the call cannot be forgotten. Gives its
@@ -87,7 +71,10 @@ impl Outbox {
         if let Some(known) = self.get(&record.session_id).await? {
             return Ok(known.record.crm_call_id);
         }
-        let name = self.name(record).await?;
+        if let Some(name) = self.name_of_forgotten(record).await? {
+            return Ok(name);
+        }
+        let name = self.names.give(record).await?;
         match records::insert(&self.store, None, Upload::open(record, name.clone(), node, start)).await {
             Ok(_) => Ok(name),
             Err(StoreError::Conflict { .. }) => {
@@ -98,57 +85,21 @@ impl Outbox {
         }
     }
 
-    /// What the call will be named unless somebody else is faster.
-    pub(super) fn likely_name(&self, record: &CallRecord) -> LikelyName {
-        let nth = |nth| call_id(record.call_start_time, person(record), nth);
-        let wanted = self.names_given.last_of(&nth(1)) + 1;
-        LikelyName { name: nth(wanted), first: nth(1), nth: wanted }
+    /// Its upload may be long done and forgotten.
+    pub(super) fn comes_late(record: &CallRecord) -> bool {
+        let began = record.call_start_time.as_millis();
+        clock::unix_time().as_millis().saturating_sub(began) >= LATE_AFTER_MS
     }
 
-    pub(super) fn was_given(&self, LikelyName { first, nth, .. }: LikelyName) {
-        self.names_given.note(first, nth);
-    }
-
-    /// The first free one, or the one after that which was given last here. Whoever had one number often today is not
-    /// asked about each of its calls: the search doubles its steps and then halves them.
-    async fn name(&self, record: &CallRecord) -> Result<CrmCallId, StoreError> {
-        let nth = |nth| call_id(record.call_start_time, person(record), nth);
-        let mut wanted = self.names_given.last_of(&nth(1)) + 1;
-        while !self.claim_name(&nth(wanted), &record.session_id).await? {
-            wanted = self.next_free(wanted, nth).await?;
+    /// One that is done and forgotten is not sent again.
+    async fn name_of_forgotten(&self, record: &CallRecord) -> Result<Option<CrmCallId>, StoreError> {
+        if !Self::comes_late(record) {
+            return Ok(None);
         }
-        self.names_given.note(nth(1), wanted);
-        Ok(nth(wanted))
-    }
-
-    async fn next_free(&self, taken: u32, nth: impl Fn(u32) -> CrmCallId) -> Result<u32, StoreError> {
-        let is_taken = async |at: u32| {
-            Ok::<_, StoreError>(self.store.get(&CRM_CALL_IDS, nth(at).as_str()).await?.is_some())
-        };
-        let (mut last_taken, mut free) = (taken, taken + 1);
-        while is_taken(free).await? {
-            if free > NAMES_MAX {
-                return Err(StoreError::Failed(format!("the CRM's names are used up: {}", nth(free))));
-            }
-            (last_taken, free) = (free, free * 2);
-        }
-        while free - last_taken > 1 {
-            let middle = last_taken + (free - last_taken) / 2;
-            if is_taken(middle).await? { last_taken = middle } else { free = middle }
-        }
-        Ok(free)
-    }
-
-    async fn claim_name(&self, name: &CrmCallId, call: &CallId) -> Result<bool, StoreError> {
-        match self.store.insert(&CRM_CALL_IDS, name.as_str(), name_claim(call)).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict { .. }) => {
-                let found = self.store.get(&CRM_CALL_IDS, name.as_str()).await?;
-                let of = |found: Document| found.body.get("session_id").cloned();
-                Ok(found.and_then(of) == Some(json!(call)))
-            }
-            Err(error) => Err(error),
-        }
+        let Some(found) = self.store.get(&CALLS, record.session_id.as_str()).await? else { return Ok(None) };
+        let known: CallRecord = found.parse(&CALLS)?;
+        let is_done = known.upload.is_some_and(|upload| upload.state == UploadState::Done);
+        Ok(known.crm_call_id.filter(|_| is_done))
     }
 
     /// Of a call that never began; its name in the CRM is free again.
@@ -157,13 +108,12 @@ impl Outbox {
         if record.progress.state != UploadState::Open {
             return Ok(());
         }
-        // What another engine has taken away meanwhile is away.
-        let gone_or = |removed| match removed {
+        self.names.take_back(&record.crm_call_id).await?;
+        match self.store.delete(&OUTBOX, &Upload::id_of(call), version).await {
+            // What another engine has taken away meanwhile is away.
             Err(StoreError::NotFound { .. } | StoreError::Lost { .. }) => Ok(()),
             decided => decided,
-        };
-        gone_or(remove(&self.store, &CRM_CALL_IDS, record.crm_call_id.as_str()).await)?;
-        gone_or(self.store.delete(&OUTBOX, &Upload::id_of(call), version).await)
+        }
     }
 
     /// The call is over, and its record says so. Said once more, it may bring the recording that was not there the first
@@ -196,7 +146,7 @@ impl Outbox {
         let retried = |upload: &Upload| {
             let progress = upload.progress.clone();
             let is_parked = progress.state == UploadState::Parked;
-            is_parked.then(|| Upload { progress: progress.retried(), ..upload.clone() })
+            is_parked.then(|| upload.clone().moved_on(progress.retried(), clock::unix_time()))
         };
         match records::change_record(&self.store, entry, &Upload::id_of(call), None, retried).await {
             Ok(stored) => Ok(Some(stored.record)),
@@ -214,7 +164,7 @@ impl Outbox {
         let changed = change(&self.store, &OUTBOX, &id, |found| {
             let upload: Upload = found.parse(&OUTBOX)?;
             let progress = decide(upload.progress.clone());
-            let (old, new) = (body_of(&upload)?, body_of(&Upload { progress, ..upload })?);
+            let (old, new) = (body_of(&upload)?, body_of(&upload.moved_on(progress, clock::unix_time()))?);
             Ok((old != new).then(|| difference(&old, &new)))
         });
         match changed.await {
@@ -228,12 +178,15 @@ impl Outbox {
         records::get(&self.store, &Upload::id_of(call)).await
     }
 
+    /// The call that has this name in the CRM, whether its upload is known still or not.
+    pub async fn call_named(&self, name: &CrmCallId) -> Result<Option<CallId>, StoreError> {
+        self.names.call_of(name).await
+    }
+
     /// By the name the CRM has for the call.
     pub async fn named(&self, name: &CrmCallId) -> Result<Option<Stored<Upload>>, StoreError> {
-        let claim = self.store.get(&CRM_CALL_IDS, name.as_str()).await?;
-        let call = claim.as_ref().and_then(|claim| claim.body.get("session_id")?.as_str());
-        let Some(call) = call else { return Ok(None) };
-        let found = self.get(&CallId::new(call)).await?;
+        let Some(call) = self.call_named(name).await? else { return Ok(None) };
+        let found = self.get(&call).await?;
         Ok(found.filter(|upload| upload.record.crm_call_id == *name))
     }
 
@@ -279,6 +232,34 @@ impl Outbox {
             Scope::Owner(_) | Scope::Nothing => return Ok(Listed { items: Vec::new(), next: None }),
         };
         records::list(&self.store, query).await
+    }
+}
+
+// So that it does not grow without end.
+impl Outbox {
+    /// What is done since before this moment is deleted; the records of those calls say that it is. Gives how many those
+    /// were, as far as one look goes.
+    pub async fn forget(&self, before: Timestamp) -> Result<usize, StoreError> {
+        // The id of an upload begins with its call's, which says when it began.
+        let done = Query::equals("state", UploadState::Done.as_str(), MAX_PAGE)
+            .of_ids(None, Some(first_id_of(before)))
+            .unhurried();
+        let (mut forgotten, mut after) = (0, None);
+        while forgotten == 0 {
+            let page = records::list::<Upload>(&self.store, done.clone().after(after)).await?;
+            for stored in page.items.iter().filter(|stored| stored.updated_at < before) {
+                match self.store.delete(&OUTBOX, &stored.record.id, stored.version).await {
+                    Ok(()) => forgotten += 1,
+                    Err(StoreError::Lost { .. } | StoreError::NotFound { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(forgotten)
     }
 }
 
@@ -330,25 +311,6 @@ impl Outbox {
     }
 }
 
-impl NamesGiven {
-    fn last_of(&self, first: &CrmCallId) -> u32 {
-        self.lock().get(first).copied().unwrap_or(0)
-    }
-
-    fn note(&self, first: CrmCallId, last: u32) {
-        let mut names = self.lock();
-        if names.len() >= NUMBERS_REMEMBERED_MAX {
-            names.clear();
-        }
-        let given = names.entry(first).or_default();
-        *given = last.max(*given);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<CrmCallId, u32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl StepClaim {
     pub fn new(call: CallId, step: impl fmt::Display, (node, start): (NodeId, StartId)) -> Self {
         Self { call, step: step.to_string(), node, start }
@@ -361,8 +323,4 @@ impl StepClaim {
     fn id(&self) -> String {
         format!("{}/{}", self.call, self.step)
     }
-}
-
-pub(super) fn name_claim(call: &CallId) -> Value {
-    json!({ "session_id": call })
 }

@@ -4,7 +4,7 @@
 use super::{CallFilter, CallList, Calls, Outbox, StoreError};
 use crate::access::Scope;
 use crate::crm::{CallDataStep, Upload};
-use crate::domain::{CallId, CallRecord, Timestamp, UploadState};
+use crate::domain::{CallId, CallRecord, CallUpload, Timestamp, UploadState};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct WithoutEntry {
@@ -40,7 +40,7 @@ pub async fn report_uploads(
     for record in calls.into_iter().filter(CallRecord::is_over) {
         let Some(recording_filename) = record.recording_filename else { continue };
         let upload = outbox.get(&record.session_id).await?.map(|stored| stored.record);
-        if upload.as_ref().is_some_and(has_entry) {
+        if upload.as_ref().map_or_else(|| had_entry(record.upload.as_ref()), has_entry) {
             continue;
         }
         lines.push(WithoutEntry {
@@ -52,6 +52,11 @@ pub async fn report_uploads(
         });
     }
     Ok(UploadReport { lines, next })
+}
+
+/// What is done is forgotten after a while; the record says that it was.
+fn had_entry(told: Option<&CallUpload>) -> bool {
+    told.is_some_and(|told| told.state == UploadState::Done && told.recording_url.is_some())
 }
 
 fn has_entry(upload: &Upload) -> bool {

@@ -90,8 +90,12 @@ table! {
         SipDialogs = "clearline_sip_dialogs", "SIP dialogs held.";
         SipTransactions = "clearline_sip_transactions", "SIP transactions held.";
         UploadsHeld = "clearline_uploads_held", "Calls on their way to the CRM, up to the queue's bound.";
+        UploadsParkedNow = "clearline_uploads_parked", "Calls whose upload waits for a person, of all engines.";
+        UploadsOldestDue = "clearline_uploads_oldest_due_seconds", "How long the oldest call that is due has waited for the CRM; 0: none is.";
         CrmDown = "clearline_crm_down", "1 while the CRM does not take what it is sent.";
         NotificationsHeld = "clearline_notifications_held", "Calls with notifications on their way, over all subscribers and up to their queues' bounds.";
+        NotificationsParkedNow = "clearline_notifications_parked", "Notifications that wait for a person, of all engines.";
+        NotificationsOldestDue = "clearline_notifications_oldest_due_seconds", "How long ago the oldest event happened that a subscriber has not taken; 0: all are.";
         SubscribersDown = "clearline_subscribers_down", "Subscribers that do not take what they are sent.";
         RecordingsDiskFree = "clearline_recordings_disk_free_bytes", "What the disk of recording.dir has room for.";
         GatewaysRegistered = "clearline_gateways_registered", "Gateways that accepted our registration.";

@@ -14,7 +14,7 @@ use crate::bench::{Bench, play};
 async fn parked(bench: &Bench, owner: &User) -> Upload {
     let upload = ended(bench, owner).await;
     let refused = Outcome::Refused { why: "the CRM answers 422: no such campaign".into() };
-    let settled = Settled { step: Step::CallData, sent_url: None, outcome: refused };
+    let settled = Settled { step: Step::CallData, sent_url: None, unsent: None, outcome: refused };
     outbox(bench).settle(&upload.session_id, &settled).await.expect("a store").expect("an upload")
 }
 
@@ -100,5 +100,5 @@ fn u7_a_recording_without_an_entry_is_reported_and_a_call_is_found_by_its_name_i
 
 fn taken(step: Step, url: Option<&str>) -> Settled {
     let sent_url = (step == Step::CallData).then(|| "https://crm/1".to_owned());
-    Settled { step, sent_url, outcome: Outcome::Taken { url: url.map(str::to_owned) } }
+    Settled { step, sent_url, unsent: None, outcome: Outcome::Taken { url: url.map(str::to_owned) } }
 }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clearline::clock;
-use clearline::crm::Upload;
+use clearline::crm::{Answer, Upload};
 use clearline::domain::{CallId, CallRecord, Direction, NodeId, PhoneNumber, StartId, UploadState};
+use clearline::net::crm_http::{CrmClient, CrmSettings};
 use clearline::sandbox::crm::{CrmServer, CrmServerSettings, Endpoint, Fault, FaultRule, Received, TlsFiles};
 use clearline::sandbox::model::{ModelServer, ModelSettings};
 use clearline::store::{Audit, By, Change, Effect, Entry, OUTBOX, Outbox, Subject};
@@ -150,20 +151,39 @@ fn u5_a_crm_whose_answers_are_lost_has_everything_once() {
 }
 
 #[test]
+fn u5_a_page_to_log_in_before_the_crm_is_not_taken_for_it() {
+    arrives_once_in_spite_of(vec![FaultRule::times(Endpoint::Both, Fault::Html, 3)], |_| {});
+}
+
+#[test]
 fn u5_call_data_that_is_refused_is_parked_and_arrives_when_somebody_has_it_tried_again() {
-    play(async {
-        let crm = crm_with(vec![FaultRule::always(Endpoint::CallData, Fault::Status(422))]);
-        let world = world_with(&crm, |_| {}).await;
-        let call = call(&world).await;
-        let parked = upload_in(&world, &call, UploadState::Parked).await;
-        assert!(parked.progress.reason().is_some_and(|reason| reason.starts_with("the CRM answers 422")));
-        assert!(crm.received().calls.is_empty());
-        crm.set_faults(Vec::new());
-        retry(&world, &call).await;
-        judge(&crm, &world, &call).await;
-        world.close().await;
-        crm.stop().await;
-    });
+    for (fault, told) in
+        [(Fault::Status(422), "the CRM answers 422"), (Fault::NoSuccess, "a fault was asked for")]
+    {
+        play(async move {
+            let crm = crm_with(vec![FaultRule::always(Endpoint::CallData, fault)]);
+            let world = world_with(&crm, |_| {}).await;
+            let call = call(&world).await;
+            let parked = upload_in(&world, &call, UploadState::Parked).await;
+            assert!(parked.progress.reason().is_some_and(|reason| reason.contains(told)), "{parked:?}");
+            assert!(crm.received().calls.is_empty());
+            figure_is(&world, "clearline_uploads_parked 1").await;
+            crm.set_faults(Vec::new());
+            retry(&world, &call).await;
+            judge(&crm, &world, &call).await;
+            world.close().await;
+            crm.stop().await;
+        });
+    }
+}
+
+async fn figure_is(world: &World, wanted: &str) {
+    within(&format!("/metrics has {wanted}"), async {
+        while !world.page("/metrics").await.lines().any(|line| line == wanted) {
+            sleep(LOOK_AGAIN).await;
+        }
+    })
+    .await;
 }
 
 async fn retry(world: &World, call: &CallId) {
@@ -181,7 +201,7 @@ async fn retry(world: &World, call: &CallId) {
 
 #[test]
 fn u5_a_recording_that_is_refused_keeps_nobody_from_hearing_of_the_call() {
-    for fault in [Fault::Status(413), Fault::Nonsense] {
+    for fault in [Fault::Status(413), Fault::Nonsense, Fault::NoSuccess] {
         play(async move {
             let crm = crm_with(vec![FaultRule::always(Endpoint::Upload, fault)]);
             let world = world_with(&crm, |_| {}).await;
@@ -224,7 +244,12 @@ fn certificate(name: &str) -> PathBuf {
 }
 
 fn crm_over_tls() -> CrmServer {
-    let tls = TlsFiles { certificate: certificate("crm.pem"), private_key: certificate("crm.key") };
+    crm_that_shows("crm")
+}
+
+fn crm_that_shows(name: &str) -> CrmServer {
+    let [certificate, private_key] = ["pem", "key"].map(|ending| certificate(&format!("{name}.{ending}")));
+    let tls = TlsFiles { certificate, private_key };
     CrmServer::start(CrmServerSettings { tls: Some(tls), ..CrmServerSettings::default() })
         .expect("a stand-in CRM")
 }
@@ -259,12 +284,50 @@ fn u5_a_crm_with_a_wrong_certificate_is_told_nothing_and_that_is_said() {
         let waits = |upload: &Upload| upload.progress.trouble.is_some();
         let upload = upload_when(&world, &call, "it is said why it waits", waits).await;
         let reason = upload.progress.reason().unwrap_or_default().to_owned();
-        assert!(reason.contains("certificate") && reason.contains("crm.ca_file"), "{reason}");
+        assert!(reason.contains("authority") && reason.contains("crm.ca_file"), "{reason}");
         assert_eq!(upload.progress.state, UploadState::Due);
         let ready = world.page("/ready").await;
         assert!(ready.starts_with("HTTP/1.1 200") && ready.contains("the CRM does not take"), "{ready}");
         assert_eq!(crm.received(), Received::default());
         world.close().await;
+        crm.stop().await;
+    });
+}
+
+async fn answer_of(crm: &CrmServer, ca: &str) -> Answer {
+    let client = CrmClient::new(CrmSettings {
+        base_url: format!("https://{}", crm.address),
+        token: None,
+        upload_path: "/upload".into(),
+        call_data_path: "/call-data".into(),
+        file_field: "file".into(),
+        connect_limit: Duration::from_secs(60),
+        answer_limit: Duration::from_secs(60),
+        upload_limit: Duration::from_secs(60),
+        ca_file: Some(certificate(ca)),
+    });
+    client.expect("a client").send_call_data("k/call-data", &serde_json::json!({})).await
+}
+
+#[test]
+fn u5_a_crm_whose_certificate_nobody_vouches_for_is_told_with_how_to_mend_it() {
+    for (shown, ca, told) in [
+        ("crm", "other-ca.pem", "the authority of its certificate is not trusted"),
+        ("self-signed", "ca.pem", "the authority of its certificate is not trusted"),
+        ("self-signed-ca", "self-signed-ca.pem", "CA:TRUE"),
+    ] {
+        play(async move {
+            let crm = crm_that_shows(shown);
+            let answer = answer_of(&crm, ca).await;
+            let Answer::Unreachable(why) = answer else { panic!("{shown}: {answer:?}") };
+            assert!(why.contains(told) && why.contains("set crm.ca_file to a PEM file"), "{shown}: {why}");
+            crm.stop().await;
+        });
+    }
+    play(async {
+        let crm = crm_that_shows("self-signed");
+        let answer = answer_of(&crm, "self-signed.pem").await;
+        assert!(matches!(answer, Answer::Http { status: 422, .. }), "{answer:?}");
         crm.stop().await;
     });
 }

@@ -97,6 +97,7 @@ on_every_back_end! {
     outbox:
         calls_with_one_number_and_one_day_get_names_of_their_own_at_two_engines_at_once,
         a_call_that_is_opened_again_keeps_its_name_and_its_progress,
+        what_is_long_done_is_forgotten_and_neither_reported_nor_sent_again,
         an_upload_is_found_by_its_engine_until_it_is_done_and_what_is_further_on_stays,
         what_is_parked_is_listed_to_its_tenant_and_tried_again_with_an_audit_entry,
         one_engine_is_at_a_step_and_gives_it_up_by_itself_or_by_being_over;

@@ -341,6 +341,7 @@ impl Actor for Books {
             self.write(call, ctx);
         }
         self.wait_for_left_recordings(ctx);
+        self.listen_for_interruptions(ctx);
     }
 }
 

@@ -153,6 +153,23 @@ impl Page {
         self.changed();
     }
 
+    /// Of the recording something is missing. Gives its state if that is another one now.
+    pub(super) fn recording_was_interrupted(&mut self, is_over: bool) -> Option<RecordingState> {
+        let state = match self.record.recording_state {
+            Some(RecordingState::Recording | RecordingState::Interrupted) if is_over => {
+                Some(RecordingState::Recording)
+            }
+            Some(RecordingState::Recording | RecordingState::Interrupted) => {
+                Some(RecordingState::Interrupted)
+            }
+            kept @ (Some(RecordingState::Paused | RecordingState::Off) | None) => kept,
+        };
+        let before = std::mem::replace(&mut self.record.recording_state, state);
+        self.record.recording_cut_short = true;
+        self.changed();
+        state.filter(|_| state != before)
+    }
+
     pub(super) fn close(
         &mut self,
         finish: Finish,

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use crate::call::Finish;
 use crate::clock;
 use crate::domain::{CallId, CallQuality, RecordingMade, RecordingState};
-use crate::store::{LeftBehind, StoreError};
+use crate::store::{Interruption, LeftBehind, Recordings, StoreError};
 use crate::telemetry::{Counter, count};
 
 use super::super::events::{CallEvent, Ownership};
@@ -55,6 +55,7 @@ impl Books {
         recording: Option<RecordingMade>,
         ctx: &mut Context<Self>,
     ) {
+        self.note_interruptions(ctx);
         if let Some(page) = self.pages.get_mut(call) {
             page.close(finish, quality, recording.as_ref());
             return self.plan_writing(call, STATE_PAUSE, ctx);
@@ -75,6 +76,28 @@ impl Books {
                     books.add_recording(call, made, ctx);
                 }
             }));
+        }
+    }
+
+    pub(super) fn listen_for_interruptions(&self, ctx: &mut Context<Self>) {
+        let Some(recordings) = self.recordings.clone() else { return };
+        let waiting = async move { recordings.interruption().await };
+        ctx.spawn(waiting.into_actor(self).map(|(), books, ctx| {
+            books.note_interruptions(ctx);
+            books.listen_for_interruptions(ctx);
+        }));
+    }
+
+    fn note_interruptions(&mut self, ctx: &mut Context<Self>) {
+        let interruptions = self.recordings.as_ref().map(Recordings::interruptions).unwrap_or_default();
+        for Interruption { call, is_over } in interruptions {
+            let Some(page) = self.pages.get_mut(&call) else { continue };
+            let (state, of) = (page.recording_was_interrupted(is_over), Ownership::from(&page.record));
+            self.plan_writing(&call, STATE_PAUSE, ctx);
+            if let Some(state) = state {
+                tracing::warn!(%call, recording = state.as_str(), "the recording has a gap");
+                self.events.tell_call(&call, of, CallEvent::RecordingChanged(state));
+            }
         }
     }
 
@@ -128,7 +151,10 @@ impl Handler<KeepRecordingState> for Books {
 
     fn handle(&mut self, KeepRecordingState { call, state }: KeepRecordingState, ctx: &mut Context<Self>) {
         self.guarded(&call, |books| {
+            let is_interrupted = books.recordings.as_ref().is_some_and(|it| it.is_interrupted(&call));
             let Some(page) = books.pages.get_mut(&call) else { return };
+            let is_in_vain = state == RecordingState::Recording && is_interrupted;
+            let state = if is_in_vain { RecordingState::Interrupted } else { state };
             page.keep_recording_state(state);
             let of = Ownership::from(&page.record);
             books.plan_writing(&call, STATE_PAUSE, ctx);

@@ -126,6 +126,14 @@ impl Bench {
     }
 
     fn books_waiting_for(&self, journal: &Path, recordings: Vec<LeftBehind>) -> Addr<Books> {
+        self.books_that_record(journal, (None, recordings))
+    }
+
+    fn books_that_record(
+        &self,
+        journal: &Path,
+        recordings: (Option<Recordings>, Vec<LeftBehind>),
+    ) -> Addr<Books> {
         let OpenJournal { journal, unwritten, .. } = Journal::open(journal, ROOMY, Vec::new()).unwrap();
         let run = (NodeId::new("node"), StartId::new("start"));
         let announcer = Announcer {
@@ -142,7 +150,7 @@ impl Bench {
             bell: Arc::default(),
             announcer,
         };
-        Books::new(shelf, (None, recordings), EventStream::new(), journal, unwritten).start()
+        Books::new(shelf, recordings, EventStream::new(), journal, unwritten).start()
     }
 
     /// What a process that is killed now leaves in its journal.
@@ -173,10 +181,10 @@ impl Bench {
         outbox.get(&call()).await.unwrap().map(|stored| stored.record.progress.state)
     }
 
-    /// To be sent to the CRM, and the call once more with it if it has gone without.
+    /// To be sent to the CRM.
     async fn recording_is_due(&self) -> bool {
         let upload = Outbox::new(self.gate.store.clone()).get(&call()).await.unwrap().unwrap().record;
-        upload.progress.recording == RecordingStep::Due && upload.progress.went_without
+        upload.progress.recording == RecordingStep::Due
     }
 
     async fn journal_is_empty(&self, journal: &Path) {

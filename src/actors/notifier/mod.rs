@@ -23,13 +23,14 @@ use crate::store::Nodes;
 use crate::telemetry::{Gauge, metrics};
 
 use super::alarm::Alarm;
+use super::backlog::BacklogFigures;
 use super::guard::guarded;
 use super::readiness::{Readiness, Warning};
 use super::{QueueNow, SERVICE_MAILBOX_SIZE};
 
 use desk::Desk;
 pub use desk::PostOffice;
-use sweep::Sweep;
+use sweep::{Looked, Sweep};
 pub use tidy::NotificationKeeper;
 
 /// Calls in the queue of one subscriber; beyond them the outbox keeps what is due.
@@ -65,6 +66,7 @@ struct Lane {
     sweep: Arc<Sweep>,
     is_told_to_be_down: bool,
     looks: u64,
+    figures: BacklogFigures,
 }
 
 impl Notifier {
@@ -90,6 +92,7 @@ impl Notifier {
                 desk,
                 is_told_to_be_down: false,
                 looks: 0,
+                figures: BacklogFigures::default(),
             }
         });
         let lanes = lanes.collect();
@@ -129,8 +132,12 @@ impl Notifier {
             DeliveryOutput::Look => {
                 let sweep = Arc::clone(&lane.sweep);
                 let looking = async move { sweep.look().await };
-                ctx.spawn(looking.into_actor(self).map(move |(found, more), notifier, ctx| {
-                    notifier.lanes.iter_mut().skip(at).take(1).for_each(|lane| lane.looks += 1);
+                ctx.spawn(looking.into_actor(self).map(move |looked, notifier, ctx| {
+                    let Looked { found, more, figures } = looked;
+                    if let Some(lane) = notifier.lanes.get_mut(at) {
+                        lane.looks += 1;
+                        lane.figures = figures.unwrap_or(lane.figures);
+                    }
                     notifier.step(at, DeliveryInput::Found(found), ctx);
                     notifier.step(at, DeliveryInput::Looked { more }, ctx);
                 }));
@@ -171,6 +178,10 @@ impl Notifier {
         let held: usize = self.lanes.iter().map(|lane| lane.machine.held()).sum();
         metrics().set(Gauge::SubscribersDown, i64::try_from(down).unwrap_or(i64::MAX));
         metrics().set(Gauge::NotificationsHeld, i64::try_from(held).unwrap_or(i64::MAX));
+        let figures = || self.lanes.iter().map(|lane| lane.figures);
+        metrics().set(Gauge::NotificationsParkedNow, figures().map(|it| it.parked).sum());
+        let oldest = figures().map(|it| it.oldest_due_s).max().unwrap_or(0);
+        metrics().set(Gauge::NotificationsOldestDue, oldest);
         let text = "a subscriber does not take its notifications; they wait in the outbox";
         self.readiness.set_warning(Warning::Subscribers, (down > 0).then_some(text));
     }

@@ -86,7 +86,7 @@ impl Desk {
             Step::Recording => Ok(send_recording(crm, &io, key, ended.record.recording_filename).await),
             Step::CallData | Step::Amendment => {
                 self.take_late_recording(&upload, &ended).await?;
-                let body = self.body(&upload, &ended).await?;
+                let body = self.body(&upload, &ended, step).await?;
                 let sending = io.spawn(async move { crm.send_call_data(&key, &body).await });
                 Ok(sending.await.unwrap_or_else(|_| broken_off()))
             }
@@ -103,12 +103,12 @@ impl Desk {
         Err(NotSent::Changed(changed.progress))
     }
 
-    async fn body(&self, upload: &Upload, ended: &EndedCall) -> Result<Value, StoreError> {
+    async fn body(&self, upload: &Upload, ended: &EndedCall, step: Step) -> Result<Value, StoreError> {
         let lead = match ended.record.leads.last() {
             Some(newest) => self.leads.get(newest).await?.map(|stored| told_of(&stored.record)),
             None => None,
         };
-        let recording = match upload.progress.recording_url() {
+        let recording = match upload.progress.url_told_with(step) {
             Some(url) => Some(SentRecording {
                 url: url.to_owned(),
                 duration_seconds: ended.recording_duration_seconds,
@@ -138,13 +138,15 @@ impl Desk {
 
     async fn note(&self, call: &CallId, settled: &Settled) -> Result<Option<Upload>, StoreError> {
         let Some(upload) = self.outbox.get(call).await? else { return Ok(None) };
-        let before = upload.record.progress.state;
+        let before = upload.record.progress.told();
         let told = upload.record.progress.settle(settled).told();
-        match self.calls.tell_upload(call, &told).await {
-            Ok(()) | Err(StoreError::NotFound { .. }) => {}
-            Err(error) => return Err(error),
+        if told != before {
+            match self.calls.tell_upload(call, &told).await {
+                Ok(()) | Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
-        if before != UploadState::Done && told.state == UploadState::Done {
+        if before.state != UploadState::Done && told.state == UploadState::Done {
             self.tell_that_it_is_done(call, &told).await?;
         }
         self.outbox.settle(call, settled).await
@@ -210,8 +212,7 @@ fn tell(call: &CallId, settled: &Settled) {
             );
         }
         Outcome::Trouble { .. } => count(Counter::CrmFailures),
-        Outcome::GoesWithout => {
-            log_settled(call, "the call data goes without the recording, which follows", step)
-        }
+        Outcome::GoesWithout { .. } => tracing::debug!(%call, "the call data goes without a recording"),
+        Outcome::NotSent => tracing::debug!(%call, "the call data has not reached the CRM"),
     }
 }

@@ -1,10 +1,11 @@
 //! Brings calls that are over to the CRM: the shell of `crm::Uploads`.
 //!
 //! What there is to do lies in the outbox ([`sweep`]); each step is claimed there, sent on the runtime `io`, and what came
-//! of it noted there ([`desk`]). Without a CRM only the outbox is kept in order: what is due waits in it, visibly.
+//! of it noted there ([`desk`]); what is long done is put away by [`tidy`]. Without a CRM only the outbox is kept in order: what is due waits in it, visibly.
 
 mod desk;
 mod sweep;
+mod tidy;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use super::{QueueNow, SERVICE_MAILBOX_SIZE};
 pub use desk::Desk;
 use sweep::Sweep;
 pub use sweep::SweepParts;
+pub use tidy::UploadKeeper;
 
 /// Calls in the queue; beyond them the outbox keeps what is due.
 const HELD_MAX: usize = 1_000;

@@ -12,9 +12,10 @@ use crate::crm::{Found, Upload};
 use crate::domain::{CallId, ScheduledCallback, UploadState};
 use crate::keys::NodeWatch;
 use crate::store::{MAX_PAGE, Nodes, StoreError};
-use crate::telemetry::{Counter, count};
+use crate::telemetry::{Counter, Gauge, count, metrics};
 
 use super::super::announcer::Brought;
+use super::super::backlog::{Backlog, BacklogFigures};
 use super::super::other_engines::{OtherEngines, Run};
 use super::Desk;
 
@@ -41,6 +42,7 @@ struct Memory {
     /// Where the next page of others' uploads begins.
     due_after: Option<String>,
     open_after: Option<String>,
+    backlog: Backlog,
     /// Since when uploads of runs that are over are seen without their call's record.
     without_record: BTreeMap<CallId, Instant>,
 }
@@ -48,7 +50,13 @@ struct Memory {
 impl Sweep {
     pub(super) fn new(parts: SweepParts, desk: Desk, held_max: usize) -> Self {
         let engines = OtherEngines::new(parts.nodes, parts.watch);
-        let memory = Memory { engines, due_after: None, open_after: None, without_record: BTreeMap::new() };
+        let memory = Memory {
+            engines,
+            due_after: None,
+            open_after: None,
+            backlog: Backlog::default(),
+            without_record: BTreeMap::new(),
+        };
         Self { desk, held_max, memory: Mutex::new(memory), complained: StdMutex::new(false) }
     }
 
@@ -76,8 +84,9 @@ impl Sweep {
         let mut memory = self.memory.lock().await;
         let more = self.own(UploadState::Due, found).await? | self.own(UploadState::Amendable, found).await?;
         let claims = self.desk.outbox.claims().await?;
-        let others = self.page(UploadState::Due, &mut memory.due_after).await?;
+        let others = self.due_of_others(&mut memory).await?;
         let open = self.page(UploadState::Open, &mut memory.open_after).await?;
+        let open: Vec<_> = open.into_iter().filter(|it| run_of(it) != self.desk.run).collect();
         let named = others.iter().chain(&open).map(run_of);
         let seen = memory.engines.look(named, claims.iter().map(|claim| claim.run())).await?;
         self.desk.outbox.free(&claims, &seen.over).await?;
@@ -88,6 +97,7 @@ impl Sweep {
             let left = others.iter().filter(|upload| seen.is_away(&upload.node));
             found.extend(left.map(|upload| self.found(upload)));
         }
+        self.tell_figures(&mut memory.backlog).await?;
         Ok(more)
     }
 
@@ -117,18 +127,31 @@ impl Sweep {
         }
     }
 
-    /// The next page of all engines', without what this engine's own run has in hand.
+    /// The oldest lie on the first page.
+    async fn due_of_others(&self, memory: &mut Memory) -> Result<Vec<Upload>, StoreError> {
+        let is_first = memory.due_after.is_none();
+        let due = self.page(UploadState::Due, &mut memory.due_after).await?;
+        if is_first {
+            memory.backlog.note_due(due.iter().filter_map(|upload| upload.due_since));
+        }
+        Ok(due.into_iter().filter(|upload| upload.node != self.desk.run.0).collect())
+    }
+
+    async fn tell_figures(&self, backlog: &mut Backlog) -> Result<(), StoreError> {
+        let after = backlog.parked_after.take();
+        let page = self.desk.outbox.in_state(UploadState::Parked, after, PAGE_OF_OTHERS).await?;
+        backlog.note_parked(page.items.len(), page.next);
+        let BacklogFigures { parked, oldest_due_s } = backlog.figures();
+        metrics().set(Gauge::UploadsParkedNow, parked);
+        metrics().set(Gauge::UploadsOldestDue, oldest_due_s);
+        Ok(())
+    }
+
+    /// The next page of all engines'.
     async fn page(&self, state: UploadState, after: &mut Option<String>) -> Result<Vec<Upload>, StoreError> {
         let page = self.desk.outbox.in_state(state, after.take(), PAGE_OF_OTHERS).await?;
         *after = page.next;
-        let (node, start) = &self.desk.run;
-        let is_others = |upload: &Upload| match state {
-            UploadState::Open => (&upload.node, &upload.start) != (node, start),
-            UploadState::Due | UploadState::Amendable | UploadState::Done | UploadState::Parked => {
-                upload.node != *node
-            }
-        };
-        Ok(page.items.into_iter().map(|stored| stored.record).filter(is_others).collect())
+        Ok(page.items.into_iter().map(|stored| stored.record).collect())
     }
 
     /// Nobody who had the call can say any more that it is over; its record can. Without one it never began: nobody is

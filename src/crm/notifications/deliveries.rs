@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::super::door::{Door, pause};
+use super::super::door::{Door, Failure, pause};
 use super::super::looks::Looks;
 use super::super::{Answer, Verdict};
 use super::Settlement;
@@ -275,8 +275,9 @@ impl Deliveries {
                 }
                 Settlement::Refused { why }
             }
-            Verdict::Later { why, after, .. } => {
-                self.door.failed(&why, after, was_probe, &mut self.entropy, now);
+            Verdict::Later { why, after, everywhere } => {
+                let failure = Failure { why: &why, after, was_reached: !everywhere, was_probe };
+                self.door.failed(failure, &mut self.entropy, now);
                 self.blame(call, was_probe, now);
                 Settlement::Trouble { why }
             }

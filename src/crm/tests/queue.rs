@@ -2,14 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use crate::crm::{Answer, Found, Input, Limits, Output, Progress, Settled, Step, Uploads};
+use crate::crm::{Answer, Found, Input, Limits, Outcome, Output, Progress, Settled, Step, Uploads};
 use crate::domain::{CallId, Entropy, UploadState};
 
 pub(super) const LIMITS: Limits =
     Limits { parallel: 4, amend: true, held_max: 100, look_every: Duration::from_secs(5) };
 
 fn http(status: u16) -> Answer {
-    Answer::Http { status, retry_after: None, body: br#"{"url":"https://crm/1"}"#.to_vec() }
+    Answer::Http {
+        status,
+        retry_after: None,
+        content_type: None,
+        body: br#"{"url":"https://crm/1"}"#.to_vec(),
+    }
 }
 
 /// The machine with a shell that notes everything at once.
@@ -207,6 +212,102 @@ fn u5_call_data_goes_ahead_when_only_recordings_cannot_be_sent() {
     told.sort();
     assert_eq!(told, ["a", "b"]);
     assert_eq!((desk.state("a"), desk.state("b")), (UploadState::Amendable, UploadState::Amendable));
+}
+
+/// Answers whatever is posted in a span of time, and gives what was.
+fn answer_all(desk: &mut Desk, span: Duration, answer: impl Fn(Step) -> Answer) -> Vec<(String, Step)> {
+    let (end, mut all) = (desk.now + span, Vec::new());
+    while desk.now < end {
+        loop {
+            let posted = desk.posted();
+            if posted.is_empty() {
+                break;
+            }
+            for (call, step) in posted {
+                desk.answer(&call, answer(step));
+                all.push((call, step));
+            }
+        }
+        desk.pass(Duration::from_secs(1));
+    }
+    all
+}
+
+fn told(step: Step, posted: &[(String, Step)]) -> usize {
+    posted.iter().filter(|(_, posted)| *posted == step).count()
+}
+
+#[test]
+fn u5_a_crm_that_is_out_of_reach_for_minutes_is_told_of_no_call_without_its_recording() {
+    let mut desk = Desk::new(LIMITS);
+    desk.due(&["a", "b", "c", "d", "e"], true, true);
+    let outage = answer_all(&mut desk, Duration::from_secs(600), |_| Answer::Unreachable("refused".into()));
+    assert_eq!(told(Step::CallData, &outage), 0, "{outage:?}");
+    let after = answer_all(&mut desk, Duration::from_secs(60), |_| http(200));
+    assert_eq!((told(Step::CallData, &after), told(Step::Amendment, &after)), (5, 0), "{after:?}");
+}
+
+#[test]
+fn u5_of_a_crm_that_answers_503_to_everything_one_call_finds_out_and_no_other_goes_without() {
+    let mut desk = Desk::new(LIMITS);
+    desk.due(&["a", "b", "c", "d", "e"], true, true);
+    answer_all(&mut desk, Duration::from_secs(600), |_| http(503));
+    let after = answer_all(&mut desk, Duration::from_secs(60), |_| http(200));
+    assert_eq!((told(Step::CallData, &after), told(Step::Amendment, &after)), (5, 1), "{after:?}");
+}
+
+#[test]
+fn u5_call_data_that_has_not_reached_the_crm_without_its_recording_goes_with_it_and_is_not_amended() {
+    let mut desk = Desk::new(LIMITS);
+    let call = CallId::new("a");
+    desk.due(&["a"], true, false);
+    assert!(desk.progress[&call].went_without, "noted before it is sent");
+    desk.answer("a", Answer::Unreachable("refused".into()));
+    assert!(!desk.progress[&call].went_without, "taken back");
+    // Its engine is back.
+    let mut desk = Desk { progress: desk.progress, ..Desk::new(LIMITS) };
+    let progress = desk.progress[&call].clone();
+    desk.tell(Input::Found(vec![Found { call, progress, holds_recording: true }]));
+    let posted = answer_all(&mut desk, Duration::from_secs(5), |_| http(200));
+    assert_eq!(posted, posts(&[("a", Step::Recording), ("a", Step::CallData)]));
+    assert_eq!(desk.state("a"), UploadState::Done);
+}
+
+#[test]
+fn u5_call_data_that_may_have_gone_without_its_recording_is_the_same_when_it_is_sent_again() {
+    let mut desk = Desk::new(LIMITS);
+    let call = CallId::new("a");
+    desk.due(&["a"], true, false);
+    desk.answer("a", Answer::Broken("no answer in time".into()));
+    let mut desk = Desk { progress: desk.progress, ..Desk::new(LIMITS) };
+    let progress = desk.progress[&call].clone();
+    let progress = progress.settle(&Settled {
+        step: Step::Recording,
+        sent_url: None,
+        unsent: None,
+        outcome: Outcome::Taken { url: Some("https://crm/1".into()) },
+    });
+    desk.progress.insert(call.clone(), progress.clone());
+    desk.tell(Input::Found(vec![Found { call: call.clone(), progress, holds_recording: true }]));
+    assert_eq!(desk.progress[&call].url_told_with(Step::CallData), None);
+    let posted = answer_all(&mut desk, Duration::from_secs(5), |_| http(200));
+    assert_eq!(posted, posts(&[("a", Step::CallData), ("a", Step::Amendment)]));
+    assert_eq!(desk.state("a"), UploadState::Done);
+}
+
+#[test]
+fn s5_call_data_whose_mark_cannot_be_noted_is_not_sent() {
+    let mut desk = Desk::new(LIMITS);
+    let call = CallId::new("a");
+    desk.progress.insert(call.clone(), Progress::due(false));
+    let found = Found { call: call.clone(), progress: Progress::due(false), holds_recording: true };
+    for input in [Input::Found(vec![found]), Input::NotNoted { call: call.clone() }] {
+        desk.uploads.handle(input, desk.now);
+        let marks = std::iter::from_fn(|| desk.uploads.poll_output()).collect::<Vec<_>>();
+        assert!(marks.iter().all(|output| matches!(output, Output::Settle { .. })), "{marks:?}");
+    }
+    desk.pass(Duration::from_secs(2));
+    assert_eq!(desk.posted(), posts(&[("a", Step::CallData)]));
 }
 
 #[test]

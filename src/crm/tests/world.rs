@@ -1,6 +1,7 @@
 //! Two engines, a store and a CRM from one seed: the CRM flaps, loses answers and answers nonsense, engines crash
 //! between any two of their writes, the store fails now and then. In the end the CRM has every call once and every
-//! recording once, and the call's entry names it.
+//! recording once, and the call's entry names it. A call is amended exactly where it may have been told without its
+//! recording, and nothing else is ever sent under a key that was used.
 //!
 //! The CRM keys call data on `callId` and recordings on the `Idempotency-Key`, as the stand-in does.
 
@@ -28,15 +29,28 @@ struct Crm {
     recordings: BTreeMap<String, String>,
     /// By `callId`: the URL told last, and how often it was written anew under another key.
     entries: BTreeMap<String, Option<String>>,
-    keys_seen: BTreeSet<String>,
+    /// What was sent first under each key: for call data the URL it told.
+    bodies: BTreeMap<String, Option<String>>,
     posts: usize,
+}
+
+/// On its way to the CRM, which it reaches whether or not its engine is still there.
+struct Flight {
+    arrives: Instant,
+    engine: usize,
+    run: u32,
+    call: CallId,
+    step: Step,
+    url: Option<String>,
 }
 
 impl Crm {
     fn take(&mut self, call: &CallId, step: Step, url: Option<&str>) -> Answer {
         self.posts += 1;
         let key = format!("{call}/{step}");
-        let is_new = self.keys_seen.insert(key.clone());
+        let is_new = !self.bodies.contains_key(&key);
+        let first = self.bodies.entry(key.clone()).or_insert_with(|| url.map(str::to_owned));
+        assert_eq!(first.as_deref(), url, "another body under {key}");
         let mut body = Vec::new();
         match step {
             Step::Recording => {
@@ -49,7 +63,7 @@ impl Crm {
             }
             Step::CallData | Step::Amendment => {}
         }
-        Answer::Http { status: 200, retry_after: None, body }
+        Answer::Http { status: 200, retry_after: None, content_type: None, body }
     }
 }
 
@@ -79,6 +93,17 @@ struct World {
     limits: Limits,
     mood: Mood,
     mood_until: Instant,
+    climate: Climate,
+    flights: Vec<Flight>,
+    /// Calls that may have been told without a recording, or nobody knows any more whether they were.
+    without: BTreeSet<CallId>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Climate {
+    Bad,
+    /// The CRM is out of reach now and then; all else is well.
+    Outages,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -94,7 +119,7 @@ const MOODS: [Mood; 6] =
     [Mood::Well, Mood::Well, Mood::Gone, Mood::Overloaded, Mood::OnlyRecordingsFail, Mood::Nonsense];
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, climate: Climate) -> Self {
         let (mut entropy, now) = (Entropy::from_number(seed), Instant::now());
         let limits = Limits {
             parallel: 1 + entropy.below(4) as usize,
@@ -123,6 +148,9 @@ impl World {
             limits,
             mood: Mood::Well,
             mood_until: now,
+            climate,
+            flights: Vec::new(),
+            without: BTreeSet::new(),
             entropy,
         }
     }
@@ -132,15 +160,24 @@ impl World {
     }
 
     fn one_in(&mut self, chances: u64) -> bool {
-        self.entropy.below(chances) == 0 && self.is_troubled()
+        self.entropy.below(chances) == 0 && self.is_troubled() && self.climate == Climate::Bad
+    }
+
+    fn next_mood(&mut self) -> Mood {
+        let moods = match self.climate {
+            Climate::Bad => &MOODS[..],
+            Climate::Outages => &[Mood::Well, Mood::Gone],
+        };
+        moods[self.entropy.below(moods.len() as u64) as usize]
     }
 
     fn run(mut self) -> Self {
         while self.now < self.start + END && !self.is_done() {
             if self.mood_until <= self.now {
-                self.mood = MOODS[self.entropy.below(MOODS.len() as u64) as usize];
-                self.mood_until = self.now + Duration::from_secs(1 + self.entropy.below(60));
+                self.mood = self.next_mood();
+                self.mood_until = self.now + Duration::from_secs(1 + self.entropy.below(150));
             }
+            self.land();
             for engine in 0..ENGINES {
                 self.step(engine);
             }
@@ -188,6 +225,9 @@ impl World {
         engine.uploads = None;
         engine.answers.clear();
         engine.back_at = self.now + pause;
+        // What it was about to send, or knew not to have been sent, nobody knows any more.
+        let marked = self.store.entries.iter().filter(|(_, (_, progress))| progress.without_mark.is_some());
+        self.without.extend(marked.map(|(call, _)| call.clone()));
     }
 
     /// Gives false if the engine crashed over it.
@@ -221,7 +261,7 @@ impl World {
         if self.one_in(5) {
             return vec![Input::Looked { more: false }];
         }
-        let is_gone = |number: usize| self.engines[number].uploads.is_none();
+        let is_gone = |number: usize| self.engines[number].uploads.is_none() && self.engines[number].run > 0;
         let found = self.store.entries.iter().filter_map(|(call, (node, progress))| {
             let due = matches!(progress.state, UploadState::Due | UploadState::Amendable);
             let ours = *node == at || (is_gone(*node) && progress.state == UploadState::Due);
@@ -251,32 +291,64 @@ impl World {
             self.store.claims.remove(&(call.clone(), step));
             return vec![Input::Changed { call, progress }];
         }
-        let url = progress.recording_url().map(str::to_owned);
-        let answer = self.answer_of_crm(&call, step, url.as_deref());
-        if self.one_in(40) {
-            self.crash(at);
+        let url = progress.url_told_with(step).map(str::to_owned);
+        if self.mood() == Mood::Gone {
+            self.answer_later(at, call, Answer::Unreachable("refused".into()));
             return Vec::new();
         }
-        let takes = Duration::from_millis(self.entropy.below(5_000));
-        self.engines[at].answers.push((self.now + takes, call, answer));
+        if step == Step::CallData && url.is_none() {
+            self.without.insert(call.clone());
+        }
+        let arrives = self.now + Duration::from_millis(self.entropy.below(5_000));
+        self.flights.push(Flight { arrives, engine: at, run: self.engines[at].run, call, step, url });
+        if self.one_in(40) {
+            self.crash(at);
+        }
         Vec::new()
     }
 
+    fn mood(&self) -> Mood {
+        if self.is_troubled() { self.mood } else { Mood::Well }
+    }
+
+    fn answer_later(&mut self, at: usize, call: CallId, answer: Answer) {
+        let takes = Duration::from_millis(self.entropy.below(3_000));
+        self.engines[at].answers.push((self.now + takes, call, answer));
+    }
+
+    fn land(&mut self) {
+        let now = self.now;
+        let landed: Vec<_> = self.flights.extract_if(.., |flight| flight.arrives <= now).collect();
+        for Flight { engine, run, call, step, url, .. } in landed {
+            let answer = self.answer_of_crm(&call, step, url.as_deref());
+            if self.engines[engine].uploads.is_some() && self.engines[engine].run == run {
+                self.answer_later(engine, call, answer);
+            }
+        }
+    }
+
     fn answer_of_crm(&mut self, call: &CallId, step: Step, url: Option<&str>) -> Answer {
-        let busy = |status| Answer::Http { status, retry_after: None, body: Vec::new() };
-        let mood = if self.is_troubled() { self.mood } else { Mood::Well };
-        match mood {
-            Mood::Gone => return Answer::Unreachable("refused".into()),
-            Mood::Overloaded => return busy([429, 500, 503][self.entropy.below(3) as usize]),
-            Mood::OnlyRecordingsFail if step == Step::Recording => return busy(502),
-            Mood::Well | Mood::OnlyRecordingsFail | Mood::Nonsense => {}
+        let mood = self.mood();
+        let busy = |status| Answer::Http { status, retry_after: None, content_type: None, body: Vec::new() };
+        let fails = match mood {
+            Mood::Overloaded => Some(busy([429, 500, 503][self.entropy.below(3) as usize])),
+            Mood::OnlyRecordingsFail if step == Step::Recording => Some(busy(502)),
+            Mood::Well | Mood::OnlyRecordingsFail | Mood::Nonsense | Mood::Gone => None,
+        };
+        // Some servers fail after they have taken what they were sent.
+        if let Some(failure) = fails.filter(|_| !self.one_in(4)) {
+            return failure;
         }
         let answer = self.crm.take(call, step, url);
+        if mood == Mood::Overloaded {
+            return busy(500);
+        }
         if self.one_in(6) {
             return Answer::Broken("the answer was lost".into());
         }
         if mood == Mood::Nonsense && self.one_in(3) {
-            return Answer::Http { status: 200, retry_after: None, body: b"<html>".to_vec() };
+            let body = if self.one_in(2) { "<html>" } else { "{}" }.into();
+            return Answer::Http { status: 200, retry_after: None, content_type: None, body };
         }
         answer
     }
@@ -288,6 +360,10 @@ impl World {
         let Some((_, progress)) = self.store.entries.get_mut(&call) else { return Vec::new() };
         *progress = progress.clone().settle(settled);
         let progress = progress.clone();
+        if self.one_in(40) {
+            // It is noted, and the store did not say so.
+            return vec![Input::NotNoted { call }];
+        }
         if self.one_in(30) {
             self.crash(at);
             return Vec::new();
@@ -302,6 +378,8 @@ impl World {
             let told = told.unwrap_or_else(|| panic!("seed {seed}: {call} has no entry: {progress:?}"));
             let key = format!("{call}/{}", Step::Recording);
             let kept = self.crm.recordings.get(&key);
+            let is_amended = self.crm.bodies.contains_key(&format!("{call}/{}", Step::Amendment));
+            assert!(!is_amended || self.without.contains(call), "seed {seed}: {call} is amended for nothing");
             match &progress.recording {
                 RecordingStep::Missing => {
                     assert_eq!((kept, told, progress.state), (None, &None, UploadState::Done), "seed {seed}");
@@ -309,6 +387,7 @@ impl World {
                 RecordingStep::Uploaded { url } => {
                     assert_eq!(progress.state, UploadState::Done, "seed {seed}: {call} {progress:?}");
                     assert_eq!((kept, told), (Some(url), &Some(url.clone())), "seed {seed}: {call}");
+                    assert_eq!(is_amended, progress.went_without, "seed {seed}: {call} {progress:?}");
                 }
                 // The CRM has it, but has told nonsense instead of its URL: a person can try again.
                 RecordingStep::Parked { .. } => assert!(kept.is_some(), "seed {seed}: {call}"),
@@ -329,12 +408,13 @@ fn is_parked_for_good(progress: &Progress) -> bool {
 
 #[test]
 fn u5_every_call_and_every_recording_ends_up_once_in_the_crm_whatever_fails() {
-    let (mut posts, mut runs, mut parked) = (0, 0, 0);
+    let (mut posts, mut runs, mut parked, mut amended) = (0, 0, 0, 0);
     for seed in 0..SEEDS {
-        let world = World::new(seed).run();
+        let world = World::new(seed, Climate::Bad).run();
         world.judge(seed);
         posts += world.crm.posts;
         runs += world.engines.iter().map(|engine| engine.run as usize).sum::<usize>();
+        amended += world.crm.bodies.keys().filter(|key| key.ends_with("/amendment")).count();
         parked += world.store.entries.values().filter(|(_, it)| is_parked_for_good(it)).count();
     }
     // The weather was bad, else this proves nothing.
@@ -342,4 +422,21 @@ fn u5_every_call_and_every_recording_ends_up_once_in_the_crm_whatever_fails() {
     assert!(posts > 2 * steps, "{posts} posts reached the CRM for {steps} calls");
     assert!(runs > SEEDS as usize * 2 * ENGINES, "{runs} runs of engines");
     assert!(parked > 0, "nonsense was answered");
+    assert!(amended > 0, "some recordings came late");
+}
+
+#[test]
+fn u5_outages_alone_amend_nothing() {
+    let mut probes = 0;
+    for seed in 0..SEEDS {
+        let world = World::new(seed, Climate::Outages).run();
+        world.judge(seed);
+        let steps = |step: Step| {
+            let ends = format!("/{step}");
+            world.crm.bodies.keys().filter(|key| key.ends_with(&ends)).count()
+        };
+        assert_eq!((steps(Step::CallData), steps(Step::Amendment)), (CALLS, 0), "seed {seed}");
+        probes += usize::from(world.mood == Mood::Gone);
+    }
+    assert!(probes > 0, "there were outages");
 }

@@ -98,6 +98,8 @@ struct CallView {
     recording_state: Option<RecordingStateName>,
     /// Of a recording that is there; `GET /api/calls/{id}/recording` gives it.
     recording: Option<RecordingView>,
+    /// Something of the recording is missing, or all of it, because it could not be written.
+    recording_cut_short: bool,
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
 }
@@ -315,8 +317,8 @@ pub(super) async fn visible(api: &Api, identity: &Identity, id: &CallId) -> Resu
 }
 
 async fn named_in_crm(api: &Api, id: &CallId) -> Result<Option<CallRecord>, Problem> {
-    match api.outbox().named(&CrmCallId::new(id.as_str())).await? {
-        Some(found) => live_record(api, &found.record.session_id).await,
+    match api.outbox().call_named(&CrmCallId::new(id.as_str())).await? {
+        Some(call) => live_record(api, &call).await,
         None => Ok(None),
     }
 }
@@ -347,6 +349,7 @@ impl From<CallRecord> for CallView {
         Self {
             recording_state: call.recording_state.map(RecordingStateName::from),
             recording: RecordingView::of(&call),
+            recording_cut_short: call.recording_cut_short,
             id: call.session_id.to_string(),
             direction: call.direction.into(),
             owner_id: call.owner_id.map(|id| id.to_string()),

@@ -29,6 +29,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 #[serde(rename_all = "snake_case")]
 pub(super) enum RecordingStateName {
     Recording,
+    /// It would be recorded, but cannot be written: the disk is full, or fails.
+    Interrupted,
     Paused,
     Off,
 }
@@ -37,6 +39,7 @@ impl From<RecordingState> for RecordingStateName {
     fn from(state: RecordingState) -> Self {
         match state {
             RecordingState::Recording => Self::Recording,
+            RecordingState::Interrupted => Self::Interrupted,
             RecordingState::Paused => Self::Paused,
             RecordingState::Off => Self::Off,
         }

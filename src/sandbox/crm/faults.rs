@@ -16,6 +16,10 @@ pub enum Fault {
     Status(u16),
     /// It is taken, and answered with 200 and words that mean nothing.
     Nonsense,
+    /// Nothing is taken; 200 and a page for people, as of a proxy before the CRM.
+    Html,
+    /// Nothing is taken, and 200 says so.
+    NoSuccess,
     /// It is taken, and answered so much later.
     Slow(Duration),
     /// Nothing is taken, and nothing answered as long as the connection stands.
@@ -62,7 +66,7 @@ impl FromStr for FaultRule {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let form = "write ENDPOINT:FAULT[*TIMES], as upload:503*3; endpoints are upload, call-data and both, faults a \
-                    status from 300 to 599, nonsense, slow=MILLISECONDS, silent and answer-lost";
+                    status from 300 to 599, nonsense, html, no-success, slow=MILLISECONDS, silent and answer-lost";
         let wrong = || format!("{text:?} is no fault; {form}");
         let (endpoint, rest) = text.split_once(':').ok_or_else(wrong)?;
         let endpoint = match endpoint {
@@ -82,6 +86,8 @@ impl FromStr for FaultRule {
 fn fault_of(text: &str) -> Option<Fault> {
     match text {
         "nonsense" => Some(Fault::Nonsense),
+        "html" => Some(Fault::Html),
+        "no-success" => Some(Fault::NoSuccess),
         "silent" => Some(Fault::Silent),
         "answer-lost" => Some(Fault::AnswerLost),
         _ => match text.strip_prefix("slow=") {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, ContentType};
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use serde_json::json;
@@ -207,7 +207,14 @@ async fn serve(
         Some(Fault::Status(status)) => said((status, json!({ "error": "a fault was asked for" }))),
         Some(Fault::Nonsense) => {
             take(&key);
-            HttpResponse::Ok().body("<html>It works!</html>")
+            HttpResponse::Ok().body("It works!")
+        }
+        Some(Fault::Html) => {
+            let page = "<!DOCTYPE html><title>Log in</title><p>Please log in</p>";
+            HttpResponse::Ok().content_type(ContentType::html()).body(page)
+        }
+        Some(Fault::NoSuccess) => {
+            said((200, json!({ "success": false, "message": "a fault was asked for" })))
         }
         Some(Fault::Slow(wait)) => {
             let reply = take(&key);

@@ -98,6 +98,9 @@ fn what_comes_twice_is_kept_once_and_answered_as_before() {
 fn a_fault_befalls_whom_it_is_meant_for_as_often_as_it_says() {
     let rule: FaultRule = "upload:503*2".parse().unwrap();
     assert_eq!(rule, FaultRule::times(Endpoint::Upload, Fault::Status(503), 2));
+    for (text, fault) in [("html", Fault::Html), ("no-success", Fault::NoSuccess)] {
+        assert_eq!(format!("both:{text}").parse(), Ok(FaultRule::always(Endpoint::Both, fault)));
+    }
     let state = State::new(vec![rule, "both:slow=20".parse().unwrap()]);
     let slow = Some(Fault::Slow(std::time::Duration::from_millis(20)));
     assert_eq!(state.strike(Endpoint::CallData), slow);

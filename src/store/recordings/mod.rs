@@ -12,6 +12,7 @@
 
 mod backlog;
 mod encoder;
+mod interruptions;
 mod shelf;
 mod writer;
 
@@ -35,6 +36,8 @@ use crate::domain::{CallId, NodeId, RecordingMade};
 use crate::media::spool::RecordingBlock;
 use backlog::Backlog;
 use encoder::Encoder;
+pub use interruptions::Interruption;
+use interruptions::Interruptions;
 pub use shelf::{DiskLimits, DiskState, Shelved};
 use writer::{Job, Writer};
 
@@ -55,6 +58,7 @@ pub struct Recordings {
     queue: SyncSender<Job>,
     running: Running,
     backlog: Backlog,
+    interruptions: Interruptions,
     is_full: Arc<AtomicBool>,
 }
 
@@ -83,6 +87,10 @@ impl Running {
     fn with<R>(&self, work: impl FnOnce(&mut HashSet<CallId>) -> R) -> R {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn has(&self, call: &CallId) -> bool {
+        self.with(|running| running.contains(call))
+    }
 }
 
 /// One call's way into the recordings.
@@ -90,6 +98,7 @@ impl Running {
 pub struct RecordingSink {
     call: CallId,
     queue: SyncSender<Job>,
+    interruptions: Interruptions,
 }
 
 /// The disk is slower than the calls; the block is lost and must be counted.
@@ -118,16 +127,22 @@ impl Recordings {
         let (queue, jobs) = sync_channel(QUEUE_BLOCKS_MAX);
         let running = Running::default();
         let is_full = Arc::<AtomicBool>::default();
-        let writer = Writer::new(spools, running.clone(), backlog.clone(), is_full.clone());
+        let interruptions = Interruptions::default();
+        let writer =
+            Writer::new(spools, running.clone(), backlog.clone(), interruptions.clone(), is_full.clone());
         thread::Builder::new().name("recordings".into()).spawn(move || writer.run(&jobs))?;
         let folder = settings.folder.as_path().into();
-        Ok((Self { folder, queue, running, backlog, is_full }, left))
+        Ok((Self { folder, queue, running, backlog, interruptions, is_full }, left))
     }
 
     /// From here until its end the call is recorded.
     pub fn sink(&self, call: &CallId) -> RecordingSink {
         self.running.with(|running| running.insert(call.clone()));
-        RecordingSink { call: call.clone(), queue: self.queue.clone() }
+        RecordingSink {
+            call: call.clone(),
+            queue: self.queue.clone(),
+            interruptions: self.interruptions.clone(),
+        }
     }
 
     /// Answers once the call's Opus file is there; `None` when nothing was recorded, or nothing can be made of it.
@@ -146,7 +161,22 @@ impl Recordings {
 impl Recordings {
     /// The call is being recorded, or its recording is being encoded.
     pub fn is_under_way(&self, call: &CallId) -> bool {
-        self.running.with(|running| running.contains(call)) || self.backlog.has(call)
+        self.running.has(call) || self.backlog.has(call)
+    }
+
+    /// Nothing of the call can be written at the moment.
+    pub fn is_interrupted(&self, call: &CallId) -> bool {
+        self.interruptions.has(call)
+    }
+
+    /// Recordings of which something is missing since the last time that this was asked.
+    pub fn interruptions(&self) -> Vec<Interruption> {
+        self.interruptions.untold()
+    }
+
+    /// Waits until there may be such recordings.
+    pub async fn interruption(&self) {
+        self.interruptions.news().await;
     }
 
     /// Where a finished recording lies that a record names. Only our own folder is looked into, whatever a record says.
@@ -197,7 +227,10 @@ impl RecordingSink {
     /// Never waits.
     pub fn append(&self, block: RecordingBlock) -> Result<(), RecordingDropped> {
         let job = Job::Append { call: self.call.clone(), block };
-        self.queue.try_send(job).map_err(|_| RecordingDropped)
+        self.queue.try_send(job).map_err(|_| {
+            self.interruptions.lost(&self.call);
+            RecordingDropped
+        })
     }
 }
 

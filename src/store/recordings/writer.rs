@@ -12,6 +12,7 @@ use std::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 use super::backlog::Backlog;
+use super::interruptions::Interruptions;
 use super::{FILE_MODE, Running, SPOOL_ENDING};
 use crate::domain::{CallId, RecordingMade};
 use crate::media::spool::RecordingBlock;
@@ -29,6 +30,7 @@ pub(super) struct Writer {
     files: HashMap<CallId, SpoolFile>,
     running: Running,
     backlog: Backlog,
+    interruptions: Interruptions,
     disk_is_full: Arc<AtomicBool>,
 }
 
@@ -37,9 +39,10 @@ impl Writer {
         folder: PathBuf,
         running: Running,
         backlog: Backlog,
+        interruptions: Interruptions,
         disk_is_full: Arc<AtomicBool>,
     ) -> Self {
-        Self { folder, files: HashMap::new(), running, backlog, disk_is_full }
+        Self { folder, files: HashMap::new(), running, backlog, interruptions, disk_is_full }
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
@@ -48,6 +51,7 @@ impl Writer {
                 Job::Append { call, block } => {
                     if let Err(error) = self.append(&call, &block) {
                         count(Counter::RecordingBlocksUnwritten);
+                        self.interruptions.lost(&call);
                         tracing::error!(%call, %error, "a second of the recording could not be written");
                     }
                 }
@@ -62,11 +66,14 @@ impl Writer {
         if self.disk_is_full.load(Ordering::Relaxed) {
             // Its keeper has said so, once.
             count(Counter::RecordingBlocksUnwritten);
+            if self.running.has(call) {
+                self.interruptions.lost(call);
+            }
             return Ok(());
         }
         let file = match self.files.get_mut(call) {
             Some(file) => file,
-            None if !self.running.with(|running| running.contains(call)) => return Ok(()),
+            None if !self.running.has(call) => return Ok(()),
             None => {
                 let file = SpoolFile::create(&self.folder, call, block)?;
                 self.files.entry(call.clone()).or_insert(file)
@@ -74,11 +81,13 @@ impl Writer {
         };
         file.append(&block_bytes(block))?;
         self.backlog.grown(call, &file.path, file.bytes);
+        self.interruptions.written(call);
         Ok(())
     }
 
     fn finish(&mut self, call: &CallId, reply: oneshot::Sender<Option<RecordingMade>>) {
         self.running.with(|running| running.remove(call));
+        self.interruptions.ended(call);
         match self.files.remove(call) {
             Some(file) => self.backlog.end(call, &file.path, file.bytes, reply),
             // Nobody may wait for it any more.

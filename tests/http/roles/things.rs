@@ -219,7 +219,7 @@ async fn plant_upload(bench: &Bench, spy: &mut Spy, owner: &User) -> String {
     outbox.open(&call, run).await.expect("an upload");
     outbox.end(&call.session_id, false).await.expect("an upload");
     let refused = Outcome::Refused { why: "the CRM answers 422".into() };
-    let settled = Settled { step: Step::CallData, sent_url: None, outcome: refused };
+    let settled = Settled { step: Step::CallData, sent_url: None, unsent: None, outcome: refused };
     let upload = outbox.settle(&call.session_id, &settled).await.expect("an upload").expect("it is there");
     let tenant = owner.tenant_id.as_ref().map(|id| id.as_str());
     for mark in [upload.id.as_str(), upload.crm_call_id.as_str()] {

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use clearline::access::Scope;
 use clearline::crm::{Outcome, Settled, Step, Upload};
+use clearline::domain::Outcome as CallOutcome;
 use clearline::domain::{
     CallId, CallRecord, Direction, NodeId, PhoneNumber, StartId, TenantId, Timestamp, UploadState,
 };
 use clearline::store::{
-    Audit, By, Change, Effect, Entry, OUTBOX, Outbox, StepClaim, Store, StoreError, Subject,
+    Audit, By, Calls, Change, Effect, Entry, OUTBOX, Outbox, StepClaim, Store, StoreError, Subject,
+    report_uploads,
 };
 use futures_util::future::join_all;
 
@@ -34,7 +36,7 @@ async fn due(outbox: &Outbox, name: &str, node: &str) -> Upload {
 }
 
 fn settled(step: Step, outcome: Outcome) -> Settled {
-    Settled { step, sent_url: None, outcome }
+    Settled { step, sent_url: None, unsent: None, outcome }
 }
 
 pub(crate) async fn calls_with_one_number_and_one_day_get_names_of_their_own_at_two_engines_at_once(
@@ -62,6 +64,55 @@ pub(crate) async fn a_call_that_is_opened_again_keeps_its_name_and_its_progress(
     let by_name = outbox.named(&name).await.unwrap().unwrap().record;
     assert_eq!(by_name, known);
     assert_eq!(outbox.end(&CallId::new("nobody"), false).await.unwrap(), None);
+}
+
+pub(crate) async fn what_is_long_done_is_forgotten_and_neither_reported_nor_sent_again(
+    bench: &mut impl Bench,
+) {
+    // Their calls began in 1970, where the clock of these tests begins, and in the 22nd century.
+    let (done, parked, newer) = (
+        "00000000-0000-7000-8000-000000000001",
+        "00000000-0000-7000-8000-000000000002",
+        "03c00000-0000-7000-8000-000000000003",
+    );
+    let store = bench.open().await;
+    let (outbox, calls) = (Outbox::new(store.clone()), Calls::new(store));
+    let ended = |name: &str| {
+        let mut record = record(name);
+        record.call_start_time = Timestamp::parse("2025-01-15T10:00:00Z").unwrap();
+        (record.outcome, record.recording_filename) = (Some(CallOutcome::Completed), Some("a.ogg".into()));
+        record
+    };
+    let taken = |url: Option<&str>| Outcome::Taken { url: url.map(str::to_owned) };
+    for name in [done, parked, newer] {
+        let mut record = ended(name);
+        record.crm_call_id = Some(outbox.open(&record, run("n")).await.unwrap());
+        calls.save(&record, None).await.unwrap();
+        let call = CallId::new(name);
+        outbox.end(&call, true).await.unwrap();
+        outbox.settle(&call, &settled(Step::Recording, taken(Some("https://crm/1")))).await.unwrap();
+        let outcome = match name == parked {
+            true => Outcome::Refused { why: "the CRM answers 422".into() },
+            false => taken(None),
+        };
+        let told = Settled { sent_url: Some("https://crm/1".into()), ..settled(Step::CallData, outcome) };
+        let upload = outbox.settle(&call, &told).await.unwrap().unwrap();
+        calls.tell_upload(&call, &upload.told()).await.unwrap();
+    }
+    let far_ahead = Timestamp::parse("2090-01-01T00:00:00Z").unwrap();
+    assert_eq!(outbox.forget(Timestamp::from_millis(1)).await, Ok(0), "done just now");
+    assert_eq!(outbox.forget(far_ahead).await, Ok(1));
+    assert_eq!(outbox.forget(far_ahead).await, Ok(0));
+    let left = outbox.list(&Scope::Everything, None, None, 10).await.unwrap().items;
+    let left: Vec<_> = left.into_iter().map(|stored| stored.record.session_id.to_string()).collect();
+    assert_eq!(left, [newer, parked]);
+    let report = report_uploads(&calls, &outbox, None, None, 10).await.unwrap();
+    assert_eq!(report.lines.iter().map(|line| line.call.as_str()).collect::<Vec<_>>(), [parked]);
+    let known = calls.get(&CallId::new(done)).await.unwrap().unwrap();
+    let name = known.crm_call_id.unwrap();
+    assert_eq!(outbox.call_named(&name).await, Ok(Some(CallId::new(done))));
+    assert_eq!(outbox.open(&ended(done), run("n")).await, Ok(name), "a journal that comes late");
+    assert_eq!(outbox.end(&CallId::new(done), true).await, Ok(None), "it is not sent again");
 }
 
 pub(crate) async fn an_upload_is_found_by_its_engine_until_it_is_done_and_what_is_further_on_stays(

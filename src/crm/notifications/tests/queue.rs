@@ -12,7 +12,7 @@ pub(super) const LIMITS: DeliveryLimits =
     DeliveryLimits { parallel: 2, held_max: 100, look_every: Duration::from_secs(5) };
 
 fn http(status: u16) -> Answer {
-    Answer::Http { status, retry_after: None, body: Vec::new() }
+    Answer::Http { status, retry_after: None, content_type: None, body: Vec::new() }
 }
 
 /// The machine with a shell that notes everything at once.
@@ -126,7 +126,12 @@ fn i10_a_subscriber_that_asks_for_time_is_given_it() {
     let mut desk = Desk::new(LIMITS);
     desk.found(&["a"]);
     desk.posted();
-    let busy = Answer::Http { status: 429, retry_after: Some(Duration::from_secs(90)), body: Vec::new() };
+    let busy = Answer::Http {
+        status: 429,
+        retry_after: Some(Duration::from_secs(90)),
+        content_type: None,
+        body: Vec::new(),
+    };
     desk.answer("a", busy, true);
     desk.pass(Duration::from_secs(89));
     assert_eq!(desk.posted(), [] as [String; 0]);

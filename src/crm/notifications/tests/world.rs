@@ -245,13 +245,13 @@ impl World {
             return Answer::Unreachable("refused".into());
         }
         if self.one_in(5) {
-            return Answer::Http { status: 503, retry_after: None, body: Vec::new() };
+            return Answer::Http { status: 503, retry_after: None, content_type: None, body: Vec::new() };
         }
         self.heard[subscriber].push((call.clone(), event));
         if self.one_in(6) {
             return Answer::Broken("the answer was lost".into());
         }
-        Answer::Http { status: 200, retry_after: None, body: Vec::new() }
+        Answer::Http { status: 200, retry_after: None, content_type: None, body: Vec::new() }
     }
 
     fn settle(
