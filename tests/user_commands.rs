@@ -292,7 +292,7 @@ fn of_two_numbers_that_are_one_one_is_removed_by_the_command_that_the_error_prin
     };
     bench.write_twins(
         "voice_agent_numbers",
-        "voice_agent_numbers_on_forms__e164",
+        "voice_agent_numbers_over_forms__e164",
         [("n1", twin("n1")), ("n2", twin("n2"))],
     );
     let refused = bench.refused_start();
