@@ -5,6 +5,8 @@ use thiserror::Error;
 use super::look::{is_not_to_be_told, is_of_one_script, latin_look};
 
 const CHARS_MAX: usize = 64;
+/// Of hexadecimal digits; no name of a person is that.
+const ID_CHARS_MIN: usize = 24;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum WrongName {
@@ -14,13 +16,17 @@ pub enum WrongName {
     ControlCharacters,
     #[error(
         "a name has no invisible characters and no look-alike letters (full width, bold, raised, accents apart from their \
-         letter): each must be told from another by looking at it"
+         letter): it would read like another"
     )]
     NotToBeTold,
     #[error(
         "the letters of a name are of one script, as all Latin or all Cyrillic: those of two look alike and are not the same"
     )]
     SeveralScripts,
+    #[error(
+        "a name does not look like an id: where a user is meant, both may stand, and the user of that id may come or have gone"
+    )]
+    LikeAnId,
     #[error("a name has at most {CHARS_MAX} characters")]
     TooLong,
 }
@@ -28,7 +34,15 @@ pub enum WrongName {
 /// A user's name must be readable in a line of a list, typed again as it is shown, and nobody else's.
 pub fn check_name(name: &str) -> Result<(), WrongName> {
     check_label(name)?;
+    if is_like_an_id(name) {
+        return Err(WrongName::LikeAnId);
+    }
     if is_of_one_script(name) { Ok(()) } else { Err(WrongName::SeveralScripts) }
+}
+
+/// Ours are UUIDs, those of older systems' MongoDB have 24 digits.
+fn is_like_an_id(name: &str) -> bool {
+    name.len() >= ID_CHARS_MIN && name.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 
 /// What only has to be read, as an API token's name.
@@ -99,6 +113,20 @@ mod tests {
         let small_vera = "\u{432}\u{435}\u{440}\u{430}";
         for (one, other) in [(small_vera, "bepa"), ("mira", "m\u{ed}ra"), ("mira", "mirna")] {
             assert!(!reads_like(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn no_name_passes_for_the_id_of_a_user() {
+        for id in [
+            "01a226d5-1db1-7038-860e-ba08228e8297",
+            "01A226D51DB17038860EBA08228E8297",
+            "507f1f77bcf86cd799439011",
+        ] {
+            assert_eq!(check_name(id), Err(WrongName::LikeAnId), "{id}");
+        }
+        for name in ["ada", "deadbeef", "facade-0123", "team-01a226d5-1db1-7038-860e-ba08228e"] {
+            assert_eq!(check_name(name), Ok(()), "{name}");
         }
     }
 

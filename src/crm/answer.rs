@@ -64,6 +64,7 @@ impl Verdict {
     pub fn of(step: Step, answer: &Answer) -> Self {
         let hint = "; set crm.base_url to where it leads";
         Self::by(answer, Asked { whom: "the CRM", hint }, |status, content_type, body| {
+            let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
             if is_html_page(content_type, body) {
                 return Self::Later { why: HTML_PAGE.to_owned(), after: None, everywhere: false };
             }
@@ -115,17 +116,36 @@ struct Asked {
 const HTML_PAGE: &str = "an HTML page answers in the CRM's place, of a proxy or to log in; let the engine through to the CRM, or \
                          set crm.base_url to where it is";
 
+/// Some servers put it before every text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What people are shown by whatever stands before the CRM. JSON is none, whatever it is called.
 fn is_html_page(content_type: Option<&str>, body: &[u8]) -> bool {
-    let text = body.trim_ascii_start();
-    let begins_with = |start: &str| {
-        text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start.as_bytes()))
-    };
+    let text = without_prologue(body);
     let media_type = content_type.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
-    let is_called_so = media_type.eq_ignore_ascii_case("text/html") && !text.is_empty();
-    begins_with("<!doctype")
-        || begins_with("<html")
+    let is_html = |kind: &str| media_type.eq_ignore_ascii_case(kind);
+    let is_called_so = (is_html("text/html") || is_html("application/xhtml+xml")) && !text.is_empty();
+    begins_with(text, "<!doctype html")
+        || begins_with(text, "<html")
         || is_called_so && serde_json::from_slice::<Value>(body).is_err()
+}
+
+/// Behind blanks, XML declarations and comments.
+fn without_prologue(page: &[u8]) -> &[u8] {
+    let mut text = page.trim_ascii_start();
+    while let Some(rest) = behind(text, "<?xml", "?>").or_else(|| behind(text, "<!--", "-->")) {
+        text = rest.trim_ascii_start();
+    }
+    text
+}
+
+fn behind<'text>(text: &'text [u8], start: &str, end: &str) -> Option<&'text [u8]> {
+    let at = || text.windows(end.len()).position(|at| at == end.as_bytes());
+    text.get(begins_with(text, start).then(at)?? + end.len()..)
+}
+
+fn begins_with(text: &[u8], start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start.as_bytes()))
 }
 
 fn says_no_success(body: &[u8]) -> bool {
@@ -276,6 +296,10 @@ mod tests {
             called("Text/HTML", "Welcome"),
             http(200, "\n<!DOCTYPE html><title>Log in</title>"),
             http(201, "<html lang=en>"),
+            http(200, "\u{feff}<!doctype html><p>please log in"),
+            http(200, "<!-- proxy --> <!-- two --><html><body>log in</body></html>"),
+            http(200, "<?xml version=\"1.0\"?>\n<!DOCTYPE html><html>"),
+            called("application/xhtml+xml", "<p>Please log in</p>"),
         ] {
             for step in [Step::Recording, Step::CallData, Step::Amendment] {
                 let verdict = Verdict::of(step, &answer);
@@ -288,6 +312,8 @@ mod tests {
     #[test]
     fn u5_a_success_that_says_it_is_none_is_a_refusal_and_its_words_are_kept() {
         let body = r#"{"success":false,"message":"no such campaign"}"#;
+        let with_a_mark = http(200, &format!("\u{feff}{body}"));
+        assert!(matches!(Verdict::of(Step::CallData, &with_a_mark), Verdict::Refused { .. }));
         for answer in [http(200, body), called("text/html", body)] {
             for step in [Step::Recording, Step::CallData, Step::Amendment] {
                 let why = format!("the CRM answers 200, but without success: {body}");
