@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::change::{change, every};
+use super::change::{change, difference, every};
 use super::document::body_of;
 use super::{Collection, Condition, Document, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
@@ -181,24 +181,31 @@ impl Calls {
     pub async fn close_lost(
         &self,
         id: &CallId,
-        close: impl FnOnce(&mut CallRecord, Timestamp),
+        close: impl Fn(&mut CallRecord, Timestamp),
     ) -> Result<Option<CallRecord>, StoreError> {
-        let Some(found) = self.store.get(&CALLS, id.as_str()).await? else { return Ok(None) };
-        let mut record: CallRecord = found.parse(&CALLS)?;
-        if record.running.is_none() {
-            return Ok(None);
-        }
-        let had_ended = record.outcome.is_some();
-        if had_ended {
-            (record.running, record.recording_state) = (None, None);
-        } else {
-            close(&mut record, found.updated_at);
-        }
-        record.revision += 1;
-        let body = body_of(&record)?;
-        match self.store.compare_and_set(&CALLS, id.as_str(), found.version, body).await {
-            Ok(_) => Ok((!had_ended).then_some(record)),
-            Err(StoreError::Lost { .. } | StoreError::NotFound { .. }) => Ok(None),
+        let mut closed = None;
+        let close_unless_over = |found: &Document| {
+            let mut record: CallRecord = found.parse(&CALLS)?;
+            closed = None;
+            if record.running.is_none() {
+                return Ok(None);
+            }
+            let before = body_of(&record)?;
+            let had_ended = record.outcome.is_some();
+            if had_ended {
+                (record.running, record.recording_state) = (None, None);
+            } else {
+                close(&mut record, found.updated_at);
+            }
+            record.revision += 1;
+            let changes = difference(&before, &body_of(&record)?);
+            closed = (!had_ended).then_some(record);
+            Ok(Some(changes))
+        };
+        // Its recording may be told of at the same moment; then it is looked at again.
+        match change(&self.store, &CALLS, id.as_str(), close_unless_over).await {
+            Ok(_) => Ok(closed),
+            Err(StoreError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

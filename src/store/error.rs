@@ -55,7 +55,7 @@ impl StoreError {
 
 #[derive(Debug, Error)]
 pub enum OpenError {
-    #[error("cannot open the store {}: {source}; check store.path and the permissions of its folder", path.display())]
+    #[error("cannot open the store {}: {source}; check store.path, the permissions of its folder and the room on its disk", path.display())]
     NoAccess { path: PathBuf, source: io::Error },
     #[error(
         "the store {} is damaged ({detail}); it was left as it is. Restore a backup, or move the file (with its \

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use clearline::domain::{
-    CallId, CallRecord, Direction, NodeId, Outcome, PhoneNumber, StartId, Timestamp, UploadState,
+    CallId, CallRecord, Direction, NodeId, Outcome, PhoneNumber, Running, StartId, Timestamp, UploadState,
 };
-use clearline::store::{CALLS, CallPapers};
-use futures_util::future::join_all;
+use clearline::store::{CALLS, CallPapers, Calls};
+use futures_util::future::{join, join_all};
 use serde_json::json;
 
 use crate::bench::Bench;
@@ -83,4 +83,27 @@ pub(crate) async fn what_others_wrote_into_a_record_stays_when_its_call_ends(ben
     assert_eq!((&stored["note_of_the_crm"], &stored["outcome"]), (&json!("call back"), &json!("completed")));
     assert_eq!(stored["upload"]["state"], json!("due"));
     assert_eq!(state_of(&papers, &over.session_id).await, UploadState::Due);
+}
+
+/// Its recording is finished by the same start that ends it.
+pub(crate) async fn a_lost_call_is_closed_though_others_write_into_its_record_at_that_moment(
+    bench: &mut impl Bench,
+) {
+    let store = bench.open().await;
+    let calls = Calls::new(store);
+    for at in 0..AT_ONCE {
+        let (node, start) = run();
+        let id = CallId::new(format!("c{at}"));
+        let running = Some(Running::at(node, start));
+        calls.insert(&CallRecord { running, ..record(id.as_str()) }).await.unwrap();
+        let changes = json!({ "note": at });
+        let close = calls.close_lost(&id, |record, _| {
+            (record.running, record.outcome) = (None, Some(Outcome::EngineLost));
+        });
+        let (closed, written) = join(close, calls.merge(&id, &changes)).await;
+        written.unwrap();
+        assert!(closed.unwrap().is_some(), "{at}");
+        let stored = calls.get(&id).await.unwrap().unwrap();
+        assert_eq!((stored.running, stored.outcome), (None, Some(Outcome::EngineLost)));
+    }
 }
