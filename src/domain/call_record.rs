@@ -306,6 +306,11 @@ pub struct ModelUsage {
 mod tests {
     use super::*;
 
+    fn record() -> CallRecord {
+        let (from, dialed) = (PhoneNumber::new("+4930123"), PhoneNumber::new("+4930456"));
+        CallRecord::started(CallId::new("c1"), Direction::Inbound, from, dialed, Timestamp::from_millis(0))
+    }
+
     #[test]
     fn a_record_of_an_older_version_is_read() {
         let older = serde_json::json!({
@@ -315,16 +320,7 @@ mod tests {
             "quality": null, "usage": null, "recording_filename": null,
         });
         let read: CallRecord = serde_json::from_value(older).unwrap();
-        assert_eq!(
-            read,
-            CallRecord::started(
-                CallId::new("c1"),
-                Direction::Inbound,
-                PhoneNumber::new("+4930123"),
-                PhoneNumber::new("+4930456"),
-                Timestamp::from_millis(0),
-            )
-        );
+        assert_eq!(read, record());
         assert_eq!(read.persons_number().expose(), "+4930123");
     }
 
@@ -345,13 +341,7 @@ mod tests {
 
     #[test]
     fn s2_a_lost_call_ends_with_what_was_heard_last_and_no_other_call_is_touched() {
-        let mut record = CallRecord::started(
-            CallId::new("c1"),
-            Direction::Inbound,
-            PhoneNumber::new("+4930123"),
-            PhoneNumber::new("+4930456"),
-            Timestamp::from_millis(0),
-        );
+        let mut record = record();
         assert_eq!(record.last_heard(), None);
         record.add_conversation_item(said_at(7_000, "hello".into()));
         record.add_conversation_item(said_at(5_000, "there".into()));
@@ -378,13 +368,7 @@ mod tests {
 
     #[test]
     fn a_talk_without_end_is_cut_and_the_record_says_so() {
-        let mut record = CallRecord::started(
-            CallId::new("c1"),
-            Direction::Inbound,
-            PhoneNumber::new("+4930123"),
-            PhoneNumber::new("+4930456"),
-            Timestamp::from_millis(0),
-        );
+        let mut record = record();
         let mut long = record.clone();
         (0..CONVERSATION_ITEMS_MAX + 3).for_each(|_| record.add_conversation_item(said("yes".into())));
         assert_eq!(record.conversation_items.len(), CONVERSATION_ITEMS_MAX);
@@ -395,13 +379,7 @@ mod tests {
 
     #[test]
     fn the_record_keeps_the_names_the_crm_knows() {
-        let mut record = CallRecord::started(
-            CallId::new("c1"),
-            Direction::Inbound,
-            PhoneNumber::new("+4930123"),
-            PhoneNumber::new("+4930456"),
-            Timestamp::from_millis(0),
-        );
+        let mut record = record();
         record.add_conversation_item(said("hello".into()));
         let json = serde_json::to_value(&record).unwrap();
         assert_eq!(json["session_id"], "c1");

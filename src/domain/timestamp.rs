@@ -26,6 +26,11 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(span_ms))
     }
 
+    pub fn before(self, span: Duration) -> Self {
+        let span_ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        Self::from_millis(self.0.saturating_sub(span_ms))
+    }
+
     /// Any time of RFC 3339, with `Z` or the offset of some zone.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.to_ascii_uppercase();

@@ -1,9 +1,6 @@
 //! Who is to be called back: by id, and as a list of those that somebody may see, by whose they are, whether they are done
 //! and when they are due.
 
-use serde_json::Value;
-
-use super::change::{change, difference};
 use super::records::{self, Listed, Record, Stored};
 use super::{Collection, Entry, Index, Query, Store, StoreError};
 use crate::access::Scope;
@@ -72,16 +69,7 @@ impl Callbacks {
 
     /// As it was agreed on last. One that is as new or newer stays, with what was done about it.
     pub async fn put(&self, callback: &ScheduledCallback) -> Result<(), StoreError> {
-        match records::insert(&self.store, None, callback.clone()).await {
-            Err(StoreError::Conflict { .. }) => {}
-            inserted => return inserted.map(drop),
-        }
-        let replace = |found: &super::Document| {
-            let stored: ScheduledCallback = found.parse(&CALLBACKS)?;
-            let is_newer = callback.agreed.revision > stored.agreed.revision;
-            is_newer.then(|| Ok(difference(&written(&stored)?, &written(callback)?))).transpose()
-        };
-        change(&self.store, &CALLBACKS, callback.id.as_str(), replace).await.map(drop)
+        records::put_newer(&self.store, callback, |callback| callback.agreed.revision).await
     }
 
     pub async fn get(&self, id: &CallbackId) -> Result<Option<Stored<ScheduledCallback>>, StoreError> {
@@ -110,18 +98,10 @@ impl Callbacks {
         after: Option<String>,
         limit: usize,
     ) -> Result<Listed<ScheduledCallback>, StoreError> {
-        let nothing = || Ok(Listed { items: Vec::new(), next: None });
-        let whose = match scope {
-            Scope::Owner(own) if filter.owner.as_ref().is_some_and(|owner| owner != own) => return nothing(),
-            Scope::Owner(owner) => ("owner_id", owner.as_str()),
-            Scope::Tenant(tenant) => ("tenant_id", tenant.as_str()),
-            Scope::Everything | Scope::Nothing => return nothing(),
+        let Some(whose) = records::whose(scope, filter.owner.as_ref()) else {
+            return Ok(Listed { items: Vec::new(), next: None });
         };
         let query = filter.query(whose, limit).newest_first().after(after).unhurried();
         records::list(&self.store, query).await
     }
-}
-
-fn written(callback: &ScheduledCallback) -> Result<Value, StoreError> {
-    serde_json::to_value(callback).map_err(|error| StoreError::Failed(error.to_string()))
 }

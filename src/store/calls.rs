@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::change::{change, difference, every};
 use super::document::body_of;
-use super::{Collection, Condition, Document, Index, MAX_PAGE, Query, Store, StoreError};
+use super::{Collection, Condition, Document, Index, MAX_PAGE, Query, Store, StoreError, records};
 use crate::access::Scope;
 use crate::crm::EndedCall;
 use crate::domain::{
@@ -266,7 +266,7 @@ impl Calls {
         self.page(Query::all(limit), after).await
     }
 
-    /// Newest first. Over REST there is no list of everybody's calls: nobody may see it (SPEC O2).
+    /// Newest first.
     pub async fn list(
         &self,
         scope: &Scope,
@@ -274,13 +274,8 @@ impl Calls {
         after: Option<String>,
         limit: usize,
     ) -> Result<CallList, StoreError> {
-        let whose = match scope {
-            Scope::Owner(own) if filter.owner.as_ref().is_some_and(|owner| owner != own) => {
-                return Ok(CallList { calls: Vec::new(), next: None });
-            }
-            Scope::Owner(owner) => ("owner_id", owner.as_str()),
-            Scope::Tenant(tenant) => ("tenant_id", tenant.as_str()),
-            Scope::Everything | Scope::Nothing => return Ok(CallList { calls: Vec::new(), next: None }),
+        let Some(whose) = records::whose(scope, filter.owner.as_ref()) else {
+            return Ok(CallList { calls: Vec::new(), next: None });
         };
         self.page(filter.query(whose, limit), after).await
     }

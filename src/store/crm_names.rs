@@ -11,7 +11,8 @@ use super::{Collection, Put, Store, StoreError};
 use crate::crm::{call_id, person};
 use crate::domain::{CallId, CallRecord, CrmCallId};
 
-/// The id is the claim. The document of the outbox that follows each of them brings it to the disk.
+/// The id is the claim. Not durable: a power failure takes it together with the call's upload and record, or none of them;
+/// the end of a call brings all three to the disk.
 pub static CRM_CALL_IDS: Collection = Collection { name: "crm_call_ids", indexes: &[], durable: false };
 
 /// More calls with one number a day are no calls of a person.

@@ -1,7 +1,5 @@
 //! Leads by id, by call, and as a list of those somebody may see.
 
-use super::change::{change, difference};
-use super::document::body_of;
 use super::records::{self, Listed, Record, Stored};
 use super::{Collection, Index, Query, Store, StoreError};
 use crate::access::Scope;
@@ -40,17 +38,7 @@ impl Leads {
 
     /// As it is now, whether or not it was there before: its id is its claim. One that is newer stays.
     pub async fn put(&self, lead: &Lead) -> Result<(), StoreError> {
-        match self.insert(lead.clone()).await {
-            Err(StoreError::Conflict { .. }) => {}
-            inserted => return inserted.map(drop),
-        }
-        change(&self.store, &LEADS, lead.id.as_str(), |found| {
-            let stored: Lead = found.parse(&LEADS)?;
-            let is_newer = lead.revision > stored.revision;
-            is_newer.then(|| Ok(difference(&body_of(&stored)?, &body_of(lead)?))).transpose()
-        })
-        .await
-        .map(drop)
+        records::put_newer(&self.store, lead, |lead| lead.revision).await
     }
 
     pub async fn get(&self, id: &LeadId) -> Result<Option<Stored<Lead>>, StoreError> {

@@ -10,7 +10,7 @@ use super::change::{change, difference, remove};
 use super::document::body_of;
 use super::{Collection, Document, Page, Query, Store, StoreError};
 use crate::access::Scope;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, UserId};
 
 /// A record with what the store knows about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +62,24 @@ pub(super) async fn insert<T: Record>(
     Ok(Stored::new(record, &document))
 }
 
+/// As it is now, whether or not it was there before: its id is its claim. One that is as new or newer stays.
+pub(super) async fn put_newer<T: Record + Clone>(
+    store: &Store,
+    record: &T,
+    revision: impl Fn(&T) -> u64,
+) -> Result<(), StoreError> {
+    match insert(store, None, record.clone()).await {
+        Err(StoreError::Conflict { .. }) => {}
+        inserted => return inserted.map(drop),
+    }
+    let replace = |found: &Document| {
+        let stored: T = found.parse(T::collection())?;
+        let is_newer = revision(record) > revision(&stored);
+        is_newer.then(|| Ok(difference(&body_of(&stored)?, &body_of(record)?))).transpose()
+    };
+    change(store, T::collection(), record.id(), replace).await.map(drop)
+}
+
 pub(super) async fn get<T: Record>(store: &Store, id: &str) -> Result<Option<Stored<T>>, StoreError> {
     store.get(T::collection(), id).await?.as_ref().map(read).transpose()
 }
@@ -104,6 +122,16 @@ pub(super) async fn remove_record<T: Record>(
 
 pub(super) async fn list<T: Record>(store: &Store, query: Query) -> Result<Listed<T>, StoreError> {
     Ok(read_page(&store.find(T::collection(), query).await?))
+}
+
+/// The field by which the records of calls are found that somebody of this scope may see, `owner` being asked for. `None`:
+/// there are none. Over REST there is no list of everybody's (SPEC O2).
+pub(super) fn whose<'a>(scope: &'a Scope, owner: Option<&UserId>) -> Option<(&'static str, &'a str)> {
+    match scope {
+        Scope::Owner(own) => owner.is_none_or(|owner| owner == own).then(|| ("owner_id", own.as_str())),
+        Scope::Tenant(tenant) => Some(("tenant_id", tenant.as_str())),
+        Scope::Everything | Scope::Nothing => None,
+    }
 }
 
 /// Of `query`, what somebody of this scope may see.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::clock;
-use crate::domain::Timestamp;
 use crate::store::{Notifications, StoreError};
 use crate::telemetry::{Counter, count};
 
@@ -31,7 +30,7 @@ impl NotificationKeeper {
     async fn look(&self) -> Result<(), StoreError> {
         let now = clock::unix_time();
         loop {
-            let given_up = self.notifications.give_up(before(now, self.give_up_after)).await?;
+            let given_up = self.notifications.give_up(now.before(self.give_up_after)).await?;
             if given_up == 0 {
                 break;
             }
@@ -41,12 +40,7 @@ impl NotificationKeeper {
                 "notifications that nobody has taken for too long are parked: see `clearline notifications list`"
             );
         }
-        while self.notifications.forget(before(now, self.keep)).await? > 0 {}
+        while self.notifications.forget(now.before(self.keep)).await? > 0 {}
         Ok(())
     }
-}
-
-fn before(now: Timestamp, span: Duration) -> Timestamp {
-    let span_ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    Timestamp::from_millis(now.as_millis().saturating_sub(span_ms))
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::clock;
-use crate::domain::Timestamp;
 use crate::store::{Outbox, StoreError};
 
 const LOOK_EVERY: Duration = Duration::from_secs(10 * 60);
@@ -27,8 +26,7 @@ impl UploadKeeper {
     }
 
     async fn look(&self) -> Result<(), StoreError> {
-        let keep_ms = u64::try_from(self.keep.as_millis()).unwrap_or(u64::MAX);
-        let before = Timestamp::from_millis(clock::unix_time().as_millis().saturating_sub(keep_ms));
+        let before = clock::unix_time().before(self.keep);
         while self.outbox.forget(before).await? > 0 {}
         Ok(())
     }
