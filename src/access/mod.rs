@@ -25,4 +25,4 @@ pub use bearer::{Bearer, BearerKind};
 pub use guesses::{Guesses, Verdict};
 pub use standing::Standing;
 pub use ticket::{Ticket, TicketLimits};
-pub use user_name::{WrongName, check_label, check_name, folded, reads_like};
+pub use user_name::{WrongName, check_label, check_name, folded, is_like_an_id, reads_like};

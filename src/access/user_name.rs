@@ -41,7 +41,7 @@ pub fn check_name(name: &str) -> Result<(), WrongName> {
 }
 
 /// Ours are UUIDs, those of older systems' MongoDB have 24 digits.
-fn is_like_an_id(name: &str) -> bool {
+pub fn is_like_an_id(name: &str) -> bool {
     name.len() >= ID_CHARS_MIN && name.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }
 

@@ -22,7 +22,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   clearline notifications list                    what waits for its subscriber or was refused, and why
   clearline notifications list --state delivered  what they have heard lately
   clearline notifications retry all               have everything that is parked tried again
-  clearline notifications retry CALL_ID           what is parked of this call
+  clearline notifications retry CALL_ID           what is parked of this call, also by its name in the CRM
 
 docs/NOTIFICATIONS.md tells what is posted and how to check it. A running engine takes up what is to be tried again within
 five seconds.";

@@ -5,13 +5,14 @@
 //! where claims of runs that are over are taken away.
 
 use super::change::{change, difference};
+use super::crm_names::CrmNames;
 use super::document::body_of;
 use super::records::{self, Listed, Record, Stored};
 use super::{Collection, Entry, Index, MAX_PAGE, Query, Store, StoreError};
 use crate::access::Scope;
 use crate::crm::notifications::{Notification, NotificationKey, Settlement};
 use crate::domain::{
-    CallId, NodeId, NotificationId, NotificationState, SubscriberName, Timestamp, first_id_of,
+    CallId, CrmCallId, NodeId, NotificationId, NotificationState, SubscriberName, Timestamp, first_id_of,
 };
 
 pub static NOTIFICATIONS: Collection = Collection {
@@ -60,8 +61,8 @@ impl Notifications {
         records::get(&self.store, id.as_str()).await
     }
 
-    /// What somebody means who has no other word for it: our id, the `webhook-id` that subscribers were sent, or the id of
-    /// a call, which means all of its.
+    /// What somebody means who has no other word for it: our id, the `webhook-id` that subscribers were sent, or a call's
+    /// id or name in the CRM, which means all of its.
     pub async fn named(&self, which: &str) -> Result<Vec<Stored<Notification>>, StoreError> {
         if let Some(found) = self.get(&NotificationId::new(which)).await? {
             return Ok(vec![found]);
@@ -71,7 +72,13 @@ impl Notifications {
         if which != call {
             of_call.retain(|stored| stored.record.event_id == which);
         }
-        Ok(of_call)
+        if !of_call.is_empty() {
+            return Ok(of_call);
+        }
+        match CrmNames::new(self.store.clone()).call_of(&CrmCallId::new(which)).await? {
+            Some(call) => self.of_call(&call).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The id of a notification begins with its call's.

@@ -10,7 +10,7 @@ use super::audit::Entry;
 use super::change::{change, remove};
 use super::document::body_of;
 use super::{Collection, Document, Index, MAX_PAGE, Query, Store, StoreError};
-use crate::access::{folded, reads_like};
+use crate::access::{folded, is_like_an_id, reads_like};
 use crate::domain::{Role, Secret, TenantId, User, UserId};
 
 pub static USERS: Collection = Collection {
@@ -91,12 +91,17 @@ impl Users {
     }
 
     /// By id, or else by name: what a person or a setting calls a user. Names are chosen by users and ids are not, so
-    /// nobody can step before another by a name like that other's id.
+    /// nobody can step before another by a name like that other's id. Both are asked for at once, because a caller waits.
     pub async fn find(&self, name_or_id: &str) -> Result<Option<User>, StoreError> {
-        match self.get(&UserId::new(name_or_id)).await? {
-            Some(user) => Ok(Some(user)),
-            None => self.by_name(name_or_id).await,
+        let id = UserId::new(name_or_id);
+        if is_like_an_id(name_or_id) {
+            return match self.get(&id).await? {
+                Some(user) => Ok(Some(user)),
+                None => self.by_name(name_or_id).await,
+            };
         }
+        let (by_id, by_name) = tokio::join!(self.get(&id), self.by_name(name_or_id));
+        by_id?.map_or(by_name, |user| Ok(Some(user)))
     }
 
     /// Lays what `decide` gives over the record as it is at that moment; fields that only other programs know stay.

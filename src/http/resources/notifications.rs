@@ -105,8 +105,8 @@ struct Retried {
 
 /// Have what is parked tried again
 ///
-/// By its own id; by `event_id`, which the receiver was sent as `webhook-id`; or by a call's id, for all that is parked of it. It
-/// is posted as it was: with the same id and the same body.
+/// By its own id; by `event_id`, which the receiver was sent as `webhook-id`; or by a call's id or its
+/// name in the CRM, for all that is parked of it. It is posted as it was: with the same id and the same body.
 #[utoipa::path(tag = "notifications", params(("id" = String, Path)), responses(
     (status = 200, description = "These are tried again", body = Retried),
     (status = 409, description = "Nothing of it is parked"),
