@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::Answer;
 use crate::domain::Entropy;
 
 /// Before the second attempt; each further pause is twice as long, up to [`PAUSE_MAX`].
@@ -117,6 +118,15 @@ impl Door {
         self.down = None;
         self.up_since.get_or_insert(now);
         self.last_served = Some(now);
+    }
+
+    /// Something was refused for good: here, unless it could not even be sent.
+    pub(super) fn refused(&mut self, answer: &Answer, was_probe: bool, now: Instant) {
+        match answer {
+            Answer::Unsendable(_) if was_probe => self.probe_came_to_nothing(now),
+            Answer::Unsendable(_) => {}
+            Answer::Http { .. } | Answer::Unreachable(_) | Answer::Broken(_) => self.served(now),
+        }
     }
 
     /// An attempt that began while it was up says nothing new of one that is down.

@@ -138,7 +138,8 @@ And then their end:
 SIPp as an independent generator, against the same engine and stand-in or against ones of our own. It says which calls \
 failed, and loss is what the engine heard of it and the model did not get, or what the engine could not send in time; what its \
 callers hear it does not say, so that such a step may break and never holds. Spacing, delays and crosstalk only our own \
-callers can tell:
+callers can tell. SIPp says no BYE when it is stopped: an engine of yours ends its calls once it has heard nothing of them for \
+`media.no_rtp_timeout_s`:
   clearline loadtest --sipp --calls 50 --seconds 30
   clearline loadtest --sipp=my-caller.xml --calls 50 --engine 127.0.0.1:5060 --metrics 127.0.0.1:8080
 

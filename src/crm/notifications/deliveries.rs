@@ -267,12 +267,7 @@ impl Deliveries {
                 Settlement::Delivered
             }
             Verdict::Refused { why } => {
-                match answer {
-                    // The subscriber has heard nothing of it.
-                    Answer::Unsendable(_) if was_probe => self.door.probe_came_to_nothing(now),
-                    Answer::Unsendable(_) => {}
-                    Answer::Http { .. } | Answer::Unreachable(_) | Answer::Broken(_) => self.door.served(now),
-                }
+                self.door.refused(answer, was_probe, now);
                 Settlement::Refused { why }
             }
             Verdict::Later { why, after, everywhere } => {

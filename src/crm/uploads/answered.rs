@@ -22,14 +22,7 @@ impl Uploads {
                 self.note(call, step, Outcome::Taken { url });
             }
             Verdict::Refused { why } => {
-                match answer {
-                    // The CRM has heard nothing of it.
-                    Answer::Unsendable(_) if was_probe => self.door_of(step).probe_came_to_nothing(now),
-                    Answer::Unsendable(_) => {}
-                    Answer::Http { .. } | Answer::Unreachable(_) | Answer::Broken(_) => {
-                        self.door_of(step).served(now);
-                    }
-                }
+                self.door_of(step).refused(answer, was_probe, now);
                 self.note(call, step, Outcome::Refused { why });
             }
             Verdict::Later { why, after, everywhere } => {
