@@ -1,6 +1,6 @@
 //! Looks after the folder of recordings: deletes what is old, makes room when the disk fills, says so before it is full.
 //!
-//! What waits for its upload is never deleted, however old it is; where no CRM is named nothing waits for its age, but a disk
+//! What waits for its upload, or is parked, is never deleted, however old it is; where no CRM is named nothing waits for its age, but a disk
 //! that fills takes nothing that was never uploaded. One that is full all the same ends the recordings and no call. A recording's record says first that it is deleted, and then it is: a crash between the two is mended by the
 //! next look.
 

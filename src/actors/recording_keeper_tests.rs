@@ -86,9 +86,8 @@ async fn what_is_old_is_deleted_and_its_record_says_so_but_never_what_waits_for_
     let bench = Bench::new();
     bench.shelve("fresh", 1, Some("done")).await;
     bench.shelve("old", 40, Some("done")).await;
-    bench.shelve("parked", 41, Some("parked")).await;
     bench.shelve("never-uploaded", 42, None).await;
-    for state in ["open", "due", "amendable", "of a later version"] {
+    for state in ["open", "due", "amendable", "parked", "of a later version"] {
         bench.shelve(state, 50, Some(state)).await;
     }
     bench.shelve("not yet told", 50, None).await;
@@ -97,13 +96,13 @@ async fn what_is_old_is_deleted_and_its_record_says_so_but_never_what_waits_for_
     bench.keeper(ROOMY, Some(30 * DAY)).clear_old().await;
     let mut left = bench.left().await;
     left.sort();
-    assert_eq!(left, ["amendable", "due", "fresh", "not yet told", "of a later version", "open"]);
+    assert_eq!(left, ["amendable", "due", "fresh", "not yet told", "of a later version", "open", "parked"]);
     let deleted = bench.record("old").await;
     assert!(deleted.recording_deleted_time.is_some() && deleted.recording_filename.is_none());
     assert_eq!(deleted.recording_duration_seconds, Some(1.0), "what it was is still known");
     assert!(bench.record("due").await.recording_filename.is_some());
     bench.keeper(ROOMY, None).clear_old().await;
-    assert_eq!(bench.left().await.len(), 6, "without keep_days nothing is too old");
+    assert_eq!(bench.left().await.len(), 7, "without keep_days nothing is too old");
 }
 
 #[actix::test]
@@ -135,20 +134,20 @@ async fn a_full_disk_takes_no_recording_that_no_record_tells_of_yet() {
 #[actix::test]
 async fn a_full_disk_loses_its_oldest_recordings_then_recordings_stop_and_people_are_told() {
     let bench = Bench::new();
-    for (call, days, state) in [("a", 3, "done"), ("b", 2, "due"), ("c", 1, "done")] {
+    for (call, days, state) in [("p", 4, "parked"), ("a", 3, "done"), ("b", 2, "due"), ("c", 1, "done")] {
         bench.shelve(call, days, Some(state)).await;
     }
     let free = bench.recordings.free_bytes().await.unwrap();
     let mut keeper = bench.keeper(DiskLimits { warn_free_bytes: EVERYTHING, min_free_bytes: 0 }, None);
     keeper.look_at_disk().await;
-    assert_eq!((keeper.state, bench.left().await.len()), (DiskState::Low, 3));
+    assert_eq!((keeper.state, bench.left().await.len()), (DiskState::Low, 4));
     assert!(keeper.readiness.warnings()[0].contains("fills"));
 
     keeper.make_room(1_000).await;
-    assert_eq!(bench.left().await, ["b", "c"], "no more than is needed");
+    assert_eq!(bench.left().await, ["p", "b", "c"], "no more than is needed");
     keeper.rules.disk.min_free_bytes = EVERYTHING;
     keeper.look_at_disk().await;
-    assert_eq!((keeper.state, bench.left().await), (DiskState::Full, vec!["b".to_owned()]));
+    assert_eq!((keeper.state, bench.left().await), (DiskState::Full, vec!["p".to_owned(), "b".to_owned()]));
     assert!(bench.recordings.is_full());
     assert!(keeper.readiness.warnings()[0].contains("not recorded"));
     assert_eq!(keeper.readiness.reason_against(), None, "calls are taken all the same");

@@ -18,7 +18,7 @@ use crate::domain::{CallId, GatewayId, Outcome};
 use crate::engine::{Engine, StartError};
 
 use super::CommandResult;
-use super::common::{Failure, SettingsArguments, parse_rate, say, say_json, start_logging};
+use super::common::{Failure, SettingsArguments, nothing_is_lost, parse_rate, say, say_json, start_logging};
 use super::show::describe;
 use super::signals::Signals;
 
@@ -121,7 +121,7 @@ impl Call {
                 }
             }
         }
-        engine.stop(stop_limit).await;
+        nothing_is_lost(engine.stop(stop_limit).await)?;
         self.conclude(progress, placed)
     }
 

@@ -184,6 +184,17 @@ impl Failure {
     }
 }
 
+/// What an engine says when it has ended.
+pub(super) fn nothing_is_lost(calls: usize) -> Result<(), Failure> {
+    if calls == 0 {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "what {calls} calls reported last is lost: neither the store nor the journal of node.dir could take it; make room on \
+         their disks before the next start"
+    )))
+}
+
 /// The whole of a list, for a person at the engine's own machine.
 pub(super) async fn all_pages<T>(
     page: impl AsyncFn(Option<String>) -> Result<Listed<T>, StoreError>,

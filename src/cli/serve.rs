@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::http::LoadKeys;
 
 use super::CommandResult;
-use super::common::{Failure, SettingsArguments, start_logging, tell};
+use super::common::{Failure, SettingsArguments, nothing_is_lost, start_logging, tell};
 use super::signals::{Signals, StopOrReload};
 
 #[derive(Args)]
@@ -47,7 +47,7 @@ impl Serve {
             tracing::info!(sip = %engine.sip_address(), http = %engine.http_address(), "ready");
             self.reload_keys_until_told_to_stop(&engine, &mut signals).await;
             tracing::info!("stopping: no new calls, running ones finish; a second signal hangs them up");
-            engine.stop_or_hurry(stop_limit, signals.stop()).await;
+            nothing_is_lost(engine.stop_or_hurry(stop_limit, signals.stop()).await)?;
             Ok(ExitCode::SUCCESS)
         })
     }

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::actors::QueueNow;
-use crate::actors::books::{AskBooksSettled, SecureBooks};
+use crate::actors::books::{AskBooksSettled, SecureBooks, Secured};
 use crate::actors::call_supervisor::{AskLiveCalls, DrainCalls, EndCall};
 use crate::actors::key_pool::LeaveNode;
 use crate::actors::notifier::{AskNotifications, NotificationIsDue, StopNotifications};
@@ -31,14 +31,15 @@ const SENDING_END_LIMIT: Duration = Duration::from_secs(2);
 const HTTP_LIMIT: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// `calls_limit`: how long running calls may go on.
-    pub async fn stop(self, calls_limit: Duration) {
-        self.stop_or_hurry(calls_limit, pending()).await;
+    /// `calls_limit`: how long running calls may go on. Gives of how many calls something is lost, because neither the store
+    /// nor the journal could take it.
+    pub async fn stop(self, calls_limit: Duration) -> usize {
+        self.stop_or_hurry(calls_limit, pending()).await
     }
 
     /// As [`Engine::stop`]; once `hurry` comes, running calls are hung up at once and no more uploads begun. Nothing that was recorded
     /// is lost.
-    pub async fn stop_or_hurry(self, calls_limit: Duration, hurry: impl Future<Output = ()>) {
+    pub async fn stop_or_hurry(self, calls_limit: Duration, hurry: impl Future<Output = ()>) -> usize {
         self.readiness.set_stopping();
         if let Some(supervisor) = self.directory.supervisor() {
             // An engine that is half gone already has nothing to drain.
@@ -61,7 +62,7 @@ impl Engine {
             self.calls_end_before(clock::now() + HANG_UP_LIMIT).await;
         }
         self.settle_signalling(clock::now() + SIGNALLING_LIMIT).await;
-        self.settle_books(clock::now() + BOOKS_LIMIT).await;
+        let lost = self.settle_books(clock::now() + BOOKS_LIMIT).await;
         if !is_in_a_hurry {
             tokio::select! {
                 () = self.flush_outbox(clock::now() + self.flush_limit) => {}
@@ -77,6 +78,7 @@ impl Engine {
         for arbiter in self.arbiters {
             arbiter.stop();
         }
+        lost
     }
 
     async fn live_calls(&self) -> Vec<CallId> {
@@ -159,19 +161,24 @@ impl Engine {
         }
     }
 
-    async fn settle_books(&self, deadline: Instant) {
-        let Some(books) = self.directory.books() else { return };
+    /// Gives of how many calls the records are lost.
+    async fn settle_books(&self, deadline: Instant) -> usize {
+        let Some(books) = self.directory.books() else { return 0 };
         while !books.send(AskBooksSettled).await.unwrap_or(true) {
             if clock::now() >= deadline {
-                let calls = books.send(SecureBooks).await.unwrap_or_default();
-                tracing::error!(
-                    calls,
-                    "records of calls could not be written into the store before the end; they wait in the journal of                      node.dir for the next start"
-                );
-                return;
+                let Secured { in_journal, lost } = books.send(SecureBooks).await.unwrap_or_default();
+                if in_journal > 0 {
+                    tracing::error!(
+                        calls = in_journal,
+                        "records of calls could not be written into the store before the end; they wait in the journal \
+                         of node.dir for the next start"
+                    );
+                }
+                return lost;
             }
             sleep(LOOK_AGAIN).await;
         }
+        0
     }
 }
 

@@ -70,9 +70,11 @@ impl From<Refused> for Problem {
             Refused::NoGateway => Self::new(Code::Unavailable, refused),
             Refused::Store(error) => error.clone().into(),
             Refused::Key(_) if refused.outcome() == Outcome::RefusedNoKey => Self::new(Code::NoKey, refused),
-            Refused::Admission(_) | Refused::Key(_) | Refused::Route(_) | Refused::PartMissing => {
-                Self::new(Code::NoCapacity, refused).retry_after(CAPACITY_PAUSE)
-            }
+            Refused::Admission(_)
+            | Refused::Key(_)
+            | Refused::Route(_)
+            | Refused::NotKept
+            | Refused::PartMissing => Self::new(Code::NoCapacity, refused).retry_after(CAPACITY_PAUSE),
         }
     }
 }

@@ -8,8 +8,8 @@ use super::{Collection, Condition, Document, Index, MAX_PAGE, Query, Store, Stor
 use crate::access::Scope;
 use crate::crm::EndedCall;
 use crate::domain::{
-    CallId, CallRecord, CallUpload, Direction, Outcome, PhoneNumber, RecordingMade, Timestamp, UserId,
-    VoiceAgentId, first_id_of,
+    CallId, CallRecord, CallUpload, Direction, Outcome, PhoneNumber, RecordingMade, Timestamp, UploadState,
+    UserId, VoiceAgentId, first_id_of,
 };
 
 pub static CALLS: Collection = Collection {
@@ -34,9 +34,6 @@ const FILTERED: &[&str] =
     &["owner_id", "tenant_id", "dialed_number", "from_number", "direction", "voice_agent_id"];
 
 const RUNNING: &str = "running.marker";
-
-/// In these states of its upload a call's recording is not needed for it any more.
-const UPLOADS_OVER: [&str; 2] = ["done", "parked"];
 
 /// What a list does not show, and what would make it slow.
 const LONG: &[&str] = &["conversation_items", "tool_results", "full_config"];
@@ -99,11 +96,11 @@ pub enum LettingGo {
     Unknown,
 }
 
-/// A state that this version does not know is one that waits, and so is one that is not told yet: a call that has a name
-/// in the CRM has its upload too.
+/// What is parked waits too: a person may have it sent again. So does a state that this version does not know, and one that
+/// is not told yet: a call that has a name in the CRM has its upload.
 fn waits_for_upload(record: &Value) -> bool {
     match record.pointer("/upload/state").and_then(Value::as_str) {
-        Some(state) => !UPLOADS_OVER.contains(&state),
+        Some(state) => state != UploadState::Done.as_str(),
         None => record.get("crm_call_id").is_some_and(Value::is_string),
     }
 }
@@ -231,8 +228,8 @@ impl Calls {
         }
     }
 
-    /// Its record says from now on that the recording is deleted, unless it waits for its upload: it was uploaded, was
-    /// given up, or is no upload's business. `for_crm`: somebody waits for uploads at all.
+    /// Its record says from now on that the recording is deleted, unless it waits for its upload: it was uploaded, or
+    /// is no upload's business. `for_crm`: somebody waits for uploads at all.
     pub async fn let_recording_go(
         &self,
         id: &CallId,

@@ -7,7 +7,7 @@
 //! A last line that was cut off by a crash is dropped, and said so. The file has a bound: when it is reached, only the
 //! newest line of each id is kept, and where that does not help, the record is not kept and that is said and counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -44,7 +44,7 @@ pub struct Unwritten {
 enum Job {
     Append(Unwritten),
     Arrived(String),
-    Flush(oneshot::Sender<()>),
+    Flush(oneshot::Sender<BTreeSet<String>>),
 }
 
 pub struct OpenJournal {
@@ -89,13 +89,13 @@ impl Journal {
         drop(self.queue.try_send(Job::Arrived(id.to_owned())));
     }
 
-    /// Waits until everything so far is on the disk, or could not be brought there.
-    pub async fn flush(&self) {
+    /// Waits until everything so far is on the disk, or could not be brought there. Gives the ids whose newest record is
+    /// not.
+    pub async fn flush(&self) -> Result<BTreeSet<String>, JournalBusy> {
         let (reply, done) = oneshot::channel();
-        if self.queue.try_send(Job::Flush(reply)).is_ok() {
-            // The thread answers, or is gone and will write nothing more.
-            done.await.ok();
-        }
+        self.queue.try_send(Job::Flush(reply)).map_err(|_| JournalBusy)?;
+        // A thread that is gone writes nothing more.
+        done.await.map_err(|_| JournalBusy)
     }
 }
 
@@ -113,6 +113,8 @@ struct Writer {
     max_bytes: u64,
     /// The newest line of each id that has not arrived.
     newest: BTreeMap<String, Place>,
+    /// Whose newest record the disk did not take.
+    missing: BTreeSet<String>,
     /// Said once, until it is over.
     complained: bool,
 }
@@ -135,7 +137,15 @@ impl Writer {
             unwritten.insert(line.id.clone(), line);
         }
         let path = path.to_owned();
-        let writer = Self { path, file, length: whole, max_bytes, newest, complained: false };
+        let writer = Self {
+            path,
+            file,
+            length: whole,
+            max_bytes,
+            newest,
+            missing: BTreeSet::new(),
+            complained: false,
+        };
         Ok((writer, unwritten.into_values().collect()))
     }
 
@@ -156,7 +166,7 @@ impl Writer {
             }
             self.append_all(&records);
             // Whoever asked may have gone away.
-            flushed.into_iter().for_each(|reply| reply.send(()).unwrap_or_default());
+            flushed.into_iter().for_each(|reply| drop(reply.send(self.missing.clone())));
         }
     }
 
@@ -170,11 +180,15 @@ impl Writer {
         match lines.map_err(io::Error::other).and_then(|lines| self.try_append(&lines)) {
             Ok(()) => {
                 self.complained = false;
-                records.iter().for_each(|_| count(Counter::JournalRecords));
+                for record in records {
+                    self.missing.remove(&record.id);
+                    count(Counter::JournalRecords);
+                }
                 true
             }
             Err(error) => {
                 self.complain(&error);
+                self.missing.extend(records.iter().map(|record| record.id.clone()));
                 false
             }
         }
@@ -225,6 +239,7 @@ impl Writer {
     }
 
     fn arrived(&mut self, id: &str) {
+        self.missing.remove(id);
         if self.newest.remove(id).is_some() && self.newest.is_empty() {
             match self.file.set_len(0) {
                 Ok(()) => self.length = 0,

@@ -48,7 +48,7 @@ async fn what_was_flushed_is_there_after_a_kill_with_the_newest_state_of_each() 
     for (id, state) in [("a", 1), ("b", 1), ("a", 2), ("a", 3)] {
         journal.append(record(id, state)).unwrap();
     }
-    journal.flush().await;
+    journal.flush().await.unwrap();
     assert_eq!(bench.after_a_kill(), [record("a", 3), record("b", 1)]);
     assert_eq!(fs::metadata(bench.path()).unwrap().permissions().mode() & 0o777, 0o600);
 }
@@ -61,14 +61,14 @@ async fn the_file_is_emptied_once_everything_has_arrived() {
         journal.append(record(id, 1)).unwrap();
     }
     journal.arrived("a");
-    journal.flush().await;
+    journal.flush().await.unwrap();
     assert!(bench.bytes() > 0);
     journal.arrived("b");
     journal.arrived("never heard of");
-    journal.flush().await;
+    journal.flush().await.unwrap();
     assert_eq!(bench.bytes(), 0);
     journal.append(record("c", 1)).unwrap();
-    journal.flush().await;
+    journal.flush().await.unwrap();
     assert_eq!(bench.after_a_kill(), [record("c", 1)]);
 }
 
@@ -79,7 +79,7 @@ async fn a_last_line_that_was_cut_off_is_dropped_and_the_next_one_is_whole() {
     for state in [1, 2] {
         journal.append(record("a", state)).unwrap();
     }
-    journal.flush().await;
+    journal.flush().await.unwrap();
     drop(journal);
     let whole = fs::read(bench.path()).unwrap();
     for cut in [1, 2, 30, whole.len() / 2 - 1] {
@@ -87,7 +87,7 @@ async fn a_last_line_that_was_cut_off_is_dropped_and_the_next_one_is_whole() {
         let (journal, left) = bench.open(ROOMY);
         assert_eq!(left, [record("a", 1)], "{cut} bytes less");
         journal.append(record("b", 1)).unwrap();
-        journal.flush().await;
+        journal.flush().await.unwrap();
         assert_eq!(bench.after_a_kill(), [record("a", 1), record("b", 1)]);
     }
 }
@@ -109,18 +109,20 @@ async fn at_its_bound_only_the_newest_states_are_kept_and_what_has_no_room_is_le
     let (journal, _) = bench.open(3 * line);
     for state in 1..=9 {
         journal.append(record("a", state)).unwrap();
-        journal.flush().await;
+        journal.flush().await.unwrap();
         assert!(bench.bytes() <= 3 * line);
     }
     assert_eq!(bench.after_a_kill(), [record("a", 9)]);
+    let mut missing = BTreeSet::new();
     for id in ["b", "c", "d"] {
         journal.append(record(id, 1)).unwrap();
-        journal.flush().await;
+        missing = journal.flush().await.unwrap();
     }
+    assert_eq!(missing, ["d".to_owned()].into());
     assert_eq!(bench.after_a_kill(), [record("a", 9), record("b", 1), record("c", 1)]);
     journal.arrived("a");
     journal.append(record("d", 1)).unwrap();
-    journal.flush().await;
+    assert!(journal.flush().await.unwrap().is_empty());
     assert_eq!(bench.after_a_kill(), [record("b", 1), record("c", 1), record("d", 1)]);
 }
 

@@ -16,6 +16,7 @@ mod page;
 mod promise;
 mod recording;
 mod shelf;
+mod unwritten;
 
 use std::collections::HashMap;
 use std::future::ready;
@@ -38,6 +39,7 @@ use page::{Page, log};
 pub use promise::AwaitSafe;
 pub use recording::KeepRecordingState;
 use shelf::{Before, Written};
+pub use unwritten::{SecureBooks, Secured, WithdrawBook};
 
 pub use shelf::Shelf;
 
@@ -180,7 +182,7 @@ impl Books {
     fn write(&mut self, call: CallId, ctx: &mut Context<Self>) {
         let Some(page) = self.pages.get_mut(&call) else { return };
         page.writing = Some(clock::now());
-        (page.dirty, page.due) = (false, None);
+        (page.dirty, page.due, page.is_refused) = (false, None, false);
         page.offered = page.record.revision;
         let (shelf, record) = (self.shelf.clone(), page.record.clone());
         let before = Before { known: page.known.take(), told: page.told, revision: page.taken };
@@ -192,6 +194,7 @@ impl Books {
     fn written(&mut self, call: &CallId, result: Result<Written, StoreError>, ctx: &mut Context<Self>) {
         self.store_is_away = result.as_ref().is_err_and(StoreError::may_pass);
         let Some(page) = self.pages.get_mut(call) else { return };
+        page.is_refused = result.is_err();
         if page.closed && !page.dirty {
             self.tell_last_word(call);
         }
@@ -467,26 +470,6 @@ impl Handler<AskBooksSettled> for Books {
     fn handle(&mut self, _: AskBooksSettled, ctx: &mut Context<Self>) -> bool {
         self.write_all(ctx);
         self.pages.values().all(Page::is_settled)
-    }
-}
-
-/// The engine ends: what the store does not have is on this machine's disk once this is answered. Gives how many calls
-/// that are.
-#[derive(Message)]
-#[rtype(result = "usize")]
-pub struct SecureBooks;
-
-impl Handler<SecureBooks> for Books {
-    type Result = ResponseFuture<usize>;
-
-    fn handle(&mut self, _: SecureBooks, _: &mut Context<Self>) -> Self::Result {
-        self.keep_all_in_journal();
-        let unsettled = self.pages.values().filter(|page| !page.is_settled()).count();
-        let journal = self.journal.clone();
-        Box::pin(async move {
-            journal.flush().await;
-            unsettled
-        })
     }
 }
 

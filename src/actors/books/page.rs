@@ -32,6 +32,8 @@ pub(super) struct Page {
     pub(super) due: Option<Instant>,
     /// Since when the store has been asked to take it.
     pub(super) writing: Option<Instant>,
+    /// The store could not take it, and is asked again.
+    pub(super) is_refused: bool,
     /// The call is over; its recording is being finished, and then the page is closed.
     pub(super) closing: bool,
     pub(super) closed: bool,
@@ -67,6 +69,7 @@ impl Page {
             dirty: true,
             due: None,
             writing: None,
+            is_refused: false,
             offered: 0,
             taken: 0,
             leads: LeadBook::default(),

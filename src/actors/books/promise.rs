@@ -15,15 +15,15 @@ pub(super) struct Promise {
     keep: Box<dyn FnOnce()>,
 }
 
-/// Answered as soon as what is known of the call by now is safe.
+/// Answered as soon as what is known of the call by now is safe; false: neither the store nor the journal takes it.
 #[derive(Message)]
-#[rtype(result = "()")]
+#[rtype(result = "bool")]
 pub struct AwaitSafe {
     pub call: CallId,
 }
 
 impl Handler<AwaitSafe> for Books {
-    type Result = ResponseFuture<()>;
+    type Result = ResponseFuture<bool>;
 
     fn handle(&mut self, AwaitSafe { call }: AwaitSafe, ctx: &mut Context<Self>) -> Self::Result {
         Box::pin(self.safe(&call, ctx))
@@ -35,15 +35,15 @@ impl Books {
         &mut self,
         call: &CallId,
         ctx: &mut Context<Self>,
-    ) -> impl Future<Output = ()> + use<> {
+    ) -> impl Future<Output = bool> + use<> {
         let (told, safe) = oneshot::channel();
         if let Some(page) = self.pages.get_mut(call) {
             // Who waited may have gone.
             page.promise(move || told.send(()).unwrap_or_default());
             self.guarded(call, |books| books.make_safe(call, ctx));
         }
-        // Without a page the sender is dropped here, which is an answer too.
-        async move { safe.await.unwrap_or_default() }
+        // Whose promise is not kept hears that by the sender's being dropped.
+        async move { safe.await.is_ok() }
     }
 
     /// At once; it waits for no company.
@@ -79,15 +79,18 @@ impl Page {
             .for_each(|promise| (promise.keep)());
     }
 
-    /// Everything so far is in the journal's hands: safe when it is on the disk.
+    /// Everything so far is in the journal's hands: safe when it is on the disk. What the disk does not take is not
+    /// promised, although it may get there later.
     pub(super) fn keep_promises_by(&mut self, journal: Journal) {
         let promises = std::mem::take(&mut self.promises);
         if promises.is_empty() {
             return;
         }
+        let call = self.record.session_id.to_string();
         actix::spawn(async move {
-            journal.flush().await;
-            promises.into_iter().for_each(|promise| (promise.keep)());
+            if journal.flush().await.is_ok_and(|missing| !missing.contains(&call)) {
+                promises.into_iter().for_each(|promise| (promise.keep)());
+            }
         });
     }
 }

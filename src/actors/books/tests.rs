@@ -23,6 +23,7 @@ use crate::voice::{Speaker as Voice, TranscriptItem};
 mod notifications;
 mod recordings;
 mod tools;
+mod unwritten;
 
 /// Against hanging for ever; nothing is judged by it.
 const SAFETY_LIMIT: Duration = Duration::from_secs(60);
@@ -100,6 +101,7 @@ struct Bench {
     gate: Gate,
     calls: Calls,
     subscribers: Arc<[Subscriber]>,
+    journal_max_bytes: u64,
 }
 
 impl Bench {
@@ -110,7 +112,8 @@ impl Bench {
         let position = Arc::new(Mutex::new(Position::Open));
         let gate = Gate { store: store.clone(), position, refused: Arc::default() };
         let subscriber = Subscriber::to(SubscriberName::new("w"), "https://w".into(), Secret::new("whsec_"));
-        Self { folder, gate, calls: Calls::new(store), subscribers: [subscriber].into() }
+        let calls = Calls::new(store);
+        Self { folder, gate, calls, subscribers: [subscriber].into(), journal_max_bytes: ROOMY }
     }
 
     fn journal(&self) -> PathBuf {
@@ -134,7 +137,8 @@ impl Bench {
         journal: &Path,
         recordings: (Option<Recordings>, Vec<LeftBehind>),
     ) -> Addr<Books> {
-        let OpenJournal { journal, unwritten, .. } = Journal::open(journal, ROOMY, Vec::new()).unwrap();
+        let opened = Journal::open(journal, self.journal_max_bytes, Vec::new()).unwrap();
+        let OpenJournal { journal, unwritten, .. } = opened;
         let run = (NodeId::new("node"), StartId::new("start"));
         let announcer = Announcer {
             notifications: Notifications::new(Store::new(self.gate.clone())),
@@ -456,7 +460,7 @@ fn an_engine_that_ends_while_the_store_is_away_leaves_everything_on_the_disk() {
         bench.gate.set(Position::Silent(Vec::new()));
         begin(&books).await;
         end(&books).await;
-        assert_eq!(books.send(SecureBooks).await.unwrap(), 1);
+        assert_eq!(books.send(SecureBooks).await.unwrap(), Secured { in_journal: 1, lost: 0 });
         let left = Journal::read(&bench.left_by_a_kill("left")).unwrap();
         assert_eq!((left.len(), &left[0].body["outcome"]), (1, &serde_json::json!("completed")));
     });

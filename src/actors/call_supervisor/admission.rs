@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
+use crate::call::Finish;
 use crate::call::recording::at_the_start;
 use crate::call::registry::{AdmissionRefused, RegistryLimits};
 use crate::call::watch::CallLimits;
@@ -23,10 +24,10 @@ use crate::store::{Numbers, Recordings, StoreError, Users, VoiceAgents};
 use crate::telemetry::{Counter, count};
 use crate::voice::Timeouts;
 
-use super::super::books::{AwaitSafe, OpenBook};
+use super::super::books::{AwaitSafe, OpenBook, WithdrawBook};
 use super::super::key_pool::{LeaseKey, LeaseRefused, ReturnKey};
 use super::super::sip_endpoint::DialTarget;
-use super::super::udp_router::{OpenRoute, OpenedRoute, RouteRefused};
+use super::super::udp_router::{CloseRoute, OpenRoute, OpenedRoute, RouteRefused};
 use super::super::{Directory, EventStream};
 use super::parties::{Parties, parties};
 use super::{CallOwner, PlaceCall};
@@ -181,6 +182,10 @@ pub enum Refused {
     Route(RouteRefused),
     #[error("the store cannot be read: {0}")]
     Store(#[from] StoreError),
+    #[error(
+        "the call's record can be kept neither in the store nor in the journal of node.dir; make room on their disks"
+    )]
+    NotKept,
     #[error("a part of the engine is being restarted; try again")]
     PartMissing,
 }
@@ -188,7 +193,9 @@ pub enum Refused {
 impl Refused {
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Admission(_) | Self::Route(_) | Self::PartMissing => Outcome::RefusedCapacity,
+            Self::Admission(_) | Self::Route(_) | Self::NotKept | Self::PartMissing => {
+                Outcome::RefusedCapacity
+            }
             Self::Key(LeaseRefused::Key(refusal)) => refusal.outcome(),
             Self::Key(LeaseRefused::Fault) => Outcome::RefusedCapacity,
             Self::NoOwner
@@ -221,9 +228,13 @@ impl Refused {
 /// Gathers what the call needs, in the order in which giving back is cheapest.
 pub(super) async fn prepare(settings: Rc<CallSettings>, order: Order) -> (Order, Result<Prepared, Refused>) {
     let prepared = gather(&settings, &order).await;
-    if let Ok(prepared) = &prepared {
-        write_down(&settings, &order, prepared).await;
-    }
+    let prepared = match prepared {
+        Ok(prepared) if !write_down(&settings, &order, &prepared).await => {
+            give_back(&settings, &order.call, prepared);
+            Err(Refused::NotKept)
+        }
+        prepared => prepared,
+    };
     (order, prepared)
 }
 
@@ -245,12 +256,31 @@ async fn gather(settings: &CallSettings, order: &Order) -> Result<Prepared, Refu
     }
 }
 
-/// A store that is slow keeps nobody waiting for long: its part is taken by the journal, or the call goes on without.
-async fn write_down(settings: &CallSettings, order: &Order, prepared: &Prepared) {
-    let Some(books) = settings.directory.books() else { return };
+/// A store that is slow keeps nobody waiting for long: its part is taken by the journal, or the call goes on without. False:
+/// neither takes it, and the call would leave no trace.
+async fn write_down(settings: &CallSettings, order: &Order, prepared: &Prepared) -> bool {
+    let Some(books) = settings.directory.books() else { return true };
     books.do_send(OpenBook { record: Box::new(prepared.first_record(settings, order)) });
     let safe = books.send(AwaitSafe { call: order.call.clone() });
-    drop(timeout(clock::timer_for(WRITE_WAIT_MAX), safe).await);
+    match timeout(clock::timer_for(WRITE_WAIT_MAX), safe).await {
+        Ok(Ok(is_safe)) => is_safe,
+        Ok(Err(_)) | Err(_) => true,
+    }
+}
+
+fn give_back(settings: &CallSettings, call: &CallId, prepared: Prepared) {
+    let directory = &settings.directory;
+    if let Some(keys) = directory.keys() {
+        keys.do_send(ReturnKey { lease: prepared.grant.lease });
+    }
+    if let Some(router) = directory.router(prepared.route.router) {
+        router.do_send(CloseRoute { call: call.clone() });
+    }
+    if let Some(books) = directory.books() {
+        let refused = Refused::NotKept;
+        let finish = Finish::new(refused.outcome(), refused.to_string());
+        books.do_send(WithdrawBook { call: call.clone(), finish });
+    }
 }
 
 async fn lease_key(settings: &CallSettings, order: &Order, owner: &User) -> Result<Granted, Refused> {
