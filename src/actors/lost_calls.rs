@@ -97,6 +97,7 @@ impl LostCalls {
 fn close(record: &mut CallRecord, finish: &Finish, last_written: Timestamp) {
     record.running = None;
     record.recording_state = None;
+    record.forget_unheard();
     record.outcome = Some(finish.outcome);
     record.end_reason = Some(finish.reason.clone());
     record.call_end_time = record.last_heard().max(Some(last_written));

@@ -166,6 +166,13 @@ impl CallRecord {
         }
     }
 
+    /// What the model said before anybody picked up, if nobody ever did: nobody has heard it.
+    pub fn forget_unheard(&mut self) {
+        if self.answered_time.is_none() {
+            self.conversation_items.retain(|item| item.role != Speaker::Assistant);
+        }
+    }
+
     pub fn add_recording(&mut self, made: &RecordingMade) {
         self.recording_filename = Some(made.filename.clone());
         self.recording_start_time = Some(made.start_time);
@@ -364,6 +371,18 @@ mod tests {
             record.add_recording(&made(duration));
             assert_eq!(record.call_end_time, Some(Timestamp::from_millis(end)), "{outcome:?} {duration}");
         }
+    }
+
+    #[test]
+    fn what_the_model_says_before_anybody_picks_up_is_heard_by_nobody_unless_somebody_does() {
+        let mut record = record();
+        record.add_conversation_item(said("the number you have dialled".into()));
+        record.add_conversation_item(ConversationItem { role: Speaker::Assistant, ..said("hello?".into()) });
+        let mut answered = CallRecord { answered_time: Some(Timestamp::from_millis(1)), ..record.clone() };
+        record.forget_unheard();
+        answered.forget_unheard();
+        assert_eq!((record.conversation_items.len(), answered.conversation_items.len()), (1, 2));
+        assert_eq!(record.conversation_items[0].role, Speaker::User);
     }
 
     #[test]

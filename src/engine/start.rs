@@ -18,8 +18,8 @@ use crate::actors::sip_endpoint::SipParts;
 use crate::actors::udp_router::RouterSettings;
 use crate::actors::uploader::{Desk, SweepParts, UploadKeeper, UploaderParts};
 use crate::actors::{
-    Announcer, Books, CallSupervisor, Directory, EventStream, KeyPool, LostCalls, Notifier, Readiness,
-    SipEndpoint, Tuning, UdpRouter, Uploader,
+    Announcer, Books, CallSupervisor, Directory, EventStream, KeyPool, LeftRecordings, LostCalls, Notifier,
+    Readiness, SipEndpoint, Tuning, UdpRouter, Uploader,
 };
 use crate::catalogue::Catalogue;
 use crate::clock;
@@ -132,6 +132,7 @@ impl Engine {
         let lost_calls = ground.lost_calls(&settings);
         let notifications = ground.notification_keeper(&settings);
         let uploads = UploadKeeper { outbox: Outbox::new(ground.store.clone()), keep: settings.crm.keep() };
+        let left_recordings = ground.left_recordings(&settings);
         let keeper = recordings::keeper(&settings, ground.recordings.clone(), &ground.calls, &readiness);
         let Ground { store, users, calls, staff, catalogue, directory, events, folder, .. } = ground;
         let mut tidying = vec![
@@ -141,6 +142,7 @@ impl Engine {
             actix::spawn(notifications.keep_looking()),
             actix::spawn(uploads.keep_looking()),
         ];
+        tidying.extend(left_recordings.map(|left| actix::spawn(left.keep_looking())));
         tidying.extend(keeper.map(|keeper| actix::spawn(keeper.keep_looking())));
         Ok(Self {
             directory,
@@ -360,6 +362,11 @@ impl Ground {
             directory: self.directory.clone(),
             events: self.events.clone(),
         }
+    }
+
+    fn left_recordings(&self, settings: &Settings) -> Option<LeftRecordings> {
+        let (nodes, directory) = (settings.node_dir(), self.directory.clone());
+        self.recordings.clone().map(|recordings| LeftRecordings { recordings, nodes, directory })
     }
 
     fn call_settings(

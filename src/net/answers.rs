@@ -48,8 +48,8 @@ async fn read(mut response: Response, limit: Duration, asked: Asked) -> Answer {
 fn failure(error: &reqwest::Error, limit: Duration, Asked { whom, trust }: Asked) -> Answer {
     let detail = chain(error);
     if error.is_connect() {
-        return Answer::Unreachable(match distrust(&detail) {
-            Some(why) => format!("{whom} cannot be reached safely: {why}; {trust} ({detail})"),
+        return Answer::Unreachable(match distrust(&detail, trust) {
+            Some(why) => format!("{whom} cannot be reached safely: {why} ({detail})"),
             None => format!("{whom} cannot be reached: {detail}"),
         });
     }
@@ -59,15 +59,17 @@ fn failure(error: &reqwest::Error, limit: Duration, Asked { whom, trust }: Asked
     Answer::Broken(format!("the connection to {whom} broke: {detail}"))
 }
 
-/// Why nobody vouches for a certificate. One that has expired or is of another name says so itself.
-fn distrust(detail: &str) -> Option<&'static str> {
+/// Why nobody vouches for a certificate, and what helps. One that has expired or is of another name says so itself.
+fn distrust(detail: &str, trust: &str) -> Option<String> {
     let says = |name: &str| detail.contains(name);
     if says("UnknownIssuer") {
-        return Some("the authority of its certificate is not trusted");
+        return Some(format!("the authority of its certificate is not trusted; {trust}"));
     }
-    says("CaUsedAsEndEntity").then_some(
-        "its certificate is an authority's own (CA:TRUE), which no server may show; have one without CA:TRUE signed by it",
-    )
+    says("CaUsedAsEndEntity").then(|| {
+        "its certificate is an authority's own (CA:TRUE), which no server may show; give it another without CA:TRUE, as \
+         `openssl req -x509 -addext basicConstraints=critical,CA:FALSE` makes it"
+            .to_owned()
+    })
 }
 
 /// The cause says more than the error, which names the URL once more.

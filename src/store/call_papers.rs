@@ -98,17 +98,18 @@ impl CallPapers {
         Ok(matches!(written.as_slice(), [Ok(_), Ok(_)]))
     }
 
-    /// For a call whose record was closed before its recording was ready. `None`: there is no such record; in it, its
-    /// upload, if there is one.
+    /// For a call whose record was closed before its recording was ready. The recording lies with `holder`. `None`: there is
+    /// no such record; in it, its upload, if there is one.
     pub async fn add_recording(
         &self,
         call: &CallId,
         made: &RecordingMade,
+        holder: &NodeId,
     ) -> Result<Option<Option<Upload>>, StoreError> {
         if !self.calls.add_recording(call, made).await? {
             return Ok(None);
         }
-        let upload = self.outbox.recording_came(call).await?;
+        let upload = self.outbox.recording_came(call, holder).await?;
         Ok(Some(self.told(upload).await?))
     }
 

@@ -6,6 +6,9 @@
 //!
 //! A last line that was cut off by a crash is dropped, and said so. The file has a bound: when it is reached, only the
 //! newest line of each id is kept, and where that does not help, the record is not kept and that is said and counted.
+//!
+//! The file is written over zeros that are there from the start ([`RESERVE_BYTES`]), so a disk that has filled up takes what
+//! calls report all the same, for a while. What is written ends with the first zero.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -24,6 +27,8 @@ use crate::telemetry::{Counter, count};
 
 /// Records that may wait for the disk; beyond that they are offered again later.
 const QUEUE_MAX: usize = 256;
+/// Room that is the journal's before it needs it: some hundred calls.
+const RESERVE_BYTES: u64 = 4 << 20;
 /// It holds what people said on the telephone.
 const FILE_MODE: u32 = 0o600;
 const CHECKSUM_CHARACTERS: usize = 8;
@@ -64,6 +69,7 @@ impl Journal {
     /// Records that are `adopted` come from the file of an engine that is gone.
     pub fn open(path: &Path, max_bytes: u64, adopted: Vec<Unwritten>) -> io::Result<OpenJournal> {
         let (mut writer, mut unwritten) = Writer::open(path, max_bytes)?;
+        writer.hold_room();
         let adopted_all = writer.append_all(&adopted);
         unwritten.extend(adopted);
         let (queue, jobs) = sync_channel(QUEUE_MAX);
@@ -110,6 +116,8 @@ struct Writer {
     path: PathBuf,
     file: File,
     length: u64,
+    /// How much of the disk the file has, whatever of it is used.
+    held: u64,
     max_bytes: u64,
     /// The newest line of each id that has not arrived.
     newest: BTreeMap<String, Place>,
@@ -124,11 +132,11 @@ impl Writer {
         let mut file = open_file(path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let Lines { lines, whole, damaged } = lines_of(&bytes);
+        let Lines { lines, whole, damaged } = lines_of(written_of(&bytes));
         if damaged > 0 {
             tracing::warn!(path = %path.display(), damaged, "the journal has lines that a crash or the disk has damaged; they are left out");
         }
-        // What is appended must not continue a line that was cut off.
+        // What is appended must not continue a line that was cut off, nor be followed by what a crash left behind it.
         file.set_len(whole)?;
         let mut newest = BTreeMap::new();
         let mut unwritten = BTreeMap::new();
@@ -141,6 +149,7 @@ impl Writer {
             path,
             file,
             length: whole,
+            held: whole,
             max_bytes,
             newest,
             missing: BTreeSet::new(),
@@ -200,10 +209,9 @@ impl Writer {
             self.compact(added)?;
         }
         let bytes: Vec<u8> = lines.iter().flat_map(|(_, line)| line).copied().collect();
-        self.file.seek(SeekFrom::Start(self.length))?;
-        if let Err(error) = self.file.write_all(&bytes).and_then(|()| self.file.sync_data()) {
+        if let Err(error) = self.write_at(self.length, &bytes).and_then(|()| self.file.sync_data()) {
             // Half a line would spoil the next one.
-            self.file.set_len(self.length)?;
+            self.erase(self.length, self.length + bytes.len() as u64)?;
             return Err(error);
         }
         for (id, line) in lines {
@@ -211,7 +219,33 @@ impl Writer {
             self.newest.insert(id.clone(), place);
             self.length += place.length;
         }
+        self.held = self.held.max(self.length);
         Ok(())
+    }
+
+    /// Zeros up to the reserve. A disk that has no room for them is told of when it has none for what is to be written.
+    fn hold_room(&mut self) {
+        let reserve = RESERVE_BYTES.min(self.max_bytes);
+        let zeros = vec![0; usize::try_from(reserve.saturating_sub(self.held)).unwrap_or(0)];
+        match self.write_at(self.held, &zeros) {
+            Ok(()) => self.held = self.held.max(reserve),
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), %error, "no room can be held for the journal");
+                self.file.set_len(self.held).unwrap_or_default();
+            }
+        }
+    }
+
+    fn write_at(&mut self, start: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(start))?;
+        self.file.write_all(bytes)
+    }
+
+    /// What is behind `end` is zeros again, as far as the file has room of its own; none of it is given back.
+    fn erase(&mut self, end: u64, written_to: u64) -> io::Result<()> {
+        self.file.set_len(self.held)?;
+        let zeros = written_to.min(self.held).saturating_sub(end);
+        self.write_at(end, &vec![0; usize::try_from(zeros).map_err(io::Error::other)?])
     }
 
     /// Keeps the newest line of each id, in a new file that takes the old one's place at once.
@@ -234,14 +268,17 @@ impl Writer {
         }
         file.sync_data()?;
         fs::rename(&aside, &self.path)?;
-        (self.file, self.newest, self.length) = (file, newest, length);
+        (self.file, self.newest, self.length, self.held) = (file, newest, length, length);
+        self.hold_room();
         Ok(())
     }
 
     fn arrived(&mut self, id: &str) {
         self.missing.remove(id);
         if self.newest.remove(id).is_some() && self.newest.is_empty() {
-            match self.file.set_len(0) {
+            // Room beyond the reserve is given back.
+            self.held = self.held.min(RESERVE_BYTES);
+            match self.erase(0, self.length) {
                 Ok(()) => self.length = 0,
                 Err(error) => self.complain(&error),
             }
@@ -271,6 +308,11 @@ fn line_of(record: &Unwritten) -> serde_json::Result<Vec<u8>> {
 
 fn checksum(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(CHECKSUM_CHARACTERS / 2).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Without the room that is held behind it.
+fn written_of(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 struct Lines {

@@ -35,8 +35,12 @@ impl Bench {
         Journal::read(&copy).unwrap()
     }
 
+    fn written(&self) -> Vec<u8> {
+        written_of(&fs::read(self.path()).unwrap()).to_vec()
+    }
+
     fn bytes(&self) -> u64 {
-        fs::metadata(self.path()).unwrap().len()
+        self.written().len() as u64
     }
 }
 
@@ -81,7 +85,7 @@ async fn a_last_line_that_was_cut_off_is_dropped_and_the_next_one_is_whole() {
     }
     journal.flush().await.unwrap();
     drop(journal);
-    let whole = fs::read(bench.path()).unwrap();
+    let whole = bench.written();
     for cut in [1, 2, 30, whole.len() / 2 - 1] {
         fs::write(bench.path(), &whole[..whole.len() - cut]).unwrap();
         let (journal, left) = bench.open(ROOMY);
@@ -90,6 +94,24 @@ async fn a_last_line_that_was_cut_off_is_dropped_and_the_next_one_is_whole() {
         journal.flush().await.unwrap();
         assert_eq!(bench.after_a_kill(), [record("a", 1), record("b", 1)]);
     }
+}
+
+/// An engine of a version that held no room, and a crash that left something behind what was written.
+#[tokio::test]
+async fn what_lies_behind_the_end_is_never_read() {
+    let bench = Bench::new();
+    let line = |state| line_of(&record("a", state)).unwrap();
+    fs::write(bench.path(), [line(2), vec![0; 40], line(1)].concat()).unwrap();
+    let (journal, left) = bench.open(ROOMY);
+    assert_eq!(left, [record("a", 2)]);
+    assert_eq!(fs::metadata(bench.path()).unwrap().len(), ROOMY);
+    journal.append(record("b", 1)).unwrap();
+    journal.flush().await.unwrap();
+    assert_eq!(bench.after_a_kill(), [record("a", 2), record("b", 1)]);
+    journal.arrived("a");
+    journal.arrived("b");
+    journal.flush().await.unwrap();
+    assert_eq!((bench.bytes(), fs::metadata(bench.path()).unwrap().len()), (0, ROOMY));
 }
 
 #[test]

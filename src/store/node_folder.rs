@@ -49,12 +49,24 @@ impl NodeFolder {
                 break;
             }
             if let Some(lock) = lock(&path)? {
-                let node = fs::read_to_string(path.join(NAME)).unwrap_or_default();
-                left.push(PathLock { node: NodeId::new(node.trim()), path, _lock: lock });
+                left.push(PathLock { node: node_of(&path), path, _lock: lock });
             }
         }
         Ok(left)
     }
+
+    /// The folder of this engine, if it ran here and does not run; nobody else's is touched.
+    pub fn left_by(parent: &Path, node: &NodeId) -> io::Result<Option<PathLock>> {
+        let paths = (1..=MAX_ENGINES).map(|number| parent.join(number.to_string()));
+        let Some(path) = paths.take_while(|path| path.is_dir()).find(|path| node_of(path) == *node) else {
+            return Ok(None);
+        };
+        Ok(lock(&path)?.map(|lock| PathLock { node: node.clone(), path, _lock: lock }))
+    }
+}
+
+fn node_of(path: &Path) -> NodeId {
+    NodeId::new(fs::read_to_string(path.join(NAME)).unwrap_or_default().trim())
 }
 
 /// A folder that nobody else uses as long as this is there.
@@ -122,7 +134,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (gone, running) = (take(folder.path(), "a"), take(folder.path(), "b"));
         assert!(NodeFolder::left_behind(folder.path()).unwrap().is_empty());
+        let left_by = |node| NodeFolder::left_by(folder.path(), &NodeId::new(node)).unwrap().is_some();
+        assert!(!left_by("a"), "it runs");
         drop(gone);
+        assert!(left_by("a") && !left_by("b") && !left_by("of another machine"));
         let left = NodeFolder::left_behind(folder.path()).unwrap();
         let found: Vec<_> = left.iter().map(|left| (&left.path, left.node.as_str())).collect();
         assert_eq!(found, [(&folder.path().join("1"), "a")]);

@@ -132,9 +132,13 @@ impl Outbox {
         self.change(call, ended).await
     }
 
-    /// The recording of a call turned up after its end.
-    pub async fn recording_came(&self, call: &CallId) -> Result<Option<Upload>, StoreError> {
-        self.change(call, Progress::with_late_recording).await
+    /// The recording of a call turned up after its end, or with another engine than the call's: whoever has it sends it.
+    pub async fn recording_came(&self, call: &CallId, holder: &NodeId) -> Result<Option<Upload>, StoreError> {
+        let came = |upload: Upload| {
+            let progress = upload.progress.clone().with_late_recording();
+            Upload { node: holder.clone(), ..upload }.moved_on(progress, clock::unix_time())
+        };
+        self.change_whole(call, came).await
     }
 
     pub async fn settle(&self, call: &CallId, settled: &Settled) -> Result<Option<Upload>, StoreError> {
@@ -160,11 +164,22 @@ impl Outbox {
         call: &CallId,
         decide: impl Fn(Progress) -> Progress,
     ) -> Result<Option<Upload>, StoreError> {
+        let moved_on = |upload: Upload| {
+            let progress = decide(upload.progress.clone());
+            upload.moved_on(progress, clock::unix_time())
+        };
+        self.change_whole(call, moved_on).await
+    }
+
+    async fn change_whole(
+        &self,
+        call: &CallId,
+        decide: impl Fn(Upload) -> Upload,
+    ) -> Result<Option<Upload>, StoreError> {
         let id = Upload::id_of(call);
         let changed = change(&self.store, &OUTBOX, &id, |found| {
             let upload: Upload = found.parse(&OUTBOX)?;
-            let progress = decide(upload.progress.clone());
-            let (old, new) = (body_of(&upload)?, body_of(&upload.moved_on(progress, clock::unix_time()))?);
+            let (old, new) = (body_of(&upload)?, body_of(&decide(upload))?);
             Ok((old != new).then(|| difference(&old, &new)))
         });
         match changed.await {

@@ -1,9 +1,12 @@
 //! A disk that fills up while people talk (issue "users, keys, storage"): no call is harmed, the engine says what is wrong,
 //! and what could not be written is written once there is space.
 
+use std::fs;
 use std::io::Write;
+use std::path::Path;
 
-use clearline::domain::Outcome;
+use clearline::domain::{CallId, Outcome};
+use clearline::store::Journal;
 
 use crate::far_end::FarEnd;
 use crate::numbers::{BERLIN, berlin};
@@ -30,6 +33,14 @@ impl World {
     }
 }
 
+/// Whose records a kill would leave in the journal, read from a copy on another disk.
+fn in_journal(disk: &Path) -> Vec<CallId> {
+    let copy = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::copy(disk.join("nodes/1/books.journal"), copy.path()).expect("there is a journal");
+    let left = Journal::read(copy.path()).expect("it can be read");
+    left.iter().map(|record| CallId::new(&record.id)).collect()
+}
+
 #[test]
 fn a_disk_that_fills_up_harms_no_call_and_what_it_could_not_take_is_there_when_it_has_space() {
     let Some(disk) = SmallDisk::mount(DISK_MB) else { return say_skipped() };
@@ -51,6 +62,8 @@ fn a_disk_that_fills_up_harms_no_call_and_what_it_could_not_take_is_there_when_i
         late.connected().await;
         let marker = world.marker(BENS_KEY).await;
         late.hears(marker, 0).await;
+        let called = world.news.call_of("ben", 0).await;
+        assert!(in_journal(disk.path()).contains(&called), "a crash now would not lose it");
         early.hang_up().await;
         late.hang_up().await;
         world.readiness_when("takes no writes: is its disk full?").await;

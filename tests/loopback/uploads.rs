@@ -311,16 +311,26 @@ async fn answer_of(crm: &CrmServer, ca: &str) -> Answer {
 
 #[test]
 fn u5_a_crm_whose_certificate_nobody_vouches_for_is_told_with_how_to_mend_it() {
-    for (shown, ca, told) in [
-        ("crm", "other-ca.pem", "the authority of its certificate is not trusted"),
-        ("self-signed", "ca.pem", "the authority of its certificate is not trusted"),
-        ("self-signed-ca", "self-signed-ca.pem", "CA:TRUE"),
+    for (shown, ca, told, helps) in [
+        (
+            "crm",
+            "other-ca.pem",
+            "the authority of its certificate is not trusted",
+            "set crm.ca_file to a PEM",
+        ),
+        (
+            "self-signed",
+            "ca.pem",
+            "the authority of its certificate is not trusted",
+            "set crm.ca_file to a PEM",
+        ),
+        ("self-signed-ca", "self-signed-ca.pem", "CA:TRUE", "basicConstraints=critical,CA:FALSE"),
     ] {
         play(async move {
             let crm = crm_that_shows(shown);
             let answer = answer_of(&crm, ca).await;
             let Answer::Unreachable(why) = answer else { panic!("{shown}: {answer:?}") };
-            assert!(why.contains(told) && why.contains("set crm.ca_file to a PEM file"), "{shown}: {why}");
+            assert!(why.contains(told) && why.contains(helps), "{shown}: {why}");
             crm.stop().await;
         });
     }

@@ -37,7 +37,7 @@ use super::guard::guarded;
 pub use from_tools::{Deed, KeepDeed};
 use page::{Page, log};
 pub use promise::AwaitSafe;
-pub use recording::KeepRecordingState;
+pub use recording::{AwaitRecordings, KeepRecordingState};
 use shelf::{Before, Written};
 pub use unwritten::{SecureBooks, Secured, WithdrawBook};
 

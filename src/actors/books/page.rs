@@ -185,6 +185,7 @@ impl Page {
         self.record.quality = quality;
         self.record.running = None;
         self.record.recording_state = None;
+        self.record.forget_unheard();
         if let Some(made) = recording {
             self.record.add_recording(made);
         }

@@ -64,11 +64,14 @@ impl Books {
         self.events.tell_call(call, Ownership::default(), CallEvent::Ended { finish, recording });
     }
 
-    /// Of calls whose records were closed by a former run of this engine, or are by whoever finds them lost.
+    /// Of calls whose records were closed by a former run of an engine, or are by whoever finds them lost.
     pub(super) fn wait_for_left_recordings(&mut self, ctx: &mut Context<Self>) {
         let left = std::mem::take(&mut self.left_recordings);
         if !left.is_empty() {
-            tracing::info!(calls = left.len(), "recordings that a former run has left are finished now");
+            tracing::info!(
+                calls = left.len(),
+                "recordings that a former run or an engine that is gone has left are finished now"
+            );
         }
         for LeftBehind { call, finished } in left {
             ctx.spawn(finished.into_actor(self).map(move |made, books, ctx| {
@@ -136,6 +139,20 @@ impl Books {
 fn refused(call: &CallId, made: &RecordingMade, error: &StoreError) {
     count(Counter::RecordsRefused);
     tracing::error!(%call, file = made.filename, %error, "the store does not take where the recording is");
+}
+
+/// Recordings of engines that are gone, which are being finished here now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AwaitRecordings(pub Vec<LeftBehind>);
+
+impl Handler<AwaitRecordings> for Books {
+    type Result = ();
+
+    fn handle(&mut self, AwaitRecordings(left): AwaitRecordings, ctx: &mut Context<Self>) {
+        self.left_recordings.extend(left);
+        self.wait_for_left_recordings(ctx);
+    }
 }
 
 /// Somebody has started, stopped, paused or resumed a call's recording.

@@ -91,7 +91,9 @@ impl Shelf {
         call: &CallId,
         made: &RecordingMade,
     ) -> Result<bool, StoreError> {
-        let Some(upload) = self.papers.add_recording(call, made).await? else { return Ok(false) };
+        let Some(upload) = self.papers.add_recording(call, made, &self.run.0).await? else {
+            return Ok(false);
+        };
         self.ring_for(upload.as_ref());
         Ok(true)
     }

@@ -39,11 +39,16 @@ struct Recording {
     spool: Spool,
     sink: RecordingSink,
     state: RecordingState,
+    /// The newest frame of a pause, as long as nothing was recorded after it.
+    paused_until: Option<u64>,
 }
 
 impl MediaPath {
     pub(super) fn new(recording: Option<(RecordingSink, RecordingState)>) -> Self {
-        let recording = recording.map(|(sink, state)| Recording { spool: Spool::default(), sink, state });
+        let recording = recording.map(|(sink, state)| {
+            let spool = Spool::default();
+            Recording { spool, sink, state, paused_until: None }
+        });
         Self {
             caller: CallerPath::default(),
             frame: CallerFrame::SILENT,
@@ -110,6 +115,8 @@ impl MediaPath {
 
     fn record(&mut self, frame_number: u64, played: &[u8; FRAME_BYTES]) {
         let Some(recording) = &mut self.recording else { return };
+        let is_paused = recording.state == RecordingState::Paused;
+        recording.paused_until = is_paused.then_some(frame_number);
         if recording.state != RecordingState::Recording {
             return;
         }
@@ -134,6 +141,16 @@ impl Recording {
         }
     }
 
+    /// A pause that lasts until the end is silence to the end.
+    fn write_pause(&mut self) {
+        let Some(frame) = self.paused_until.take() else { return };
+        let played = [Codec::Pcmu.silence(); FRAME_BYTES];
+        let silent = &CallerFrame::SILENT.pcm_8k;
+        if let Some(block) = self.spool.push(frame, silent, (Codec::Pcmu, &played), clock::unix_time) {
+            self.append(block);
+        }
+    }
+
     fn append(&self, block: RecordingBlock) {
         if self.sink.append(block).is_err() {
             count(Counter::RecordingBlocksDropped);
@@ -144,6 +161,7 @@ impl Recording {
 /// However the session ends, what it has gathered is not lost.
 impl Drop for Recording {
     fn drop(&mut self) {
+        self.write_pause();
         self.write_gathered();
         telemetry::metrics().add(Counter::RecordingFramesLate, self.spool.late_frames());
     }
@@ -265,6 +283,17 @@ mod tests {
         let is_loud: Vec<bool> = loudness.iter().map(|rms| *rms > 1_000.0).collect();
         assert!(is_loud[2..69].iter().chain(&is_loud[132..199]).all(|loud| *loud), "{loudness:?}");
         assert!(is_loud[72..129].iter().all(|loud| !loud), "{loudness:?}");
+    }
+
+    #[tokio::test]
+    async fn u2_a_pause_that_nobody_ends_is_silence_until_the_end() {
+        let mut bench = bench(RecordingState::Recording);
+        bench.hear(0..70);
+        bench.media.set_recording(RecordingState::Paused);
+        bench.hear(70..330);
+        let loudness = bench.end().await.expect("a recording");
+        assert_eq!(loudness.len(), 330);
+        assert!(loudness[72..].iter().all(|rms| *rms < 1_000.0), "{loudness:?}");
     }
 
     #[tokio::test]

@@ -99,7 +99,8 @@ impl Desk {
         if !is_new || ended.record.recording_filename.is_none() {
             return Ok(());
         }
-        let changed = self.outbox.recording_came(&upload.session_id).await?.ok_or(NotSent::NotOurs)?;
+        let changed =
+            self.outbox.recording_came(&upload.session_id, &upload.node).await?.ok_or(NotSent::NotOurs)?;
         Err(NotSent::Changed(changed.progress))
     }
 

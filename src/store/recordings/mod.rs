@@ -8,7 +8,7 @@
 //!
 //! Spool files lie in a folder of their own for each engine, beside the finished ones of all that share the folder: what
 //! an engine finds in its own when it starts, its former run has left. Those of engines that ran here and are gone it
-//! makes its own.
+//! makes its own, when it starts and while it runs ([`Recordings::take_over_left`]).
 
 mod backlog;
 mod encoder;
@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::NodeFolder;
 use crate::domain::{CallId, NodeId, RecordingMade};
 use crate::media::spool::RecordingBlock;
 use backlog::Backlog;
@@ -55,6 +56,8 @@ const FINISHED_ENDING: &str = "ogg";
 #[derive(Clone)]
 pub struct Recordings {
     folder: Arc<Path>,
+    /// Of this engine.
+    spools: Arc<Path>,
     queue: SyncSender<Job>,
     running: Running,
     backlog: Backlog,
@@ -115,12 +118,7 @@ impl Recordings {
             adopt(&settings.folder.join(SPOOLS).join(node.as_str()), &spools)?;
         }
         let backlog = Backlog::default();
-        let left = spools_in(&spools)?.into_iter().map(|(call, path)| {
-            let (reply, finished) = oneshot::channel();
-            let bytes = fs::metadata(&path).map_or(0, |file| file.len());
-            backlog.end(&call, &path, bytes, reply);
-            LeftBehind { call, finished }
-        });
+        let left = spools_in(&spools)?.into_iter().map(|(call, path)| begin_to_finish(&backlog, call, &path));
         let left = left.collect();
         let encoder = Encoder::new(settings, backlog.clone());
         thread::Builder::new().name("encoder".into()).spawn(move || encoder.run())?;
@@ -128,11 +126,39 @@ impl Recordings {
         let running = Running::default();
         let is_full = Arc::<AtomicBool>::default();
         let interruptions = Interruptions::default();
+        let own = spools.as_path().into();
         let writer =
             Writer::new(spools, running.clone(), backlog.clone(), interruptions.clone(), is_full.clone());
         thread::Builder::new().name("recordings".into()).spawn(move || writer.run(&jobs))?;
         let folder = settings.folder.as_path().into();
-        Ok((Self { folder, queue, running, backlog, interruptions, is_full }, left))
+        Ok((Self { folder, spools: own, queue, running, backlog, interruptions, is_full }, left))
+    }
+
+    /// Of engines that ran here, in a folder of `nodes`, and have gone since we started. What they left is finished here.
+    pub async fn take_over_left(&self, nodes: PathBuf) -> io::Result<Vec<LeftBehind>> {
+        let recordings = self.clone();
+        off_this_thread(move || recordings.take_over_now(&nodes)).await
+    }
+
+    fn take_over_now(&self, nodes: &Path) -> io::Result<Vec<LeftBehind>> {
+        let mut left = Vec::new();
+        for entry in fs::read_dir(self.folder.join(SPOOLS))? {
+            let entry = entry?;
+            let (theirs, node) = (entry.path(), entry.file_name());
+            let calls = if *theirs == *self.spools { Vec::new() } else { spools_in(&theirs)? };
+            if calls.is_empty() {
+                continue;
+            }
+            let Some(_lock) = NodeFolder::left_by(nodes, &NodeId::new(node.to_string_lossy()))? else {
+                continue;
+            };
+            adopt(&theirs, &self.spools)?;
+            left.extend(calls.into_iter().filter_map(|(call, path)| {
+                let path = self.spools.join(path.file_name()?);
+                Some(begin_to_finish(&self.backlog, call, &path))
+            }));
+        }
+        Ok(left)
     }
 
     /// From here until its end the call is recorded.
@@ -232,6 +258,13 @@ impl RecordingSink {
             RecordingDropped
         })
     }
+}
+
+fn begin_to_finish(backlog: &Backlog, call: CallId, spool: &Path) -> LeftBehind {
+    let (reply, finished) = oneshot::channel();
+    let bytes = fs::metadata(spool).map_or(0, |file| file.len());
+    backlog.end(&call, spool, bytes, reply);
+    LeftBehind { call, finished }
 }
 
 fn adopt(theirs: &Path, ours: &Path) -> io::Result<()> {

@@ -262,6 +262,26 @@ async fn the_spools_of_an_engine_that_is_gone_are_finished_by_another() {
 }
 
 #[tokio::test]
+async fn the_spools_of_an_engine_that_goes_meanwhile_are_finished_by_one_that_runs() {
+    let bench = Bench::new();
+    let nodes = bench.folder.path().join("nodes");
+    let theirs = NodeFolder::take(&nodes, || NODE.to_owned()).unwrap();
+    let others = RecordingSettings { node: NodeId::new("node-2"), ..settings(bench.folder.path()) };
+    let (recordings, _) = Recordings::start(&others).unwrap();
+    left_by_a_crash(&bench.spool(), &blocks(2));
+    assert!(recordings.take_over_left(nodes.clone()).await.unwrap().is_empty(), "it runs");
+    drop(theirs);
+    let elsewhere = bench.folder.path().join("of another machine");
+    assert!(recordings.take_over_left(elsewhere).await.unwrap().is_empty(), "nobody knows whether it runs");
+    let mut left = recordings.take_over_left(nodes.clone()).await.unwrap();
+    let LeftBehind { call: named, finished } = left.pop().unwrap();
+    let made = finished.await.unwrap().unwrap();
+    assert_eq!((named, made.duration_seconds, left.len()), (call(), 2.0, 0));
+    assert!(!bench.spool().exists());
+    assert!(recordings.take_over_left(nodes).await.unwrap().is_empty(), "once");
+}
+
+#[tokio::test]
 async fn a_long_recording_is_followed_while_the_call_goes_on() {
     let bench = Bench::new();
     let sink = bench.recordings.sink(&call());

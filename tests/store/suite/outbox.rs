@@ -142,6 +142,8 @@ pub(crate) async fn an_upload_is_found_by_its_engine_until_it_is_done_and_what_i
     assert_eq!((of_node(UploadState::Due).await, of_node(UploadState::Amendable).await), (vec![], vec![]));
     let all = outbox.in_state(UploadState::Due, None, 10).await.unwrap();
     assert_eq!(all.items.iter().map(|stored| &stored.record).collect::<Vec<_>>(), [&there]);
+    outbox.recording_came(&there.session_id, &NodeId::new("here")).await.unwrap();
+    assert_eq!(of_node(UploadState::Due).await, [there.session_id], "whoever has the recording sends it");
 }
 
 pub(crate) async fn what_is_parked_is_listed_to_its_tenant_and_tried_again_with_an_audit_entry(
