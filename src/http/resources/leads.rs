@@ -43,7 +43,7 @@ struct Wanted {
     call_id: Option<String>,
 }
 
-/// Your leads, newest first
+/// Your leads, those of the newest call first
 ///
 /// Those of an agent's own calls, of an admin's whole tenant. A superadmin sees no leads.
 #[utoipa::path(tag = "leads", params(Paging, Wanted), responses((status = 200, description = "A page", body = Listed<LeadView>)))]
