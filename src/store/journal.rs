@@ -136,8 +136,6 @@ impl Writer {
         if damaged > 0 {
             tracing::warn!(path = %path.display(), damaged, "the journal has lines that a crash or the disk has damaged; they are left out");
         }
-        // What is appended must not continue a line that was cut off, nor be followed by what a crash left behind it.
-        file.set_len(whole)?;
         let mut newest = BTreeMap::new();
         let mut unwritten = BTreeMap::new();
         for (place, line) in lines {
@@ -145,16 +143,11 @@ impl Writer {
             unwritten.insert(line.id.clone(), line);
         }
         let path = path.to_owned();
-        let writer = Self {
-            path,
-            file,
-            length: whole,
-            held: whole,
-            max_bytes,
-            newest,
-            missing: BTreeSet::new(),
-            complained: false,
-        };
+        let (length, missing) = (whole, BTreeSet::new());
+        let held = whole.max(RESERVE_BYTES.min(bytes.len() as u64));
+        let mut writer = Self { path, file, length, held, max_bytes, newest, missing, complained: false };
+        // What is appended must not continue a line that was cut off, nor be followed by what a crash left behind it.
+        writer.erase(whole, held)?;
         Ok((writer, unwritten.into_values().collect()))
     }
 
