@@ -23,10 +23,11 @@ pub struct LeftRecordings {
 }
 
 impl LeftRecordings {
+    /// Looks at once, and then again and again.
     pub async fn keep_looking(self) {
         loop {
-            sleep(clock::timer_for(LOOK_EVERY)).await;
             self.look().await;
+            sleep(clock::timer_for(LOOK_EVERY)).await;
         }
     }
 

@@ -26,7 +26,6 @@ impl Bench {
         let (recordings, _) = Recordings::start(&RecordingSettings {
             folder: folder.path().join("recordings"),
             node: NodeId::new("node"),
-            gone: Vec::new(),
             encoder_core_percent: 100,
         })
         .unwrap();

@@ -190,8 +190,8 @@ pub(super) fn nothing_is_lost(calls: usize) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "what {calls} calls reported last is lost: neither the store nor the journal of node.dir could take it; make room on \
-         their disks before the next start"
+        "calls of which the last words are lost, because neither the store nor the journal of node.dir could take them: \
+         {calls}; make room on their disks before the next start"
     )))
 }
 

@@ -1,9 +1,9 @@
-//! The recordings' threads, and what is left of recordings of engines that are gone.
+//! The recordings' threads.
 
 use crate::actors::{KeepingRules, Readiness, RecordingKeeper};
 use crate::config::Settings;
 use crate::domain::NodeId;
-use crate::store::{Calls, DiskLimits, LeftBehind, NodeFolder, RecordingSettings, Recordings};
+use crate::store::{Calls, DiskLimits, LeftBehind, RecordingSettings, Recordings};
 
 use super::StartError;
 
@@ -16,13 +16,9 @@ pub(super) fn open(
     if !settings.recording.enabled && !folder.is_dir() {
         return Ok((None, Vec::new()));
     }
-    let parent = settings.node_dir();
-    let locked = NodeFolder::left_behind(&parent);
-    let locked = locked.map_err(|error| StartError::NodeFolder { path: parent, error })?;
     let started = Recordings::start(&RecordingSettings {
         folder: folder.clone(),
         node: node.clone(),
-        gone: locked.iter().map(|left| left.node.clone()).collect(),
         encoder_core_percent: settings.recording.encoder_core_percent,
     });
     let (recordings, left) = started.map_err(|error| StartError::Recordings { path: folder, error })?;

@@ -147,7 +147,8 @@ impl Writer {
         let held = whole.max(RESERVE_BYTES.min(bytes.len() as u64));
         let mut writer = Self { path, file, length, held, max_bytes, newest, missing, complained: false };
         // What is appended must not continue a line that was cut off, nor be followed by what a crash left behind it.
-        writer.erase(whole, held)?;
+        let left_to = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
+        writer.erase(whole, left_to)?;
         Ok((writer, unwritten.into_values().collect()))
     }
 

@@ -240,7 +240,6 @@ mod tests {
         let (recordings, _) = Recordings::start(&RecordingSettings {
             folder: folder.path().to_owned(),
             node: NodeId::new("node"),
-            gone: Vec::new(),
             encoder_core_percent: 100,
         })
         .unwrap();

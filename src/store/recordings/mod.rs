@@ -8,7 +8,7 @@
 //!
 //! Spool files lie in a folder of their own for each engine, beside the finished ones of all that share the folder: what
 //! an engine finds in its own when it starts, its former run has left. Those of engines that ran here and are gone it
-//! makes its own, when it starts and while it runs ([`Recordings::take_over_left`]).
+//! makes its own ([`Recordings::take_over_left`]).
 
 mod backlog;
 mod encoder;
@@ -69,8 +69,6 @@ pub struct RecordingSettings {
     pub folder: PathBuf,
     /// Whose spool files are ours.
     pub node: NodeId,
-    /// Engines that ran on this machine and do not come back as long as we start.
-    pub gone: Vec<NodeId>,
     /// How much of a core the encoder may use.
     pub encoder_core_percent: u32,
 }
@@ -114,9 +112,6 @@ impl Recordings {
     pub fn start(settings: &RecordingSettings) -> io::Result<(Self, Vec<LeftBehind>)> {
         let spools = settings.folder.join(SPOOLS).join(settings.node.as_str());
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&spools)?;
-        for node in settings.gone.iter().filter(|node| !node.as_str().is_empty()) {
-            adopt(&settings.folder.join(SPOOLS).join(node.as_str()), &spools)?;
-        }
         let backlog = Backlog::default();
         let left = spools_in(&spools)?.into_iter().map(|(call, path)| begin_to_finish(&backlog, call, &path));
         let left = left.collect();
@@ -134,7 +129,7 @@ impl Recordings {
         Ok((Self { folder, spools: own, queue, running, backlog, interruptions, is_full }, left))
     }
 
-    /// Of engines that ran here, in a folder of `nodes`, and have gone since we started. What they left is finished here.
+    /// Of engines that ran here, in a folder of `nodes`, and are gone. What they left is finished here.
     pub async fn take_over_left(&self, nodes: PathBuf) -> io::Result<Vec<LeftBehind>> {
         let recordings = self.clone();
         off_this_thread(move || recordings.take_over_now(&nodes)).await
@@ -145,7 +140,8 @@ impl Recordings {
         for entry in fs::read_dir(self.folder.join(SPOOLS))? {
             let entry = entry?;
             let (theirs, node) = (entry.path(), entry.file_name());
-            let calls = if *theirs == *self.spools { Vec::new() } else { spools_in(&theirs)? };
+            let is_anothers = theirs.is_dir() && *theirs != *self.spools;
+            let calls = if is_anothers { spools_in(&theirs)? } else { Vec::new() };
             if calls.is_empty() {
                 continue;
             }
@@ -268,9 +264,6 @@ fn begin_to_finish(backlog: &Backlog, call: CallId, spool: &Path) -> LeftBehind 
 }
 
 fn adopt(theirs: &Path, ours: &Path) -> io::Result<()> {
-    if !theirs.is_dir() {
-        return Ok(());
-    }
     for entry in fs::read_dir(theirs)? {
         let entry = entry?;
         fs::rename(entry.path(), ours.join(entry.file_name()))?;

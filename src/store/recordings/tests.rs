@@ -16,7 +16,7 @@ const SECOND: usize = 8_000;
 
 fn settings(folder: &Path) -> RecordingSettings {
     let (folder, node) = (folder.to_owned(), NodeId::new(NODE));
-    RecordingSettings { folder, node, gone: Vec::new(), encoder_core_percent: 100 }
+    RecordingSettings { folder, node, encoder_core_percent: 100 }
 }
 
 /// The call may be longer than a piece that the encoder takes at once.
@@ -250,12 +250,12 @@ async fn another_engine_s_spools_are_left_alone() {
 async fn the_spools_of_an_engine_that_is_gone_are_finished_by_another() {
     let bench = Bench::new();
     left_by_a_crash(&bench.spool(), &blocks(2));
-    let other = RecordingSettings {
-        node: NodeId::new("node-2"),
-        gone: vec![NodeId::new(NODE), NodeId::new("")],
-        ..settings(bench.folder.path())
-    };
-    let (_recordings, mut left) = Recordings::start(&other).unwrap();
+    let nodes = bench.folder.path().join("nodes");
+    drop(NodeFolder::take(&nodes, || NODE.to_owned()).unwrap());
+    fs::write(bench.folder.path().join(SPOOLS).join("a file of somebody's"), "").unwrap();
+    let other = RecordingSettings { node: NodeId::new("node-2"), ..settings(bench.folder.path()) };
+    let (recordings, _) = Recordings::start(&other).unwrap();
+    let mut left = recordings.take_over_left(nodes).await.unwrap();
     let made = left.pop().unwrap().finished.await.unwrap().unwrap();
     assert_eq!((made.duration_seconds, left.len()), (2.0, 0));
     assert!(!bench.spool().exists());

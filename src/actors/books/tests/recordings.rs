@@ -84,7 +84,6 @@ fn recordings_of(bench: &Bench) -> Recordings {
     let settings = RecordingSettings {
         folder: bench.folder.path().join("recordings"),
         node: NodeId::new("node"),
-        gone: Vec::new(),
         encoder_core_percent: 100,
     };
     Recordings::start(&settings).unwrap().0
