@@ -22,6 +22,7 @@ fn add_user(store: &Path, name: &str, keys: &[(&str, &str)]) -> Output {
 }
 
 fn key_hint(added: &Output) -> String {
+    assert_eq!(added.status.code(), Some(0), "{}", text(&added.stderr));
     let users: Value = serde_json::from_slice(&added.stdout).expect("--json prints one document");
     users[0]["key_hint"].as_str().expect("the pool has keys for everybody").to_owned()
 }

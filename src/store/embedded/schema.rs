@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -19,6 +20,8 @@ const APPLICATION: i64 = 0x436c_726c;
 const STATEMENTS_KEPT: usize = 64;
 /// How long one process waits for another's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two tries where SQLite does not wait by itself.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 pub(super) fn open_for_writing(
     path: &Path,
@@ -151,7 +154,7 @@ fn build(
     collections: &[&'static Collection],
     opening: Opening,
 ) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    turn_to_log(connection)?;
     // A key that was sealed, or a user who was removed, must not stay readable in what the file has to spare.
     connection.pragma_update(None, "secure_delete", "ON")?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -170,6 +173,25 @@ fn build(
     }
     transaction.commit()?;
     empty_log(connection)
+}
+
+/// A new file is turned over under a lock which SQLite does not wait for, whatever its time-out; the process that has it
+/// may be another that makes the same file.
+fn turn_to_log(connection: &Connection) -> rusqlite::Result<()> {
+    let turn = || connection.pragma_update(None, "journal_mode", "WAL");
+    let is_busy = |turned: &rusqlite::Result<()>| {
+        let code = turned.as_ref().err().and_then(rusqlite::Error::sqlite_error_code);
+        code == Some(ErrorCode::DatabaseBusy)
+    };
+    let tries = BUSY_TIMEOUT.as_millis() / BUSY_PAUSE.as_millis();
+    for _ in 1..tries {
+        let turned = turn();
+        if !is_busy(&turned) {
+            return turned;
+        }
+        thread::sleep(BUSY_PAUSE);
+    }
+    turn()
 }
 
 /// What a process that ended left in the -wal still has what was there before. Another process that is at work keeps it.

@@ -20,6 +20,18 @@ fn the_file_and_its_folder_belong_to_their_user_alone() {
     assert_eq!(mode(&path.with_extension("db-wal")), 0o600);
 }
 
+#[test]
+fn who_opens_a_file_that_another_process_is_making_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clearline.db");
+    let maker = rusqlite::Connection::open(&path).unwrap();
+    maker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let opened = std::thread::spawn(move || try_open(&path).map(drop));
+    std::thread::sleep(Duration::from_millis(200));
+    maker.execute_batch("COMMIT").unwrap();
+    opened.join().unwrap().unwrap();
+}
+
 fn refused_untouched(content: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clearline.db");
