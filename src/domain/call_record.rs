@@ -250,6 +250,9 @@ pub struct Running {
     /// Of the SIP dialog, once there is one. What stands in it only signalling knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dialog: Option<Value>,
+    /// When its engine wrote last, noted by whoever wrote into the record after that engine was gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_written: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -260,7 +263,7 @@ enum RunningMarker {
 
 impl Running {
     pub fn at(node: NodeId, start: StartId) -> Self {
-        Self { marker: RunningMarker::Running, node, start, dialog: None }
+        Self { marker: RunningMarker::Running, node, start, dialog: None, last_written: None }
     }
 
     pub fn reached_by(self, dialog: Option<Value>) -> Self {

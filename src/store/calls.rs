@@ -192,7 +192,8 @@ impl Calls {
             if had_ended {
                 (record.running, record.recording_state) = (None, None);
             } else {
-                close(&mut record, found.updated_at);
+                let last_written = record.running.as_ref().and_then(|running| running.last_written);
+                close(&mut record, last_written.unwrap_or(found.updated_at));
             }
             record.revision += 1;
             let changes = difference(&before, &body_of(&record)?);
@@ -207,19 +208,18 @@ impl Calls {
         }
     }
 
-    /// For a call whose record was closed before its recording was ready. False: there is no such record.
+    /// For a call whose record was closed before its recording was ready, or whose engine is gone. False: there is no such
+    /// record.
     pub async fn add_recording(&self, id: &CallId, made: &RecordingMade) -> Result<bool, StoreError> {
         let add = |found: &Document| {
             let mut record: CallRecord = found.parse(&CALLS)?;
+            let before = body_of(&record)?;
             record.add_recording(made);
-            Ok(Some(json!({
-                "revision": record.revision + 1,
-                "recording_filename": record.recording_filename,
-                "recording_start_time": record.recording_start_time,
-                "recording_duration_seconds": record.recording_duration_seconds,
-                "recording_bytes": record.recording_bytes,
-                "call_end_time": record.call_end_time,
-            })))
+            record.revision += 1;
+            if let Some(running) = &mut record.running {
+                running.last_written.get_or_insert(found.updated_at);
+            }
+            Ok(Some(difference(&before, &body_of(&record)?)))
         };
         match change(&self.store, &CALLS, id.as_str(), add).await {
             Ok(_) => Ok(true),

@@ -106,7 +106,8 @@ on_every_back_end! {
         calls_that_begin_at_once_have_names_of_their_own_without_gaps,
         a_call_that_begins_again_keeps_its_name_and_its_upload,
         what_others_wrote_into_a_record_stays_when_its_call_ends,
-        a_lost_call_is_closed_though_others_write_into_its_record_at_that_moment;
+        a_lost_call_is_closed_though_others_write_into_its_record_at_that_moment,
+        what_is_written_into_a_lost_calls_record_moves_its_end_no_further;
     notifications:
         an_event_that_is_told_of_again_is_there_once_and_as_far_as_it_was,
         what_is_due_is_found_by_its_subscriber_its_engine_and_its_call,

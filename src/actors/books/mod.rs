@@ -278,7 +278,7 @@ impl Books {
         if page.journaled == page.record.revision {
             return page.keep_promises_by(self.journal.clone());
         }
-        let body = match serde_json::to_value(&page.record) {
+        let body = match serde_json::to_value(page.for_journal()) {
             Ok(body) => body,
             Err(error) => return tracing::error!(%call, %error, "a record cannot be kept in the journal"),
         };

@@ -81,6 +81,15 @@ impl Page {
         }
     }
 
+    /// Whoever brings it into the store, if this engine is lost, does so later than this engine has written it.
+    pub(super) fn for_journal(&self) -> CallRecord {
+        let mut record = self.record.clone();
+        if let Some(running) = &mut record.running {
+            running.last_written = Some(clock::unix_time());
+        }
+        record
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         !self.dirty && !self.closing && self.writing.is_none()
     }

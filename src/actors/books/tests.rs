@@ -290,16 +290,42 @@ fn s5_what_a_call_reports_while_the_store_is_away_is_in_the_journal_and_arrives(
     });
 }
 
+fn running_record() -> CallRecord {
+    let number = || PhoneNumber::new("+4930123");
+    let mut record =
+        CallRecord::started(call(), Direction::Inbound, number(), number(), Timestamp::from_millis(0));
+    record.running = Some(Running::at(NodeId::new("node"), StartId::new("start")));
+    record
+}
+
+/// It may be hours later, and the end of a call that was lost is when its engine wrote last.
+#[test]
+fn s2_what_a_journal_brings_later_says_when_its_engine_wrote_it() {
+    play(async {
+        let bench = Bench::new();
+        let books = bench.books();
+        bench.gate.set(Position::Away);
+        let begun = clock::unix_time();
+        books.send(OpenBook { record: Box::new(running_record()) }).await.unwrap();
+        bench.journal_has(|record| record.running.is_some()).await;
+        let left = bench.left_by_a_kill("left");
+        books.send(StopBooks).await.unwrap();
+        let killed = clock::unix_time();
+        bench.gate.set(Position::Open);
+        let _next = bench.books_on(&left);
+        bench.journal_is_empty(&left).await;
+        let running = bench.calls.get(&call()).await.unwrap().unwrap().running.unwrap();
+        assert!(running.last_written.is_some_and(|at| begun <= at && at <= killed), "{running:?}");
+    });
+}
+
 /// Engines take the calls that run as theirs, and end those of engines that are gone as lost.
 #[test]
 fn s5_a_call_that_ended_while_the_store_was_away_does_not_run_any_more() {
     play(async {
         let bench = Bench::new();
         let books = bench.books();
-        let number = || PhoneNumber::new("+4930123");
-        let mut record =
-            CallRecord::started(call(), Direction::Inbound, number(), number(), Timestamp::from_millis(0));
-        record.running = Some(Running::at(NodeId::new("node"), StartId::new("start")));
+        let mut record = running_record();
         record.recording_state = Some(RecordingState::Recording);
         books.send(OpenBook { record: Box::new(record) }).await.unwrap();
         until("the call is known", async || bench.calls.get(&call()).await.unwrap().is_some()).await;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use clearline::domain::{
-    CallId, CallRecord, Direction, NodeId, Outcome, PhoneNumber, Running, StartId, Timestamp, UploadState,
+    CallId, CallRecord, Direction, NodeId, Outcome, PhoneNumber, RecordingMade, Running, StartId, Timestamp,
+    UploadState,
 };
 use clearline::store::{CALLS, CallPapers, Calls};
 use futures_util::future::{join, join_all};
@@ -83,6 +84,29 @@ pub(crate) async fn what_others_wrote_into_a_record_stays_when_its_call_ends(ben
     assert_eq!((&stored["note_of_the_crm"], &stored["outcome"]), (&json!("call back"), &json!("completed")));
     assert_eq!(stored["upload"]["state"], json!("due"));
     assert_eq!(state_of(&papers, &over.session_id).await, UploadState::Due);
+}
+
+/// Its recording is finished before it is ended, by whoever takes over what its engine has left.
+pub(crate) async fn what_is_written_into_a_lost_calls_record_moves_its_end_no_further(
+    bench: &mut impl Bench,
+) {
+    let calls = Calls::new(bench.open().await);
+    let (node, start) = run();
+    let id = CallId::new("c1");
+    let running = Some(Running::at(node, start));
+    calls.insert(&CallRecord { running, ..record("c1") }).await.unwrap();
+    let last_written = bench.open().await.get(&CALLS, "c1").await.unwrap().unwrap().updated_at;
+    for bytes in [1, 2] {
+        let start_time = Timestamp::from_millis(1_000);
+        let made = RecordingMade { filename: "c1.ogg".into(), start_time, duration_seconds: 2.5, bytes };
+        assert!(calls.add_recording(&id, &made).await.unwrap());
+    }
+    let close = calls.close_lost(&id, |record, last_written| {
+        (record.running, record.outcome) = (None, Some(Outcome::EngineLost));
+        record.call_end_time = Some(last_written);
+    });
+    let closed = close.await.unwrap().unwrap();
+    assert_eq!(closed.call_end_time, Some(last_written));
 }
 
 /// Its recording is finished by the same start that ends it.
