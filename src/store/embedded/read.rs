@@ -158,3 +158,30 @@ pub(super) fn document(collection: &'static Collection, row: &Row<'_>) -> Result
         body,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::super::{open, schema};
+    use super::*;
+    use crate::store::COLLECTIONS;
+
+    #[test]
+    fn what_is_asked_for_again_is_not_planned_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clearline.db");
+        let _store = open(&path, COLLECTIONS, || Timestamp::from_millis(0)).unwrap();
+        let connection = schema::open_for_reading(&path).unwrap();
+        for collection in COLLECTIONS {
+            for index in collection.indexes {
+                let query = Query::equals(index.field, "a", 2);
+                find(&connection, collection, &query).unwrap();
+                find(&connection, collection, &query).unwrap();
+                let (sql, _) = select(collection, &query, query.page_size());
+                let kept = connection.prepare_cached(&sql).unwrap();
+                assert_eq!(kept.get_status(StatementStatus::RePrepare), 0, "{sql}");
+            }
+        }
+    }
+}

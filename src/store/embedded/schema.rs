@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use serde_json::Value;
 
@@ -137,6 +138,10 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, OpenError> {
     let connection = Connection::open_with_flags(path, flags).map_err(|error| refused(path, &error))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| refused(path, &error))?;
+    // Else whatever is asked for is planned anew each time, because other values might be served by the partial index of rows
+    // that lag behind; which index serves is said in the statement.
+    let plans_stay = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
+    plans_stay.map_err(|error| refused(path, &error))?;
     Ok(connection)
 }
 
