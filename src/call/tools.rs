@@ -12,7 +12,11 @@ use crate::domain::{CallbackWish, Dialed, PhoneNumber, Timestamp, Webhook, misma
 /// What is to be done outside the call's machine, or what is to be told the model at once.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Deed {
-    Lead(Map<String, Value>),
+    /// `shortened`: of these there was more than has room.
+    Lead {
+        fields: Map<String, Value>,
+        shortened: Vec<String>,
+    },
     Callback(CallbackWish),
     /// Nothing but what the record holds of it.
     Noted(Value),
@@ -22,6 +26,8 @@ const TEXTS_OF_A_LEAD: [(&str, usize); 6] =
     [("name", 300), ("phone", 100), ("email", 300), ("company", 300), ("interest", 2_000), ("notes", 8_000)];
 const DETAILS: &str = "details";
 const DETAILS_BYTES_MAX: usize = 8 * 1024;
+/// Of a detail that is not kept.
+const NAME_SHOWN_MAX: usize = 100;
 const INTENT_MAX: usize = 300;
 const SUMMARY_MAX: usize = 8_000;
 const REASON_MAX: usize = 2_000;
@@ -56,25 +62,28 @@ fn caught<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 
 fn lead(args: &Value) -> Result<Deed, String> {
     let Value::Object(told) = args else { return Err(nothing_of_a_lead()) };
-    let mut fields = Map::new();
+    let (mut fields, mut shortened) = (Map::new(), Vec::new());
     for (name, characters) in TEXTS_OF_A_LEAD {
-        if let Some(text) = told.get(name).and_then(as_text) {
-            fields.insert(name.to_owned(), cut(&text, characters).into());
+        let Some(text) = told.get(name).and_then(as_text) else { continue };
+        let kept = cut(&text, characters);
+        if kept.len() < text.len() {
+            shortened.push(name.to_owned());
         }
+        fields.insert(name.to_owned(), kept.into());
     }
-    let details = details(told);
+    let details = details(told, &mut shortened);
     if !details.is_empty() {
         fields.insert(DETAILS.to_owned(), Value::Object(details));
     }
-    if fields.is_empty() { Err(nothing_of_a_lead()) } else { Ok(Deed::Lead(fields)) }
+    if fields.is_empty() { Err(nothing_of_a_lead()) } else { Ok(Deed::Lead { fields, shortened }) }
 }
 
 fn nothing_of_a_lead() -> String {
     "there is nothing in it; give at least a name, a phone number, an e-mail address or notes".to_owned()
 }
 
-/// Whatever else was told, as far as there is room.
-fn details(told: &Map<String, Value>) -> Map<String, Value> {
+/// Whatever else was told, as far as there is room; `left_out` gets the names of what there is none for.
+fn details(told: &Map<String, Value>, left_out: &mut Vec<String>) -> Map<String, Value> {
     let nested = told.get(DETAILS).and_then(Value::as_object).into_iter().flatten();
     let is_ours = |name: &str| TEXTS_OF_A_LEAD.iter().any(|(ours, _)| *ours == name);
     let others = told.iter().filter(|(name, value)| {
@@ -88,6 +97,8 @@ fn details(told: &Map<String, Value>) -> Map<String, Value> {
         if bytes <= room {
             room -= bytes;
             kept.insert(name.clone(), value);
+        } else {
+            left_out.push(cut(name, NAME_SHOWN_MAX).to_owned());
         }
     }
     kept
@@ -162,7 +173,7 @@ mod tests {
 
     fn lead_of(args: Value) -> Value {
         match understand("create_lead", &args, now()) {
-            Ok(Deed::Lead(fields)) => Value::Object(fields),
+            Ok(Deed::Lead { fields, .. }) => Value::Object(fields),
             other => panic!("{other:?}"),
         }
     }
@@ -189,6 +200,16 @@ mod tests {
         assert!(lead.to_string().len() < 32 * 1024);
         assert_eq!(lead["details"]["small"], 1);
         assert!(lead["details"].get("huge").is_none());
+    }
+
+    #[test]
+    fn what_of_a_lead_is_not_kept_whole_is_named() {
+        let long = "x".repeat(10_000);
+        let args = json!({ "name": "Ada", "notes": long, "huge": long, "small": 1 });
+        let Ok(Deed::Lead { shortened, .. }) = understand("create_lead", &args, now()) else {
+            panic!("no lead")
+        };
+        assert_eq!(shortened, ["notes", "huge"]);
     }
 
     #[test]

@@ -72,6 +72,7 @@ struct CallReport {
     outcome: Outcome,
     reason: String,
     answered: bool,
+    /// From the answer to the end.
     duration_ms: u64,
     recording: Option<String>,
 }
@@ -112,7 +113,7 @@ impl Call {
                 }
                 _ = tick.tick() => self.end_calls(&engine, &progress, is_stopped).await,
                 event = news.recv() => match event {
-                    Ok(event) => self.follow(event, &mut progress),
+                    Ok(event) => self.follow(event, &engine, &mut progress).await,
                     Err(_) => catch_up(&engine, &mut progress).await,
                 },
                 // Whoever stops the command wants nobody to be left on the line.
@@ -158,7 +159,7 @@ impl Call {
         }
     }
 
-    fn follow(&self, event: EngineEvent, progress: &mut Progress) {
+    async fn follow(&self, event: EngineEvent, engine: &Engine, progress: &mut Progress) {
         if let Some(line) = describe(&event) {
             self.tell(line);
         }
@@ -169,7 +170,10 @@ impl Call {
                     *answered_at = Some(clock::now());
                 }
             }
-            CallEvent::Ended { finish, recording } => progress.ended(&call, finish, recording),
+            CallEvent::Ended { finish, recording } => {
+                let record = engine.calls().get(&call).await.ok().flatten();
+                progress.ended(&call, finish, recording, record.and_then(|record| record.talked()));
+            }
             CallEvent::Started { .. }
             | CallEvent::Ringing
             | CallEvent::GreetingPlayed
@@ -230,16 +234,20 @@ async fn catch_up(engine: &Engine, progress: &mut Progress) {
     for call in under_way {
         let Ok(Some(record)) = engine.calls().get(&call).await else { continue };
         if let Some(outcome) = record.outcome {
+            let talked = record.talked();
             let finish = Finish::new(outcome, record.end_reason.unwrap_or_default());
-            progress.ended(&call, finish, record.recording_filename);
+            progress.ended(&call, finish, record.recording_filename, talked);
         }
     }
 }
 
 impl Progress {
-    fn ended(&mut self, call: &CallId, finish: Finish, recording: Option<String>) {
+    /// `talked` is what the call's record says; without one it is as long as it took to hear of the end.
+    fn ended(&mut self, call: &CallId, finish: Finish, recording: Option<String>, talked: Option<Duration>) {
         if let Some(answered_at) = self.under_way.remove(call) {
-            self.reports.push(CallReport::new(Some(call), finish, answered_at, recording));
+            let heard_of =
+                answered_at.map(|since| talked.unwrap_or_else(|| clock::now().duration_since(since)));
+            self.reports.push(CallReport::new(Some(call), finish, heard_of, recording));
         }
     }
 }
@@ -248,17 +256,34 @@ impl CallReport {
     fn new(
         call: Option<&CallId>,
         finish: Finish,
-        answered_at: Option<Instant>,
+        talked: Option<Duration>,
         recording: Option<String>,
     ) -> Self {
-        let duration = answered_at.map(|since| clock::now().duration_since(since)).unwrap_or_default();
         Self {
             call_id: call.map(ToString::to_string),
             outcome: finish.outcome,
             reason: finish.reason,
-            answered: answered_at.is_some(),
-            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            answered: talked.is_some(),
+            duration_ms: u64::try_from(talked.unwrap_or_default().as_millis()).unwrap_or(u64::MAX),
             recording,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_says_how_long_the_call_was_and_not_how_long_it_took_to_hear_of_its_end() {
+        let mut progress = Progress::default();
+        let (answered, missed) = (CallId::new("answered"), CallId::new("missed"));
+        progress.under_way.insert(answered.clone(), Some(clock::now()));
+        progress.under_way.insert(missed.clone(), None);
+        let talked = Some(Duration::from_millis(4_206));
+        progress.ended(&answered, Finish::new(Outcome::Completed, "hung up"), None, talked);
+        progress.ended(&missed, Finish::new(Outcome::Busy, "busy"), None, None);
+        let told = progress.reports.iter().map(|report| (report.answered, report.duration_ms));
+        assert_eq!(told.collect::<Vec<_>>(), [(true, 4_206), (false, 0)]);
     }
 }

@@ -62,10 +62,15 @@ struct Retry {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum StateName {
+    /// Its call goes on
     Open,
+    /// The CRM is to be told of the call
     Due,
+    /// The CRM has the call without its recording, which is to follow
     Amendable,
+    /// The CRM has all of it
     Done,
+    /// It waits for a person: the CRM has refused something, or it cannot be sent
     Parked,
 }
 

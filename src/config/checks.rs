@@ -49,14 +49,14 @@ pub(super) fn reserve(settings: &Settings) -> Option<(&'static str, String)> {
 /// An engine must not be taken for dead because one sign of life came late.
 fn dead_after(settings: &Settings) -> Option<Fault> {
     let least_ms = 4 * settings.node.beat_ms;
-    let problem = format!("is at least four times node.beat_ms: {least_ms}");
+    let problem = format!("must be at least four times node.beat_ms: {least_ms}");
     (settings.node.dead_after_ms < least_ms).then(|| ("node.dead_after_ms".into(), problem))
 }
 
 /// Who is warned only when it is too late was not warned.
 fn recording(settings: &Settings) -> Option<Fault> {
     let recording = &settings.recording;
-    let problem = format!("is at least recording.min_free_mb: {}", recording.min_free_mb);
+    let problem = format!("must be at least recording.min_free_mb: {}", recording.min_free_mb);
     (recording.warn_free_mb < recording.min_free_mb).then(|| ("recording.warn_free_mb".into(), problem))
 }
 

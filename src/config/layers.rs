@@ -183,9 +183,11 @@ fn missing_field(problem: &str) -> Option<&str> {
     problem.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
-/// Of a value of the wrong kind, in the words of somebody who writes TOML.
+/// Of a value of the wrong kind or size, in the words of somebody who writes TOML.
 fn in_words(problem: &str) -> String {
-    let kind = problem.strip_prefix("invalid type: ").and_then(|told| told.rsplit_once(", expected "));
+    let told =
+        problem.strip_prefix("invalid type: ").or_else(|| problem.strip_prefix("invalid value: integer "));
+    let kind = told.and_then(|told| told.rsplit_once(", expected "));
     match kind.map(|(_, expected)| expected) {
         None => problem.to_owned(),
         Some("a map") => "must be a table, as { name = \"value\" }".to_owned(),
@@ -194,7 +196,8 @@ fn in_words(problem: &str) -> String {
         Some("a string" | "string") => "must be a text in quotes".to_owned(),
         Some("a boolean") => "must be true or false".to_owned(),
         Some("f32" | "f64") => "must be a number".to_owned(),
-        Some("u8" | "u16" | "u32" | "u64" | "usize") => "must be a whole number, 0 or more".to_owned(),
+        Some("u16") => format!("must be a whole number, 0 to {}", u16::MAX),
+        Some("u8" | "u32" | "u64" | "usize") => "must be a whole number, 0 or more".to_owned(),
         Some(expected) => format!("must be {expected}"),
     }
 }

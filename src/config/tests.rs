@@ -266,6 +266,19 @@ fn a_value_out_of_range_is_refused_with_the_range() {
 }
 
 #[test]
+fn a_number_that_does_not_fit_is_told_in_words() {
+    let (roomy, small) =
+        ("[recording]\nmin_free_mb = 6000\nwarn_free_mb = 10\n", "[recording]\nkeep_days = -1\n");
+    for (toml, says) in [
+        (small, "must be a whole number, 0 or more"),
+        (roomy, "must be at least recording.min_free_mb: 6000"),
+    ] {
+        let error = bench(toml).error();
+        assert!(error.contains(says) && !error.contains("u64"), "{error}");
+    }
+}
+
+#[test]
 fn what_a_definition_lacks_or_has_in_the_wrong_kind_is_told_in_words() {
     let agent = "[[voice_agents]]\nname = \"desk\"\n";
     let webhook =

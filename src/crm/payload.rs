@@ -1,5 +1,7 @@
 //! What the CRM is told of a call (SPEC U4): every member is always there, and null where nothing is known.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -94,10 +96,9 @@ pub fn person(record: &CallRecord) -> &PhoneNumber {
     }
 }
 
-/// Whole seconds from the answer.
+/// The nearest whole seconds from the answer.
 pub(super) fn talked_seconds(record: &CallRecord) -> u64 {
-    let (Some(from), Some(to)) = (record.answered_time, record.call_end_time) else { return 0 };
-    to.as_millis().saturating_sub(from.as_millis()) / 1_000
+    (record.talked().unwrap_or_default() + Duration::from_millis(500)).as_secs()
 }
 
 impl EndedCall {

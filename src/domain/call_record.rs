@@ -189,6 +189,12 @@ impl CallRecord {
         said.max(self.recording_end())
     }
 
+    /// From the answer to the end.
+    pub fn talked(&self) -> Option<Duration> {
+        let (from, to) = (self.answered_time?.as_millis(), self.call_end_time?.as_millis());
+        Some(Duration::from_millis(to.saturating_sub(from)))
+    }
+
     fn recording_end(&self) -> Option<Timestamp> {
         let length = Duration::try_from_secs_f64(self.recording_duration_seconds?).ok()?;
         let length_ms = u64::try_from(length.as_millis()).ok()?;

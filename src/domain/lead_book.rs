@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::ids::id_born_with;
-use super::{CallId, LeadId};
+use super::number_forms::Dialed;
+use super::{CallId, LeadId, PhoneNumber};
 
 /// What a call brings at most; more than that is a model gone astray.
 const LEADS_MAX: usize = 50;
@@ -95,7 +96,7 @@ impl LeadBook {
 
 fn is_same_person(known: &Map<String, Value>, told: &Map<String, Value>) -> bool {
     let both = |field: &str| Some((text_of(known, field)?, text_of(told, field)?));
-    let contacts = [both("phone").map(|(a, b)| digits(a) == digits(b)), both("email").map(same_letters)];
+    let contacts = [both("phone").map(|(a, b)| dialled(a) == dialled(b)), both("email").map(same_letters)];
     let mut contacts = contacts.into_iter().flatten().peekable();
     if contacts.peek().is_some() {
         return contacts.any(|is_same| is_same);
@@ -107,8 +108,13 @@ fn text_of<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     fields.get(name)?.as_str()
 }
 
-fn digits(number: &str) -> String {
-    number.chars().filter(char::is_ascii_digit).collect()
+/// However it is written. What is no phone number is told by the digits in it.
+fn dialled(number: &str) -> String {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect();
+    match Dialed::read(&PhoneNumber::new(number)) {
+        Some(Dialed::International(known) | Dialed::Digits(known)) => digits(known.expose()),
+        None => digits(number),
+    }
 }
 
 fn same_letters((one, other): (&str, &str)) -> bool {
@@ -180,6 +186,18 @@ mod tests {
                           "details": { "age": 30, "city": "Berlin" } });
         assert_eq!(Value::Object(known.clone()), all);
         assert_eq!(book.additions_to(first.id()), 2);
+    }
+
+    #[test]
+    fn a_phone_number_is_the_same_however_it_is_written() {
+        let mut book = LeadBook::default();
+        let first = enter(&mut book, json!({ "name": "Ada", "phone": "+49 30 555 123" }));
+        for phone in
+            ["004930555123", "+49 (0)30 555123", "0049 (0) 30/555-123", "tel:+4930555123", "4930555123"]
+        {
+            let again = enter(&mut book, json!({ "name": "Lovelace", "phone": phone }));
+            assert_eq!(again, LeadEntry::Changed(first.id().clone()), "{phone}");
+        }
     }
 
     #[test]

@@ -86,10 +86,21 @@ impl ToolTable {
 
     pub fn incoming(&mut self, call: FunctionCall, now: Instant) -> Incoming {
         let name = call.name.unwrap_or_default();
-        let args = Value::Object(call.args.unwrap_or_default());
+        let args = match call.args {
+            Value::Null => json!({}),
+            args => args,
+        };
         let Some(tool) = self.tools.iter().find(|tool| tool.name == name) else {
             return self.refuse(call.id, name, args, "there is no tool of this name");
         };
+        if !args.is_object() {
+            return self.refuse(
+                call.id,
+                name,
+                args,
+                "`args` must be an object with the parameters by their names",
+            );
+        }
         let deadline = now + tool.timeout;
         if self.is_running(call.id.as_deref()) || self.adopt(&name, &args, call.id.as_ref(), deadline) {
             return Incoming::AlreadyRunning;

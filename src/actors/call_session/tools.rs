@@ -23,19 +23,25 @@ impl CallSession {
         }
         match tools::understand(&name, &args, clock::unix_time()) {
             Ok(Deed::Noted(answer)) => self.tool_done(id, Ok(answer)),
-            Ok(Deed::Lead(fields)) => self.keep(id, books::Deed::Lead(fields), ctx),
-            Ok(Deed::Callback(wish)) => self.keep(id, books::Deed::Callback(wish), ctx),
+            Ok(Deed::Lead { fields, shortened }) => self.keep(id, books::Deed::Lead(fields), shortened, ctx),
+            Ok(Deed::Callback(wish)) => self.keep(id, books::Deed::Callback(wish), Vec::new(), ctx),
             Err(why) => self.tool_done(id, Err(why)),
         }
     }
 
-    fn keep(&self, id: String, deed: books::Deed, ctx: &mut Context<Self>) {
+    fn keep(&self, id: String, deed: books::Deed, shortened: Vec<String>, ctx: &mut Context<Self>) {
         let (books, call) = (self.directory.books(), self.call.clone());
         let keeping = async move {
             let missing = || "it cannot be stored now; try once more in a moment".to_owned();
             books.ok_or_else(missing)?.send(KeepDeed { call, deed }).await.unwrap_or_else(|_| Err(missing()))
         };
         ctx.spawn(keeping.into_actor(self).map(move |result, session, ctx| {
+            let result = result.map(|mut answer| {
+                if !shortened.is_empty() {
+                    answer["shortened"] = shortened.into();
+                }
+                answer
+            });
             session.handle_input(Input::ToolDone { id, result }, ctx);
         }));
     }

@@ -31,7 +31,8 @@ pub(super) struct Crm {
     #[arg(long, value_name = "FILE", requires = "certificate")]
     private_key: Option<PathBuf>,
     /// What shall go wrong: `ENDPOINT:FAULT[*TIMES]`, as `upload:503*3`; endpoints are upload, call-data and both, faults a
-    /// status from 300 to 599, nonsense, html, no-success, slow=MILLISECONDS, silent and answer-lost. May be given several times
+    /// status from 300 to 599, nonsense, html (a page instead of JSON), no-success (`"success": false`), slow=MILLISECONDS,
+    /// silent (never answers) and answer-lost (takes it and hangs up); without *TIMES each time. May be given several times
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<FaultRule>,
 }

@@ -62,7 +62,7 @@ fn u4_the_payload_is_exactly_what_the_crm_expects() {
                 "direction": "outbound",
                 "startTime": "2026-11-29T10:00:00.000Z",
                 "endTime": "2026-11-29T10:01:07.400Z",
-                "duration": 61,
+                "duration": 62,
                 "status": "completed",
                 "callerNumber": "+4930123456",
                 "recordingUrl": "https://crm/r/1",
@@ -74,7 +74,7 @@ fn u4_the_payload_is_exactly_what_the_crm_expects() {
                 "session_id": "019ac0ff-ee12-7abc-8def-0123456789ab",
                 "start_time": "2026-11-29T10:00:00.000Z",
                 "end_time": "2026-11-29T10:01:07.400Z",
-                "duration_seconds": 61,
+                "duration_seconds": 62,
                 "total_items": 2,
                 "conversation_items": [
                     { "role": "user", "content": "Hello", "timestamp": "2026-11-29T10:00:06.000Z",

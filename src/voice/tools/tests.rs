@@ -8,7 +8,7 @@ fn table() -> ToolTable {
 }
 
 fn call(id: &str, name: &str) -> FunctionCall {
-    FunctionCall { id: Some(id.into()), name: Some(name.into()), args: None }
+    FunctionCall { id: Some(id.into()), name: Some(name.into()), args: Value::Null }
 }
 
 fn answer_of(incoming: Incoming) -> Answer {
@@ -35,6 +35,17 @@ fn an_unknown_or_nameless_tool_is_answered_with_an_error_at_once() {
     let (mut table, now) = (table(), origin());
     for call in [call("1", "fly"), FunctionCall { id: Some("1".into()), ..FunctionCall::default() }] {
         assert!(answer_of(table.incoming(call, now)).response["error"].is_string());
+    }
+}
+
+#[test]
+fn arguments_that_are_no_object_are_answered_with_an_error_at_once() {
+    let (mut table, now) = (table(), origin());
+    for args in [json!(["x"]), json!("x"), json!(1), json!(true)] {
+        let odd = FunctionCall { args, ..call("1", "create_lead") };
+        let answer = answer_of(table.incoming(odd, now));
+        let error = answer.response["error"].as_str().unwrap_or_default();
+        assert!(answer.wire_id.as_deref() == Some("1") && error.contains("object"), "{answer:?}");
     }
 }
 

@@ -8,7 +8,8 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserializer;
-use serde::de::{Deserialize, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
 /// One JSON value, of which only scalars are kept.
 enum Scalar {
@@ -104,6 +105,19 @@ where
 {
     let items = Option::<Vec<Option<T>>>::deserialize(deserializer)?;
     Ok(items.unwrap_or_default().into_iter().flatten().collect())
+}
+
+/// A short list whose odd entries are left out, so that they do not spoil those around them.
+pub(super) fn each<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let items: Vec<Value> = match Value::deserialize(deserializer)? {
+        Value::Array(items) => items,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Vec::new(),
+    };
+    Ok(items.into_iter().filter_map(|item| T::deserialize(item).ok()).collect())
 }
 
 /// A protobuf duration: `"50s"`, `"9.5s"`; bare seconds are taken too.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::lenient;
 use crate::voice::transcript::Heard;
@@ -135,7 +135,7 @@ pub struct Transcription {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ToolCall {
-    #[serde(alias = "function_calls", deserialize_with = "lenient::list")]
+    #[serde(alias = "function_calls", deserialize_with = "lenient::each")]
     pub function_calls: Vec<FunctionCall>,
 }
 
@@ -146,7 +146,8 @@ pub struct FunctionCall {
     pub id: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     pub name: Option<String>,
-    pub args: Option<Map<String, Value>>,
+    /// Whatever they are: a call that cannot be run is to be answered all the same.
+    pub args: Value,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

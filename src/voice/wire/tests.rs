@@ -215,6 +215,18 @@ fn what_is_no_json_object_is_an_error_without_the_peers_bytes() {
 }
 
 #[test]
+fn an_odd_function_call_spoils_none_beside_it() {
+    let odd = [json!(["x"]), json!("x"), json!(7), json!(null)];
+    let calls = odd.map(|args| json!({ "id": "odd", "name": "create_lead", "args": args }));
+    let calls =
+        calls.into_iter().chain([json!("no call"), json!(null), json!({ "id": "good", "name": "a" })]);
+    let message = parse(json!({ "toolCall": { "functionCalls": calls.collect::<Vec<_>>() } }));
+    let calls = message.tool_call.expect("a tool call").function_calls;
+    let ids: Vec<_> = calls.iter().map(|call| call.id.as_deref().unwrap_or_default()).collect();
+    assert_eq!(ids, ["odd", "odd", "odd", "odd", "good"], "each that has an id can be answered");
+}
+
+#[test]
 fn depth_and_size_are_bounded() {
     let deep = format!("{{\"x\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
     assert_eq!(

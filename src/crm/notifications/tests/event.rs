@@ -75,7 +75,7 @@ fn i10_an_event_tells_the_call_as_it_stands_with_every_member_there() {
             "voice_agent_id": null, "campaign_id": null, "from_number": "+4930123456", "dialed_number": "+4930456",
             "started_at": "1970-01-01T00:00:01.000Z", "ringing_at": null, "answered_at": "1970-01-01T00:00:02.000Z",
             "ended_at": "1970-01-01T00:01:05.500Z", "outcome": "completed", "end_reason": null,
-            "duration_seconds": 63, "recording": null, "lead_ids": [], "metadata": null,
+            "duration_seconds": 64, "recording": null, "lead_ids": [], "metadata": null,
         } },
     });
     assert_eq!(told, expected);
