@@ -86,10 +86,7 @@ impl ToolTable {
 
     pub fn incoming(&mut self, call: FunctionCall, now: Instant) -> Incoming {
         let name = call.name.unwrap_or_default();
-        let args = match call.args {
-            Value::Null => json!({}),
-            args => args,
-        };
+        let args = if call.args.is_null() { json!({}) } else { call.args };
         let Some(tool) = self.tools.iter().find(|tool| tool.name == name) else {
             return self.refuse(call.id, name, args, "there is no tool of this name");
         };
