@@ -72,7 +72,8 @@ fn sipp_that_is_killed_is_named() {
         let keeper = helper(child.id(), "sipp");
         // The orphan of a keeper that is killed is ours to end.
         let sipp = only_child(keeper);
-        send("KILL", if is_itself { &sipp } else { &keeper.to_string() });
+        let victim = if is_itself { sipp.clone() } else { keeper.to_string() };
+        send("KILL", &victim);
         let said: Vec<_> = progress.map_while(Result::ok).collect();
         let said = said.join("\n");
         if !is_itself {
