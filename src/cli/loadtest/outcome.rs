@@ -280,7 +280,8 @@ impl Step {
                 callers_speak_percent: percent(
                     gathered.sum(|report| report.voiced_sent),
                     gathered.sum(|report| report.packets_sent),
-                ),
+                )
+                .filter(|_| gathered.generator == Generator::Callers),
                 model_speaks_percent: percent(
                     gathered.sum(|report| report.voiced_heard),
                     gathered.sum(|report| report.packets_heard),
@@ -442,6 +443,7 @@ pub(super) mod tests {
         let window = window.with_what_the_engine_counted();
         let step = Step::of(&Gathered { generator: Generator::Sipp, ..during(window) });
         assert_eq!((step.loss.frames, step.loss.uplink_missing, step.held), (5_000, Some(30), Some(false)));
+        assert_eq!(step.beside.callers_speak_percent, None, "SIPp does not tell when it speaks");
         assert_eq!(step.verdicts.iter().find(|verdict| verdict.level == "spacing_p999").unwrap().held, None);
     }
 
