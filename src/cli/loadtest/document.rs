@@ -7,7 +7,7 @@
 //! test ended before its last step (interrupted, or somebody died), null if it did not · `steps` [[`super::outcome::Step`]], in the order they were run.
 //! `generator` of a step says who called (`callers` are our own), (what `sipp` has its callers hear nobody knows, so no step of it holds; `calls_held` of a step is how many were up), `rounds` how often it was measured, with new calls each time. A step's `held` is true, false (a level broke) or null (`not_judged` says why: the harness was late itself, or a level
 //! that is needed had too few samples), and so is `held` of each of its `verdicts`. All times are milliseconds,
-//! all shares percent (of one core, where it is CPU); what was not measured is null, never 0, and so is a quantile with too few
+//! all shares percent (of one core, where it is CPU); what was not measured is null (but what nobody could tell of adds nothing to `downlink_*`, `bursts_heard`, `voices_heard`), and so is a quantile with too few
 //! samples: p95 needs 20, p99 100, p99.9 1,000.
 
 use std::fmt::Display;

@@ -161,7 +161,7 @@ were late by more than 5 ms at p99.9 judge no spacing past its limit. A step hol
 loss and spacing_p999 were judged, and any caller heard a voice; else its \"held\" is null in the document, beside true and \
 false. Loss and speech hold only where both ways were measured: of an engine of yours without --metrics and --model-side loss can \
 break and not hold, and so can speech without --model-side. Whether somebody died is not judged (null) where nobody sees \
-the engine (--metrics or --pid) and its stand-in (--model-side); all calls of an engine that was started anew are lost then. What was not measured is null, never 0. A step in which callers or stand-in were late is repeated once by a ramp. What broke first (broke_first) is, of the \
+the engine (--metrics or --pid) and its stand-in (--model-side); all calls of an engine that was started anew are lost then. What was not measured is null; only of lost frames and of bursts and voices heard, what nobody could tell of is counted as 0. A step in which callers or stand-in were late is repeated once by a ramp. What broke first (broke_first) is, of the \
 levels that broke in the step of fewest calls, the one furthest past its limit: what must never be (limit 0: process_died, \
 calls_failed, crosstalk, recording, in this order), then what is the most times its limit. How it goes is told on standard error. A test that is interrupted writes the steps it has finished. \
 An engine or stand-in that dies, hangs, or is started anew meanwhile, breaks its step (process_died) and ends the test: it is told who, how, and where the log is. A \
