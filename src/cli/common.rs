@@ -25,6 +25,8 @@ const WRONG_ARGUMENTS: u8 = 2;
 const LEFT_SOMETHING_OUT: u8 = 3;
 /// What shells give a command that was interrupted.
 const INTERRUPTED: u8 = 130;
+/// As a shell has it, a program that a signal ended has this and the signal's number.
+pub(super) const SIGNAL_CODES: i32 = 128;
 
 /// Where the settings come from: command line, environment, `.env`, TOML, in this order.
 #[derive(Clone, Args)]

@@ -53,7 +53,7 @@ pub(crate) fn send(signal: &str, pid: &str) {
 }
 
 /// The helper of a load test that was started as `sandbox` and this word.
-fn helper(loadtest: u32, word: &str) -> u32 {
+pub(crate) fn helper(loadtest: u32, word: &str) -> u32 {
     let children = fs::read_to_string(format!("/proc/{loadtest}/task/{loadtest}/children"));
     let children = children.expect("the load test runs");
     let is_it = |pid: &u32| {
@@ -92,6 +92,22 @@ fn a_stand_in_that_is_killed_is_the_result() {
     assert_eq!((code, &document["broke_first"]), (Some(1), &"process_died".into()), "{stderr}");
     let died = document["steps"][0]["died"].as_str().expect("it is told who died");
     assert!(died.starts_with("the stand-in model was killed by signal 9; "), "{died}");
+}
+
+/// They are not what is measured: there is no result.
+#[test]
+fn callers_that_are_killed_are_named() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let mut command = clearline(&["loadtest", "--calls", "2", "--seconds", "3", "--json"]);
+    command.env("TMPDIR", temporary.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    let mut progress = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+    assert!(progress.any(|line| line.is_ok_and(|line| line.contains("measuring"))), "it measures");
+    send("KILL", &helper(child.id(), "callers").to_string());
+    let said: Vec<_> = progress.map_while(Result::ok).collect();
+    let said = said.join("\n");
+    assert_eq!(child.wait().expect("our own child").code(), Some(1), "{said}");
+    assert!(said.contains("the callers' process was killed by signal 9"), "{said}");
 }
 
 #[test]

@@ -159,6 +159,8 @@ fn an_engine_that_takes_calls_and_stays_mute_never_holds() {
         let verdict =
             verdicts.iter().find(|verdict| verdict["level"] == level).expect("a level of that name");
         assert_eq!(verdict["value"], 100.0, "{muteness:?}: {stdout}");
+        let known_of_it = [&step["recording"], &step["loss"]["engine_steps_dropped"], &verdicts[0]["held"]];
+        assert_eq!(known_of_it, [&Value::Null; 3], "from outside nobody sees this: {stdout}");
         // A machine that was too busy to judge says that instead.
         let was_late = step["harness"]["limited"] == true;
         let expected = if was_late { Value::Null } else { false.into() };
@@ -277,8 +279,10 @@ fn each_round_has_calls_of_its_own_and_all_are_told_of_together() {
 #[test]
 fn what_a_set_up_costs_is_told_with_its_spread() {
     let (code, stdout, stderr) = loadtest(&["--set-ups", "60", "--per-second", "50", "--json"]);
-    assert_eq!(code, Some(0), "{stderr}");
-    let costs: Value = serde_json::from_str(&stdout).expect("--json prints one document");
+    let costs: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    let expected = if costs["not_judged"].is_null() { 0 } else { 1 };
+    assert_eq!((code, &costs["version"]), (Some(expected), &1.into()), "{stdout}{stderr}");
+    assert!(costs["machine"]["cores"].as_u64() > Some(0), "{stdout}");
     assert_eq!((&costs["rounds"], &costs["set_ups"]), (&2.into(), &100.into()), "{stdout}");
     for figure in ["set_up_and_hang_up_ms", "hang_up_ms", "set_up_alone_ms"] {
         let of = |part: &str| costs[figure][part].as_f64().expect("a number");
@@ -425,6 +429,18 @@ fn one_step_that_is_interrupted_says_that_there_is_nothing_to_write() {
     let rest: Vec<_> = progress.map_while(Result::ok).collect();
     assert_eq!(child.wait().expect("our own child").code(), Some(130));
     assert!(rest.iter().any(|line| line.contains("no result to write")), "{rest:?}");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_before_anything_starts() {
+    let no_number = ["--engine", "127.0.0.1:9", "--calls", "1", "--number", "a b@c;x"];
+    for (arguments, named) in
+        [(&["--set-ups", "50", "--record"][..], "--record"), (&no_number, "a number to dial is digits")]
+    {
+        let (code, stdout, stderr) = loadtest(arguments);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(named), "{named}: {stderr}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::deaths::send;
+use super::deaths::{helper, send};
 use super::{Attached, clearline, loadtest};
 
 fn is_installed() -> bool {
@@ -54,6 +54,57 @@ fn sipp_s_calls_are_held_and_judged_by_what_can_be_known() {
         assert_eq!((held("calls_failed"), &step["held"]), (true.into(), &Value::Null), "{stdout}");
         let why = step["not_judged"].as_str().unwrap_or_default();
         assert!(why.starts_with("SIPp does not tell what its callers hear"), "{why}");
+    }
+}
+
+/// It and its keeper alike.
+#[test]
+fn sipp_that_is_killed_is_named() {
+    if !is_installed() {
+        return;
+    }
+    for is_itself in [true, false] {
+        let mut command = clearline(&["loadtest", "--sipp", "--calls", "2", "--seconds", "3"]);
+        let mut child =
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        let mut progress = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+        assert!(progress.any(|line| line.is_ok_and(|line| line.contains("measuring"))), "it measures");
+        let keeper = helper(child.id(), "sipp");
+        // The orphan of a keeper that is killed is ours to end.
+        let sipp = only_child(keeper);
+        let victim = if is_itself { sipp.clone() } else { keeper.to_string() };
+        send("KILL", &victim);
+        let said: Vec<_> = progress.map_while(Result::ok).collect();
+        let said = said.join("\n");
+        if !is_itself {
+            send("KILL", &sipp);
+        }
+        assert_eq!(child.wait().expect("our own child").code(), Some(1), "{said}");
+        assert!(said.contains("SIPp was killed by signal 9"), "{said}");
+    }
+}
+
+fn only_child(of: u32) -> String {
+    let children = std::fs::read_to_string(format!("/proc/{of}/task/{of}/children"));
+    children.expect("it runs").trim().to_owned()
+}
+
+#[test]
+fn what_sipp_needs_is_looked_for_before_anything_is_started() {
+    let (missing, ours) = (["--calls", "1", "--sipp=/nonexistent.xml"], ["--calls", "1", "--sipp"]);
+    let nowhere = tempfile::tempdir().expect("a temporary folder");
+    for (arguments, path, named) in
+        [(&missing[..], None, "/nonexistent.xml"), (&ours[..], Some(nowhere.path()), "is it installed?")]
+    {
+        if path.is_none() && !is_installed() {
+            continue;
+        }
+        let mut command = clearline(&["loadtest"]);
+        command.args(arguments).envs(path.map(|path| ("PATH", path)));
+        let output = command.output().expect("the binary runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(named) && !stderr.contains("starting"), "{named}: {stderr}");
     }
 }
 

@@ -226,12 +226,12 @@ mod tests {
     #[test]
     fn every_step_has_a_point_in_every_line_that_was_measured() {
         let svg = draw(&document::tests::of(vec![step(10, &[HELD]), step(20, &[BROKEN])]));
-        // Calls asked, calls up and loss are always known: three lines of two points, the second hollow, and as many
-        // lines without points as the others are.
+        // Calls asked and calls up are always known: two lines of two points, the second hollow, and as many lines
+        // without points as the others are.
         let lines: usize = PANELS.iter().map(|panel| panel.lines.len()).sum();
         assert_eq!(svg.matches("<polyline").count(), lines);
-        assert_eq!(svg.matches("stroke-width=\"2\"/>").count(), lines + 6);
-        assert_eq!(svg.matches("r=\"4\" fill=\"#fff\"").count(), 3);
+        assert_eq!(svg.matches("stroke-width=\"2\"/>").count(), lines + 4);
+        assert_eq!(svg.matches("r=\"4\" fill=\"#fff\"").count(), 2);
         assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
         assert!(!svg.contains("NaN") && !svg.contains("inf"));
     }

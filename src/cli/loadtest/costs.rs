@@ -28,7 +28,8 @@ pub(super) struct Engine {
     pub(super) mib_per_call: Option<f64>,
     pub(super) descriptors: Option<usize>,
     pub(super) threads: Option<usize>,
-    pub(super) media_steps_late: u64,
+    /// `None`: the engine cannot be asked.
+    pub(super) media_steps_late: Option<u64>,
 }
 
 /// What the harness used and how late it was itself.
@@ -64,7 +65,7 @@ const SPACING_MARGIN: Duration = Duration::from_millis(SPACING_MARGIN_MS);
 impl Engine {
     pub(super) fn of(gathered: &Gathered) -> Self {
         let Gathered { idle, set_ups, .. } = gathered;
-        let media_steps_late = gathered.grown("clearline_media_steps_late_total") as u64;
+        let media_steps_late = gathered.counted("clearline_media_steps_late_total");
         let (Some(cpu), Some(last)) = (gathered.cpu_percent(|look| look.engine), gathered.last_engine())
         else {
             return Self { media_steps_late, ..Self::default() };

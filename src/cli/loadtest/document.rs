@@ -7,7 +7,7 @@
 //! test ended before its last step (interrupted, or somebody died), null if it did not · `steps` [[`super::outcome::Step`]], in the order they were run.
 //! `generator` of a step says who called (`callers` are our own), (what `sipp` has its callers hear nobody knows, so no step of it holds; `calls_held` of a step is how many were up), `rounds` how often it was measured, with new calls each time. A step's `held` is true, false (a level broke) or null (`not_judged` says why: the harness was late itself, or a level
 //! that is needed had too few samples), and so is `held` of each of its `verdicts`. All times are milliseconds,
-//! all shares percent (of one core, where it is CPU); what was not measured is null, and so is a quantile with too few
+//! all shares percent (of one core, where it is CPU); what was not measured is null (but what nobody could tell of adds nothing to `downlink_*`, `bursts_heard`, `voices_heard`), and so is a quantile with too few
 //! samples: p95 needs 20, p99 100, p99.9 1,000.
 
 use std::fmt::Display;
@@ -45,7 +45,7 @@ struct LevelShown {
     limit: f64,
 }
 
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 impl Document {
     pub(super) fn new(
@@ -146,6 +146,8 @@ pub(super) fn counted<N: Display + PartialEq + From<u8>>(number: N, what: &str) 
 pub(super) mod tests {
     use super::*;
     use crate::cli::loadtest::levels::{Samples, Verdict};
+    use crate::cli::loadtest::loss::Loss;
+    use crate::cli::loadtest::outcome::Beside;
 
     /// The levels that are needed held, unless something else is said of them.
     pub(in super::super) fn step(calls: usize, verdicts: &[(&'static str, Option<bool>)]) -> Step {
@@ -161,7 +163,10 @@ pub(super) mod tests {
             levels::NEEDED.into_iter().filter(|level| verdicts.iter().all(|(name, _)| name != level));
         let others: Vec<_> = others.map(|level| (level, Some(true))).collect();
         let verdicts: Vec<_> = verdicts.iter().chain(&others).map(verdict).collect();
-        let mut step = Step { calls, held: levels::all_held(&verdicts), verdicts, ..Step::default() };
+        let loss = Loss { uplink_missing: Some(0), ..Loss::default() };
+        let beside = Beside { model_speaks_percent: Some(40.0), ..Beside::default() };
+        let mut step = Step { calls, verdicts, loss, beside, ..Step::default() };
+        step.held = levels::held(&step);
         step.not_judged = levels::why_not_judged(&step);
         step
     }

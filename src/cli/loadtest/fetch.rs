@@ -40,6 +40,11 @@ impl Figures {
         self.0.contains_key(name)
     }
 
+    /// Of an engine that nobody asked, or that tells nothing.
+    pub(super) fn are_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How much a counter has grown since then; an engine that does not know it has counted nothing.
     pub(super) fn since(&self, then: &Self, name: &str) -> f64 {
         let at = |figures: &Self| figures.0.get(name).copied().unwrap_or(0.0);

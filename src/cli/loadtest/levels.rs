@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::outcome::{FRAME_MS, Generator, Step};
+use super::loss::FRAME_MS;
+use super::outcome::{Generator, Step};
 use super::quantiles::{Quantile, Quantiles};
 
 /// One promise.
@@ -29,6 +30,8 @@ use Figure::{Counted, Quantile as Of, Share};
 /// What the level leaves beyond a frame.
 pub(super) const SPACING_MARGIN_MS: u64 = 5;
 const PROCESS_DIED: &str = "process_died";
+const LOSS: &str = "loss";
+const SPEECH: &str = "speech";
 const SPACING: &str = "spacing_p999";
 /// As of frames. Of 728 bursts and turns of an engine that loses nothing, on a machine that was building meanwhile, every
 /// one arrived.
@@ -40,12 +43,15 @@ const SPEECH_SAMPLES_MIN: u64 = 20;
 /// to the model would hide that.
 const JITTER_TARGET_LIMIT_MS: f64 = 40.0;
 /// Unless all of these are judged, nobody can say that a step held.
-pub(super) const NEEDED: [&str; 3] = ["calls_failed", "loss", SPACING];
+pub(super) const NEEDED: [&str; 3] = ["calls_failed", LOSS, SPACING];
 /// SIPp tells neither when packets came to its callers, nor whether any did. What is lost or unheard on the way to the
 /// model breaks these all the same.
-const UNTOLD_BY_SIPP: [&str; 2] = ["loss", "speech"];
+const UNTOLD_BY_SIPP: [&str; 2] = [LOSS, SPEECH];
 const WHY_NOT_OF_SIPP: &str =
     "SIPp does not tell what its callers hear: that they lose nothing cannot be judged";
+const WHY_NOT_HALF_SEEN: &str =
+    "what was lost on the way from the callers was not measured (loss): --metrics or --model-side tells";
+const WHY_NOT_OF_SILENCE: &str = "no caller heard a voice";
 
 pub(super) const LEVELS: [Level; 13] = [
     Level {
@@ -53,7 +59,11 @@ pub(super) const LEVELS: [Level; 13] = [
         what: "engine or stand-in that died, or hung, in mid-step",
         unit: "",
         limit: 0.0,
-        figure: Counted(|step| Some(if step.died.is_some() { 1.0 } else { 0.0 })),
+        figure: Counted(|step| match (&step.died, step.deaths_are_seen) {
+            (Some(_), _) => Some(1.0),
+            (None, true) => Some(0.0),
+            (None, false) => None,
+        }),
     },
     Level {
         name: "calls_failed",
@@ -70,14 +80,14 @@ pub(super) const LEVELS: [Level; 13] = [
         figure: Counted(|step| step.crosstalk.map(|found| found as f64)),
     },
     Level {
-        name: "loss",
+        name: LOSS,
         what: "20 ms frames of either direction that we lost",
         unit: "%",
         limit: 0.1,
-        figure: Counted(|step| (step.loss.frames > 0).then_some(step.loss.percent)),
+        figure: Counted(|step| step.loss.percent),
     },
     Level {
-        name: "speech",
+        name: SPEECH,
         what: "speech that never arrived: callers' bursts, the model's turns",
         unit: "%",
         limit: SPEECH_LIMIT_PERCENT,
@@ -185,10 +195,9 @@ impl Figure {
 }
 
 impl Verdict {
-    /// How far past its limit; the worst broke first.
+    /// As a multiple of its limit. What must never be is past it by more than anything else.
     fn excess(&self) -> f64 {
-        let value = self.value.unwrap_or(0.0);
-        if self.limit > 0.0 { value / self.limit } else { value + 1.0 }
+        if self.limit > 0.0 { self.value.unwrap_or(0.0) / self.limit } else { f64::INFINITY }
     }
 }
 
@@ -205,6 +214,9 @@ pub(super) fn judge(step: &Step) -> Vec<Verdict> {
         let held = held.filter(|held| *held || !in_doubt);
         let is_untold = step.generator == Generator::Sipp && UNTOLD_BY_SIPP.contains(&level.name);
         let held = held.filter(|held| !*held || !is_untold);
+        // What one way alone was seen to lose breaks it too; that nothing was lost both must tell.
+        let is_half = is_half_seen(step, level.name);
+        let held = held.filter(|held| !*held || !is_half);
         let samples = level.figure.samples(step);
         let are_few = samples.is_some_and(|samples| samples.taken < samples.needed);
         let held = held.filter(|held| !*held || !are_few);
@@ -213,8 +225,26 @@ pub(super) fn judge(step: &Step) -> Vec<Verdict> {
     LEVELS.iter().map(verdict).collect()
 }
 
+/// Whether only one way of what the level counts was seen.
+fn is_half_seen(step: &Step, level: &str) -> bool {
+    match level {
+        LOSS => step.loss.uplink_missing.is_none(),
+        SPEECH => step.speech.is_none_or(|speech| speech.bursts == 0 || speech.turns == 0),
+        _ => false,
+    }
+}
+
+/// As [`all_held`]; nor does anybody hold whose callers heard no voice, however punctual the silence was.
+pub(super) fn held(step: &Step) -> Option<bool> {
+    all_held(&step.verdicts).filter(|held| !*held || callers_heard_a_voice(step))
+}
+
+fn callers_heard_a_voice(step: &Step) -> bool {
+    step.beside.model_speaks_percent.is_some_and(|percent| percent > 0.0)
+}
+
 /// False if a level broke; `None` if none did and one of those that are needed was not judged.
-pub(super) fn all_held(verdicts: &[Verdict]) -> Option<bool> {
+fn all_held(verdicts: &[Verdict]) -> Option<bool> {
     if verdicts.iter().any(|verdict| verdict.held == Some(false)) {
         return Some(false);
     }
@@ -232,23 +262,30 @@ pub(super) fn why_not_judged(step: &Step) -> Option<String> {
     if step.generator == Generator::Sipp {
         return Some(WHY_NOT_OF_SIPP.into());
     }
+    let is_half = |name: &&str| *name == LOSS && is_half_seen(step, LOSS);
+    let (half, others): (Vec<_>, Vec<_>) =
+        needed_and_not_judged(&step.verdicts).into_iter().partition(is_half);
     let (in_doubt, without): (Vec<_>, Vec<_>) =
-        needed_and_not_judged(&step.verdicts).into_iter().partition(|name| {
-            step.verdicts.iter().any(|verdict| verdict.level == *name && verdict.value.is_some())
-        });
+        others.into_iter().partition(|name| *name == SPACING && is_measured(step, name));
+    let half = (!half.is_empty()).then(|| WHY_NOT_HALF_SEEN.to_owned());
     let doubts = (!in_doubt.is_empty())
         .then(|| format!("callers were too late now and then to judge {}", in_doubt.join(", ")));
     let few = (!without.is_empty()).then(|| {
         format!("too few samples for {}; longer steps and more calls have more", without.join(", "))
     });
-    Some([doubts, few].into_iter().flatten().collect::<Vec<_>>().join("; "))
+    let silent = (!callers_heard_a_voice(step)).then(|| WHY_NOT_OF_SILENCE.to_owned());
+    Some([half, doubts, few, silent].into_iter().flatten().collect::<Vec<_>>().join("; "))
+}
+
+fn is_measured(step: &Step, level: &str) -> bool {
+    step.verdicts.iter().any(|verdict| verdict.level == level && verdict.value.is_some())
 }
 
 /// Whether more calls would be as little worth: the harness was late, and not short of samples.
 pub(super) fn was_too_late(step: &Step) -> bool {
-    let in_doubt = |verdict: &Verdict| verdict.held.is_none() && verdict.value.is_some();
-    step.harness.limited
-        || step.verdicts.iter().any(|verdict| NEEDED.contains(&verdict.level) && in_doubt(verdict))
+    let in_doubt =
+        |verdict: &Verdict| verdict.level == SPACING && verdict.held.is_none() && verdict.value.is_some();
+    step.harness.limited || step.verdicts.iter().any(in_doubt)
 }
 
 fn needed_and_not_judged(verdicts: &[Verdict]) -> Vec<&'static str> {
@@ -256,10 +293,10 @@ fn needed_and_not_judged(verdicts: &[Verdict]) -> Vec<&'static str> {
     NEEDED.into_iter().filter(|name| !judged(name)).collect()
 }
 
-/// The broken level that is furthest past its limit.
+/// The broken level that is furthest past its limit; of several as far the first of the table.
 pub(super) fn worst(verdicts: &[Verdict]) -> Option<&Verdict> {
     let broken = verdicts.iter().filter(|verdict| verdict.held == Some(false));
-    broken.max_by(|a, b| a.excess().total_cmp(&b.excess()))
+    broken.rev().max_by(|a, b| a.excess().total_cmp(&b.excess()))
 }
 
 pub(super) fn what(name: &str) -> &'static str {
@@ -269,8 +306,14 @@ pub(super) fn what(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::loadtest::outcome::{Beside, Loss};
+    use crate::cli::loadtest::loss::Loss;
+    use crate::cli::loadtest::outcome::Beside;
     use crate::cli::loadtest::speech::Speech;
+    use crate::sandbox::callers::Lost;
+
+    fn lost(percent: f64) -> Loss {
+        Loss { percent: Some(percent), frames: 1_000, uplink_missing: Some(0), ..Loss::default() }
+    }
 
     fn good() -> Step {
         let fast =
@@ -284,9 +327,14 @@ mod tests {
             barge_in_ms: fast,
             crosstalk: Some(0),
             recording_lost_s: Some(0),
-            loss: Loss { frames: 1_000, ..Loss::default() },
-            speech: Some(Speech { bursts: 50, unheard_percent: Some(0.0), ..Speech::default() }),
-            beside: Beside { jitter_target_ms: Some(20.5), ..Beside::default() },
+            loss: lost(0.0),
+            speech: Some(Speech { bursts: 50, turns: 50, unheard_percent: Some(0.0), ..Speech::default() }),
+            beside: Beside {
+                jitter_target_ms: Some(20.5),
+                model_speaks_percent: Some(40.0),
+                ..Beside::default()
+            },
+            deaths_are_seen: true,
             ..Step::default()
         }
     }
@@ -306,14 +354,54 @@ mod tests {
     #[test]
     fn the_level_furthest_past_its_limit_broke_first() {
         let spaced = Quantiles { p999: Some(26.0), ..good().spacing_ms };
-        let step = Step {
-            loss: Loss { percent: 5.0, frames: 1_000, ..Loss::default() },
-            spacing_ms: spaced,
-            ..good()
-        };
+        let step = Step { loss: lost(5.0), spacing_ms: spaced, ..good() };
         let verdicts = judge(&step);
         assert_eq!(verdicts.iter().filter(|verdict| verdict.held == Some(false)).count(), 2);
         assert_eq!(worst(&verdicts).unwrap().level, "loss");
+    }
+
+    #[test]
+    fn a_lost_call_breaks_before_all_that_was_lost_with_it() {
+        let hung_up = Lost { caller: 1, reason: "hung up".into() };
+        let step = Step { lost: vec![hung_up], loss: lost(100.0), crosstalk: Some(7), ..good() };
+        assert_eq!(worst(&judge(&step)).unwrap().level, "calls_failed");
+    }
+
+    #[test]
+    fn speech_of_one_side_alone_holds_nobody() {
+        let speech = |bursts, turns, unheard_percent| {
+            let speech =
+                Speech { bursts, turns, unheard_percent: Some(unheard_percent), ..Speech::default() };
+            let verdicts = judge(&Step { speech: Some(speech), ..good() });
+            verdicts.iter().find(|verdict| verdict.level == SPEECH).unwrap().held
+        };
+        assert_eq!((speech(0, 22, 0.0), speech(22, 0, 0.0), speech(11, 11, 0.0)), (None, None, Some(true)));
+        assert_eq!(speech(0, 22, 5.0), Some(false));
+    }
+
+    #[test]
+    fn punctual_silence_holds_nobody() {
+        let hearing = |percent| {
+            let beside = Beside { model_speaks_percent: percent, ..good().beside };
+            let mut step = Step { beside, speech: None, ..good() };
+            step.verdicts = judge(&step);
+            step.held = held(&step);
+            (step.held, why_not_judged(&step))
+        };
+        assert_eq!(hearing(Some(40.0)), (Some(true), None));
+        assert_eq!(hearing(Some(0.0)), (None, Some("no caller heard a voice".into())));
+        assert_eq!(hearing(None).0, None);
+    }
+
+    #[test]
+    fn the_way_that_was_not_measured_is_named() {
+        let loss = Loss { percent: None, uplink_missing: None, ..lost(0.0) };
+        let mut step = Step { loss, ..good() };
+        step.verdicts = judge(&step);
+        step.held = held(&step);
+        let why = why_not_judged(&step).unwrap();
+        assert!(why.starts_with("what was lost on the way from the callers was not measured"), "{why}");
+        assert!(!was_too_late(&step));
     }
 
     #[test]
@@ -401,7 +489,7 @@ mod tests {
 
     #[test]
     fn a_late_harness_condemns_nobody() {
-        let mut step = Step { loss: Loss { percent: 5.0, frames: 1_000, ..Loss::default() }, ..good() };
+        let mut step = Step { loss: lost(5.0), ..good() };
         step.harness.limited = true;
         let verdicts = judge(&step);
         assert_eq!((all_held(&verdicts), worst(&verdicts)), (None, None));

@@ -3,7 +3,7 @@
 //! [`processes`] starts engine, stand-in model and callers as processes of their own ([`rig`]); [`step`] lets so many
 //! calls be up for a while and gathers what callers ([`crate::sandbox::callers`]) and stand-in noted, what the engine
 //! counted ([`fetch`]) and what each process used ([`usage`]). From there on everything is pure: [`delays`] joins both
-//! ends' notes, [`crosstalk`] asks whose voices they were, [`speech`] asks what never arrived, [`outcome`] and [`costs`] make figures of them, [`levels`] judges, [`ramp`] chooses the next step,
+//! ends' notes, [`crosstalk`] asks whose voices they were, [`loss`] and [`speech`] ask what never arrived, [`outcome`] and [`costs`] make figures of them, [`levels`] judges, [`ramp`] chooses the next step,
 //! [`table`], [`document`] and [`chart`] ([`panels`]) tell. Another way in: [`sipp`] lets SIPp call in a step, [`touching`] measures set-ups
 //! alone and [`set_ups`] tells of them. [`probe`] and [`picture`] find out beforehand what would fail at the end.
 
@@ -15,6 +15,7 @@ mod descriptors;
 mod document;
 mod fetch;
 mod levels;
+mod loss;
 mod outcome;
 mod panels;
 mod picture;
@@ -47,7 +48,7 @@ use outcome::{Generator, Step};
 use picture::Picture;
 use ramp::Ramp;
 use rig::{Cores, Rig, Running, Site};
-use set_ups::SetUpCosts;
+use set_ups::{SetUpCosts, SetUpDocument};
 use step::Plan;
 use touching::Measured;
 
@@ -56,7 +57,8 @@ use touching::Measured;
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Loadtest {
-    /// One step of so many calls instead of a ramp; exit code 1 when a service level breaks
+    /// One step of so many calls instead of a ramp; exit code 1 when a service level breaks, and when it could not be
+    /// judged whether the step held
     #[arg(long, value_name = "N", value_parser = some_calls())]
     calls: Option<usize>,
     /// How long each step is measured
@@ -67,8 +69,9 @@ pub(super) struct Loadtest {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = some_calls())]
     rounds: usize,
     /// Instead of all else: the engine's CPU for N set-ups (in bursts of 50, so rounded up to those), each hung up at
-    /// once, and without the hanging up
-    #[arg(long, value_name = "N", conflicts_with_all = ["calls", "from", "step", "rounds", "svg", "sipp"], value_parser = some_calls())]
+    /// once, and without the hanging up. Not with --record: what is encoded after a call would count as its hanging up.
+    /// Exit code 0: measured, whether the target was reached or not; 1: not measured, or not judged
+    #[arg(long, value_name = "N", conflicts_with_all = ["calls", "from", "step", "rounds", "svg", "sipp", "record"], value_parser = some_calls())]
     set_ups: Option<usize>,
     /// Where the ramp begins; it doubles until a step breaks and then closes in
     /// [default: 10]
@@ -90,7 +93,8 @@ pub(super) struct Loadtest {
     /// Record the calls
     #[arg(long)]
     record: bool,
-    /// Drive an engine that runs, at its SIP address, instead of one of our own
+    /// Drive an engine that runs, at its SIP address, instead of one of our own. Without --metrics and --model-side nobody
+    /// tells what was lost on the way from the callers: a step may break then, and never holds
     #[arg(long, value_name = "ADDR", conflicts_with = "record")]
     engine: Option<SocketAddr>,
     /// HTTP address of that engine (`http.listen`), for its own counters
@@ -103,7 +107,7 @@ pub(super) struct Loadtest {
     #[arg(long, value_name = "ADDR", requires = "engine")]
     model_side: Option<SocketAddr>,
     /// The number to dial there
-    #[arg(long, default_value = "100", requires = "engine")]
+    #[arg(long, default_value = "100", requires = "engine", value_parser = parse_number)]
     number: String,
     /// Draws the result into this file; a ramp draws loadtest.svg if nothing else is said
     #[arg(long, value_name = "FILE")]
@@ -152,14 +156,28 @@ once, and tells set-up and hanging up apart; a round in which a call is refused 
 every frame that was due while a call was up, silence of the engine included, and what callers sent and the engine (by \
 its own counter) or the model never heard; speech that never arrived is a level of its \
 own; where the stand-in cannot be asked, a call whose model is not heard for 12 s, longer than it ever pauses. A level with too few samples (p95 and speech need 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
-more. Neither is a step in which callers or stand-in were late themselves. A step holds if no level broke and calls_failed, \
-loss and spacing_p999 were judged; where one of these was not, its \"held\" is null in the document, beside true and \
-false. A step in which callers or stand-in were late is repeated once by a ramp. What broke first (broke_first) is, of the \
-levels that broke in the step of fewest calls, the one furthest past its limit. How it goes is told on standard error. A test that is interrupted writes the steps it has finished. \
+more. Neither is a step in which callers or stand-in were late themselves (p99 of their lateness above 10 ms, or 20 ms); callers that \
+were late by more than 5 ms at p99.9 judge no spacing past its limit. A step holds if no level broke and calls_failed, \
+loss and spacing_p999 were judged, and any caller heard a voice; else its \"held\" is null in the document, beside true and \
+false. Loss and speech hold only where both ways were measured: of an engine of yours without --metrics and --model-side loss can \
+break and not hold, and so can speech without --model-side. Whether somebody died is not judged (null) where nobody sees \
+the engine (--metrics or --pid) and its stand-in (--model-side); all calls of an engine that was started anew are lost then. What was not measured is null; only of lost frames and of bursts and voices heard, what nobody could tell of is counted as 0. A step in which callers or stand-in were late is repeated once by a ramp. What broke first (broke_first) is, of the \
+levels that broke in the step of fewest calls, the one furthest past its limit: what must never be (limit 0: process_died, \
+calls_failed, crosstalk, recording, in this order), then what is the most times its limit. How it goes is told on standard error. A test that is interrupted writes the steps it has finished. \
 An engine or stand-in that dies, hangs, or is started anew meanwhile, breaks its step (process_died) and ends the test: it is told who, how, and where the log is. A \
 call whose audio has ended a second before the measurement does is lost, though nobody hung up.
 
-Exit codes: 0 a step held, 1 none did or it did not work, 2 wrong arguments, 130 interrupted.";
+Exit codes: 0 a step held, 1 none did, or was judged, or it did not work, 2 wrong arguments, 130 interrupted; with --set-ups 0 \
+measured, whether the target was reached or not, 1 not measured or not judged.";
+
+/// A number or name as it stands before an address's `@`. What separates the parts of an address would begin another.
+fn parse_number(text: &str) -> Result<String, String> {
+    let is_of_a_number = |c: char| c.is_ascii_alphanumeric() || "+-._*#~!'()".contains(c);
+    if !text.is_empty() && text.chars().all(is_of_a_number) {
+        return Ok(text.to_owned());
+    }
+    Err("a number to dial is digits, letters and any of + - . _ * # ~ ! ' ( ), without a host, parameters or blanks".into())
+}
 
 const CHART: &str = "loadtest.svg";
 const FIRST_CALLS: usize = 10;
@@ -195,7 +213,6 @@ impl Loadtest {
             };
         }
         let picture = self.picture()?;
-        let ours = Cores::of_this_machine();
         let placed = self.placed();
         let mut steps = Vec::new();
         let end = tokio::select! {
@@ -207,7 +224,7 @@ impl Loadtest {
             tell("no step was finished: there is no result to write");
             return end.map(|()| ExitCode::FAILURE);
         }
-        let machine = Machine { cores: ours.len(), pinned: placed.are_pinned() };
+        let machine = self.machine();
         let ended_early = end.as_ref().err().map(Failure::to_string);
         let document = Document::new(machine, self.engine, steps, ended_early);
         self.publish(&document, picture)?;
@@ -249,10 +266,12 @@ impl Loadtest {
 
     /// Each step has processes of its own: none inherits another's memory, ports or troubles.
     async fn one_step(&self, number: usize, calls: usize, placed: &Cores) -> Result<Step, Failure> {
-        let Self { seconds, rounds, per_second, record, .. } = *self;
+        let Self { seconds, rounds, per_second, .. } = *self;
+        let record = self.engine.is_none().then_some(self.record);
         let plan = Plan { number, calls, seconds, rounds, per_second, record };
-        if let Some(scenario) = &self.sipp {
-            return self.sipp_step(plan, scenario.as_ref(), placed).await;
+        if let Some(path) = &self.sipp {
+            sipp::expect_installed()?;
+            return self.sipp_step(plan, &sipp::scenario(path.as_deref())?, placed).await;
         }
         plan.tell(if self.engine.is_some() {
             "starting the callers"
@@ -262,26 +281,18 @@ impl Loadtest {
         let mut rig = self.rig(calls, placed).await?;
         let step = match step::run(&mut rig, plan).await {
             Ok(step) => step,
-            Err(failure) => {
-                let died = rig.autopsy().await.ok_or(failure)?;
-                Step::cut_short(Generator::Callers, calls, record, died)
-            }
+            Err(failure) => Step::cut_short(Generator::Callers, calls, record, rig.autopsy(failure).await?),
         };
         self.show(&step);
         Ok(step)
     }
 
-    async fn sipp_step(
-        &self,
-        plan: Plan,
-        scenario: Option<&PathBuf>,
-        placed: &Cores,
-    ) -> Result<Step, Failure> {
+    async fn sipp_step(&self, plan: Plan, scenario: &str, placed: &Cores) -> Result<Step, Failure> {
         let mut site = match self.running() {
             Some(running) => Site::join(&running),
             None => {
                 plan.tell("starting engine and stand-in");
-                Site::build(plan.calls + SPARE_CALLS, plan.record, placed).await?
+                Site::build(plan.calls + SPARE_CALLS, self.record, placed).await?
             }
         };
         site.look(None).await?;
@@ -316,18 +327,26 @@ impl Loadtest {
         self.expect_engine().await?;
         tell("starting what is needed");
         let mut rig = self.rig(touching::BURST, &self.placed()).await?;
-        let measured = touching::measure(&mut rig, calls, self.per_second).await?;
+        let measured = match touching::measure(&mut rig, calls, self.per_second).await {
+            Ok(measured) => measured,
+            Err(failure) => return Err(Failure::new(rig.autopsy(failure).await?)),
+        };
         let unseen =
             || Failure::wrong_arguments("--set-ups: only with --pid can it be seen what that engine uses");
         let Measured { rounds, harness_was_late } = measured.ok_or_else(unseen)?;
         let costs = SetUpCosts::of(&rounds, harness_was_late);
         let costs = costs.ok_or_else(|| Failure::new("the engine refused calls in every round"))?;
+        let is_judged = costs.reached.is_some();
         if self.json {
-            say_json(&costs)?;
+            say_json(&SetUpDocument::new(self.machine(), self.engine, costs))?;
         } else {
             costs.summary().into_iter().for_each(say);
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(if is_judged { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn machine(&self) -> Machine {
+        Machine { cores: Cores::of_this_machine().len(), pinned: self.placed().are_pinned() }
     }
 
     /// Nothing is pinned where the engine is its operator's.
@@ -358,4 +377,19 @@ impl Loadtest {
 fn end_if_died(steps: &[Step]) -> Result<(), Failure> {
     let died = steps.last().and_then(|step| step.died.clone());
     died.map_or(Ok(()), |died| Err(Failure::new(died)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_number;
+
+    #[test]
+    fn a_number_to_dial_is_no_address() {
+        for number in ["100", "+4930123456", "*21#", "alice.smith-2"] {
+            assert_eq!(parse_number(number).as_deref(), Ok(number));
+        }
+        for other in ["", "a b@c;x", "alice@example.com", "1 2", "100;x=y", "100?a", "sip:100", "1\r\nX: y"] {
+            assert!(parse_number(other).is_err(), "{other:?}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ use super::crosstalk::VoicesHeard;
 use super::delays::Delays;
 use super::fetch::Figures;
 use super::levels::{self, Verdict};
+use super::loss::{Loss, heard_by_engine, percent};
 use super::quantiles::Quantiles;
 use super::ramp::Answer;
 use super::set_ups::Burst;
@@ -31,9 +32,10 @@ pub(super) struct Step {
     pub(super) rounds: usize,
     /// Measured, in all rounds.
     pub(super) seconds: f64,
-    pub(super) recording: bool,
+    /// `None` of an engine that is not ours.
+    pub(super) recording: Option<bool>,
     /// Seconds of recordings that the engine could not write, of all calls together; `None` where nothing is recorded, or
-    /// nobody tells.
+    /// nobody tells, or none was lost and nobody knows whether anything is recorded.
     pub(super) recording_lost_s: Option<u64>,
     pub(super) refused: Vec<Lost>,
     pub(super) lost: Vec<Lost>,
@@ -57,8 +59,12 @@ pub(super) struct Step {
     pub(super) beside: Beside,
     pub(super) engine: Engine,
     pub(super) harness: Harness,
-    /// Which process died in it, how, and where its log is; nothing else is known of such a step.
+    /// Which process died in it, how, and where its log is; nothing else is known of such a step. `None` too where a death
+    /// could not be seen.
     pub(super) died: Option<String>,
+    /// Whether a death of the engine or the stand-in would have been seen.
+    #[serde(skip)]
+    pub(super) deaths_are_seen: bool,
     pub(super) verdicts: Vec<Verdict>,
     /// Whether every level that was judged held; `None` if one of those that are needed was not.
     pub(super) held: Option<bool>,
@@ -76,27 +82,6 @@ pub(super) enum Generator {
     Sipp,
 }
 
-/// Frames of 20 ms.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(super) struct Loss {
-    /// Of all frames of both directions.
-    pub(super) percent: f64,
-    pub(super) frames: u64,
-    /// To the callers: gaps in the numbers, frames that the time stamps leave out, and frames that were due while a call
-    /// was up and are no gap, because nothing came any more.
-    pub(super) downlink_missing: u64,
-    pub(super) downlink_skipped: u64,
-    pub(super) downlink_absent: u64,
-    /// To the model: what callers sent and the engine never heard, or the model never got, whichever is more, beyond a
-    /// frame a call that the ends of the measurement may cut. `None` where neither of them can be asked.
-    pub(super) uplink_missing: Option<u64>,
-    /// What the engine itself counted.
-    pub(super) engine_steps_dropped: u64,
-    pub(super) engine_uplink_dropped: u64,
-    pub(super) engine_frames_skipped: u64,
-    pub(super) engine_playout_overflows: u64,
-}
-
 /// What belongs beside the delays, not into them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct Beside {
@@ -111,9 +96,9 @@ pub(super) struct Beside {
     /// With the model's own delay.
     pub(super) first_audio_whole_ms: Quantiles,
     pub(super) set_up_whole_ms: Quantiles,
-    /// Share of the time that each side speaks, in percent.
-    pub(super) callers_speak_percent: f64,
-    pub(super) model_speaks_percent: f64,
+    /// Share of the time that each side speaks, in percent; `None` where nobody told of any.
+    pub(super) callers_speak_percent: Option<f64>,
+    pub(super) model_speaks_percent: Option<f64>,
 }
 
 /// One look at everything, at the beginning or the end of a stretch of time.
@@ -138,7 +123,7 @@ impl Look {
 pub(super) struct Gathered {
     pub(super) calls: usize,
     pub(super) generator: Generator,
-    pub(super) recording: bool,
+    pub(super) recording: Option<bool>,
     pub(super) refused: Vec<Lost>,
     pub(super) idle: Option<Idle>,
     /// One for each round, with calls of its own.
@@ -185,6 +170,20 @@ impl Gathered {
         self.windows.iter().map(|window| window.end.figures.since(&window.begin.figures, name)).sum()
     }
 
+    /// The same of an engine that tells it at all.
+    pub(super) fn counted(&self, name: &str) -> Option<u64> {
+        let is_told = |window: &Window| window.end.figures.know(name);
+        (!self.windows.is_empty() && self.windows.iter().all(is_told)).then(|| self.grown(name) as u64)
+    }
+
+    /// By its process or its counters the engine, the stand-in by its notes.
+    fn deaths_are_seen(&self) -> bool {
+        let are_seen = |Look { engine, figures, sessions, .. }: &Look| {
+            (engine.is_some() || !figures.are_none()) && sessions.is_some()
+        };
+        !self.windows.is_empty() && self.windows.iter().all(|window| are_seen(&window.end))
+    }
+
     /// What the engine was at the end.
     pub(super) fn last_engine(&self) -> Option<Usage> {
         self.windows.last()?.end.engine
@@ -194,7 +193,7 @@ impl Gathered {
         self.windows.iter().map(|window| window.stretch).sum()
     }
 
-    fn sum(&self, of: fn(&Report) -> u64) -> u64 {
+    pub(super) fn sum(&self, of: fn(&Report) -> u64) -> u64 {
         self.windows.iter().map(|window| of(&window.report)).sum()
     }
 
@@ -215,8 +214,9 @@ impl Gathered {
     fn recording_lost_s(&self) -> Option<u64> {
         const TOO_SLOW: &str = "clearline_recording_blocks_dropped_total";
         const UNWRITTEN: &str = "clearline_recording_blocks_unwritten_total";
-        let is_told = self.windows.iter().any(|window| window.end.figures.know(UNWRITTEN));
-        (self.recording && is_told).then(|| (self.grown(TOO_SLOW) + self.grown(UNWRITTEN)) as u64)
+        let lost = self.counted(UNWRITTEN).map(|unwritten| unwritten + self.grown(TOO_SLOW) as u64);
+        // What is lost was recorded; that nothing is says nothing where perhaps nothing was.
+        lost.filter(|lost| self.recording.unwrap_or(*lost > 0))
     }
 
     fn voices(&self) -> VoicesHeard {
@@ -243,8 +243,6 @@ impl Gathered {
         spacing
     }
 }
-
-pub(super) const FRAME_MS: u64 = 20;
 
 impl Step {
     pub(super) fn of(gathered: &Gathered) -> Self {
@@ -282,7 +280,8 @@ impl Step {
                 callers_speak_percent: percent(
                     gathered.sum(|report| report.voiced_sent),
                     gathered.sum(|report| report.packets_sent),
-                ),
+                )
+                .filter(|_| gathered.generator == Generator::Callers),
                 model_speaks_percent: percent(
                     gathered.sum(|report| report.voiced_heard),
                     gathered.sum(|report| report.packets_heard),
@@ -290,6 +289,7 @@ impl Step {
             },
             engine: Engine::of(gathered),
             harness: Harness::of(gathered),
+            deaths_are_seen: gathered.deaths_are_seen(),
             ..Self::default()
         };
         step.judged()
@@ -303,13 +303,18 @@ impl Step {
     }
 
     /// That engine or stand-in died is a result, and the only one.
-    pub(super) fn cut_short(generator: Generator, calls: usize, recording: bool, died: String) -> Self {
+    pub(super) fn cut_short(
+        generator: Generator,
+        calls: usize,
+        recording: Option<bool>,
+        died: String,
+    ) -> Self {
         Self { generator, calls, recording, died: Some(died), ..Self::default() }.judged()
     }
 
     fn judged(mut self) -> Self {
         self.verdicts = levels::judge(&self);
-        self.held = levels::all_held(&self.verdicts);
+        self.held = levels::held(&self);
         self.not_judged = levels::why_not_judged(&self);
         self
     }
@@ -324,63 +329,16 @@ impl Step {
     }
 }
 
-impl Loss {
-    fn of(gathered: &Gathered) -> Self {
-        let counted = |name: &str| gathered.grown(name) as u64;
-        let uplink_missing = gathered.windows.iter().map(uplink_missing).sum::<Option<u64>>();
-        let downlink_missing = gathered.sum(|report| report.packets_missing);
-        let downlink_skipped = gathered.sum(|report| report.frames_skipped);
-        let downlink_absent = gathered.sum(|report| report.frames_absent);
-        let downlink_lost = downlink_missing + downlink_skipped + downlink_absent;
-        let uplink = uplink_missing.map_or(0, |_| gathered.sum(|report| report.packets_sent));
-        let frames = gathered.sum(|report| report.packets_heard) + downlink_lost + uplink;
-        let missing = downlink_lost + uplink_missing.unwrap_or(0);
-        Self {
-            percent: percent(missing, frames),
-            frames,
-            downlink_missing,
-            downlink_skipped,
-            downlink_absent,
-            uplink_missing,
-            engine_steps_dropped: counted("clearline_media_steps_dropped_total"),
-            engine_uplink_dropped: counted("clearline_uplink_dropped_frames_total"),
-            engine_frames_skipped: counted("clearline_media_frames_skipped_total"),
-            engine_playout_overflows: counted("clearline_playout_overflows_total"),
-        }
-    }
-}
-
 /// Found on one way it is found; that there is none only both ways can tell.
 fn crosstalk(delays: &Delays, voices: VoicesHeard) -> Option<u64> {
     let found = delays.crosstalk as u64 + voices.foreign;
     (found > 0 || delays.bursts_heard() > 0 && voices.judged > 0).then_some(found)
 }
 
-/// The model gets a frame each 20 ms, whether there was a packet for it or not: what never came the engine alone knows.
-fn uplink_missing(window: &Window) -> Option<u64> {
-    let Window { report, begin, end, .. } = window;
-    let arrived = [heard_by_engine(begin, end), heard_by_model(begin, end)].into_iter().flatten().min()?;
-    Some(report.packets_sent.saturating_sub(arrived).saturating_sub(report.calls as u64))
-}
-
-fn heard_by_engine(begin: &Look, end: &Look) -> Option<u64> {
-    const HEARD: &str = "clearline_rtp_heard_packets_total";
-    end.figures.know(HEARD).then(|| end.figures.since(&begin.figures, HEARD) as u64)
-}
-
-fn heard_by_model(begin: &Look, end: &Look) -> Option<u64> {
-    end.sessions.as_ref()?;
-    let frames = |look: &Look| look.sessions().iter().map(|session| session.heard_ms).sum::<u64>() / FRAME_MS;
-    Some(frames(end).saturating_sub(frames(begin)))
-}
-
-fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 * 100.0 }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::cli::loadtest::loss::FRAME_MS;
 
     pub(in super::super) fn usage(cpu_ms: u64, mib: u64) -> Option<Usage> {
         let resident_bytes = mib * 1024 * 1024;
@@ -423,6 +381,10 @@ pub(super) mod tests {
         Gathered { windows: vec![window], ..gathered() }
     }
 
+    fn near(value: Option<f64>, expected: f64) -> bool {
+        value.is_some_and(|value| (value - expected).abs() < 1e-9)
+    }
+
     fn unseen(report: Report) -> Gathered {
         during(Window { report, stretch: Duration::from_secs(10), ..Window::default() })
     }
@@ -445,9 +407,9 @@ pub(super) mod tests {
             (step.loss.downlink_missing, step.loss.downlink_skipped, step.loss.uplink_missing),
             (8, 2, Some(30))
         );
-        assert!((step.loss.percent - 0.4).abs() < 1e-9, "{}", step.loss.percent);
+        assert!(near(step.loss.percent, 0.4), "{:?}", step.loss.percent);
         assert_eq!(step.held, Some(false));
-        assert!((step.beside.callers_speak_percent - 20.0).abs() < 1e-9);
+        assert!(near(step.beside.callers_speak_percent, 20.0));
     }
 
     /// A packet that is lost on its way is concealed: the model gets its frame all the same.
@@ -481,6 +443,7 @@ pub(super) mod tests {
         let window = window.with_what_the_engine_counted();
         let step = Step::of(&Gathered { generator: Generator::Sipp, ..during(window) });
         assert_eq!((step.loss.frames, step.loss.uplink_missing, step.held), (5_000, Some(30), Some(false)));
+        assert_eq!(step.beside.callers_speak_percent, None, "SIPp does not tell when it speaks");
         assert_eq!(step.verdicts.iter().find(|verdict| verdict.level == "spacing_p999").unwrap().held, None);
     }
 
@@ -494,7 +457,7 @@ pub(super) mod tests {
         let window = window.with_what_the_engine_counted();
         let step = Step::of(&Gathered { generator: Generator::Sipp, ..during(window) });
         let verdict = |level| step.verdicts.iter().find(|verdict| verdict.level == level).unwrap();
-        assert_eq!((verdict("loss").value, verdict("loss").held), (Some(0.0), None));
+        assert_eq!((verdict("loss").value, verdict("loss").held), (None, None));
         assert_eq!((step.crosstalk, verdict("crosstalk").held, step.held), (None, None, None));
         let why = step.not_judged.unwrap();
         assert!(why.starts_with("SIPp does not tell what its callers hear"), "{why}");
@@ -508,7 +471,7 @@ pub(super) mod tests {
                  clearline_recording_blocks_unwritten_total {unwritten}\n"
             ))
         };
-        let judged = |recording, too_slow: u64, unwritten: u64| {
+        let judged = |recording: Option<bool>, too_slow: u64, unwritten: u64| {
             let mut gathered = Gathered { recording, ..gathered() };
             let window = &mut gathered.windows[0];
             (window.begin.figures, window.end.figures) =
@@ -517,24 +480,78 @@ pub(super) mod tests {
             let verdict = step.verdicts.iter().find(|verdict| verdict.level == "recording").unwrap();
             (verdict.value, verdict.held)
         };
-        assert_eq!(judged(true, 0, 0), (Some(0.0), Some(true)));
-        assert_eq!(judged(true, 2, 0), (Some(2.0), Some(false)));
-        assert_eq!(judged(true, 0, 3), (Some(3.0), Some(false)));
-        assert_eq!(judged(false, 2, 3), (None, None));
+        assert_eq!(judged(Some(true), 0, 0), (Some(0.0), Some(true)));
+        assert_eq!(judged(Some(true), 2, 0), (Some(2.0), Some(false)));
+        assert_eq!(judged(Some(true), 0, 3), (Some(3.0), Some(false)));
+        assert_eq!(judged(Some(false), 2, 3), (None, None));
+        // Of an engine of which nobody knows whether it records.
+        assert_eq!(judged(None, 0, 0), (None, None));
+        assert_eq!(judged(None, 0, 3), (Some(3.0), Some(false)));
     }
 
     #[test]
     fn an_engine_nobody_can_see_has_no_cost() {
         let step = Step::of(&unseen(gathered().windows.remove(0).report));
         assert_eq!((step.engine.cpu_percent, step.loss.uplink_missing, step.speech), (None, None, None));
-        assert!((step.loss.percent - 0.2).abs() < 1e-9, "only what was measured: {}", step.loss.percent);
+        assert!(near(step.loss.percent, 0.2), "only what was measured: {:?}", step.loss.percent);
+        let told = serde_json::to_value(&step).unwrap();
+        for (part, counter) in [
+            ("loss", "engine_steps_dropped"),
+            ("loss", "engine_uplink_dropped"),
+            ("loss", "engine_frames_skipped"),
+            ("loss", "engine_playout_overflows"),
+            ("engine", "media_steps_late"),
+        ] {
+            let counted = told[part].get(counter);
+            assert_eq!(counted, Some(&serde_json::Value::Null), "nobody counted: {counter}");
+        }
+    }
+
+    #[test]
+    fn what_an_engine_counts_is_told() {
+        let figures = |late: u64| Figures::parse(&format!("clearline_media_steps_late_total {late}\n"));
+        let mut gathered = gathered();
+        let window = &mut gathered.windows[0];
+        (window.begin.figures, window.end.figures) = (figures(2), figures(7));
+        let step = Step::of(&gathered);
+        assert_eq!((step.engine.media_steps_late, step.loss.engine_steps_dropped), (Some(5), None));
+    }
+
+    /// The callers hear every frame, and nobody knows whether anybody hears them.
+    #[test]
+    fn an_engine_that_may_be_deaf_does_not_hold() {
+        let report = Report { packets_missing: 0, frames_skipped: 0, ..gathered().windows.remove(0).report };
+        let step = Step::of(&unseen(report.clone()));
+        let loss = step.verdicts.iter().find(|verdict| verdict.level == "loss").unwrap();
+        assert_eq!((step.loss.percent, loss.value, loss.held), (None, None, None));
+        assert_ne!(step.held, Some(true));
+        // One frame of ten thousand is within the limit, on the way that was measured.
+        let few = Report { packets_heard: 9_999, packets_missing: 1, ..report };
+        let step = Step::of(&unseen(few));
+        let loss = step.verdicts.iter().find(|verdict| verdict.level == "loss").unwrap();
+        assert_eq!((loss.value.is_some(), loss.held), (true, None));
+        assert_eq!(step.answer(), Answer::TooLittleToTell);
+    }
+
+    #[test]
+    fn whether_somebody_died_is_not_known_of_whom_nobody_sees() {
+        let died = |gathered: &Gathered| Step::of(gathered).verdicts[0].held;
+        assert_eq!(died(&gathered()), Some(true));
+        let mut without_engine = gathered();
+        without_engine.windows[0].end.engine = None;
+        assert_eq!(died(&without_engine), None);
+        without_engine.windows[0].end.figures = Figures::parse("clearline_rtp_heard_packets_total 7\n");
+        assert_eq!(died(&without_engine), Some(true), "its counters would begin anew");
+        let mut without_model = gathered();
+        without_model.windows[0].end.sessions = None;
+        assert_eq!(died(&without_model), None);
     }
 
     #[test]
     fn an_engine_that_sends_nothing_loses_everything() {
         let report = Report { calls: 10, frames_absent: 4_980, ..Report::default() };
         let step = Step::of(&unseen(report));
-        assert_eq!((step.loss.percent, step.held), (100.0, Some(false)));
+        assert_eq!((step.loss.percent, step.held), (Some(100.0), Some(false)));
     }
 
     #[test]
@@ -546,8 +563,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_step_in_which_a_process_died_broke_and_shows_no_other_figure() {
-        let step = Step::cut_short(Generator::Sipp, 10, false, "the engine was killed by signal 9".into());
-        assert_eq!(step.generator, Generator::Sipp);
+        let step = Step::cut_short(Generator::Sipp, 10, None, "the engine was killed by signal 9".into());
+        assert_eq!((step.generator, step.loss.percent), (Generator::Sipp, None));
         let judged = step.verdicts.iter().filter(|verdict| verdict.held.is_some());
         let judged: Vec<_> = judged.map(|verdict| (verdict.level, verdict.value)).collect();
         assert_eq!((judged, step.held), (vec![("process_died", Some(1.0))], Some(false)));

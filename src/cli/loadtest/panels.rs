@@ -36,7 +36,7 @@ pub(super) const PANELS: [Panel; 8] = [
     Panel {
         title: "Frames lost by the engine",
         unit: "%",
-        lines: &[Line { name: "both ways", colour: BLUE, value: |step| Some(step.loss.percent) }],
+        lines: &[Line { name: "both ways", colour: BLUE, value: |step| step.loss.percent }],
         level: Some("loss"),
     },
     Panel {

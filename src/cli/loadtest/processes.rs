@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::clock;
 
-use super::super::common::Failure;
+use super::super::common::{Failure, SIGNAL_CODES};
 
 /// Helpers say little.
 const LINES_MAX: usize = 64;
@@ -90,6 +90,14 @@ impl Helper {
         self.child.try_wait().ok().flatten().map(how)
     }
 
+    /// The same of one that did not end of itself; at once.
+    pub(super) fn end_by_signal(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok().flatten()?;
+        let by_its_own_child = status.code().and_then(|code| code.checked_sub(SIGNAL_CODES));
+        let signal = status.signal().or(by_its_own_child.filter(|signal| *signal > 0))?;
+        Some(killed_by(signal))
+    }
+
     /// What is said behind its name of one that has not ended, and that nobody can ask any more.
     pub(super) fn hangs(&self) -> String {
         format!("hangs: its process {} is there, and does not answer any more", self.pid())
@@ -122,9 +130,13 @@ fn is_stopped(pid: u32) -> bool {
 fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit code {code}"),
-        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, Some(signal)) => killed_by(signal),
         (None, None) => "ended".into(),
     }
+}
+
+fn killed_by(signal: i32) -> String {
+    format!("was killed by signal {signal}")
 }
 
 impl Drop for Helper {

@@ -85,10 +85,17 @@ impl Rig {
         self.site.look(Some(self.callers.pid())).await
     }
 
-    /// See [`Site::autopsy`].
-    pub(super) async fn autopsy(self) -> Option<String> {
-        let Self { callers, site } = self;
-        site.autopsy(callers).await
+    /// After a step that failed so: see [`Site::autopsy`]. Callers that died are no result, for they are not measured.
+    pub(super) async fn autopsy(self, failure: Failure) -> Result<String, Failure> {
+        let Self { mut callers, site } = self;
+        let end = callers.end();
+        match (site.autopsy(callers).await, end) {
+            (Some(death), _) => Ok(death),
+            (None, Some(end)) => Err(Failure::new(format!(
+                "the callers' process {end}, so that nothing can be told of the engine; they log to standard error"
+            ))),
+            (None, None) => Err(failure),
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! `clearline loadtest --set-ups N`: what many set-ups cost each, and how far the rounds lie apart. Pure.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::document::counted;
+use super::document::{Machine, VERSION, counted};
 
 /// What a set-up may cost on a machine of two cores: a target, published beside what was measured.
 pub(super) const TARGET_MS: f64 = 2.0;
@@ -101,6 +102,22 @@ pub(super) struct SetUpCosts {
     pub(super) not_judged: Option<String>,
 }
 
+/// The result as a document of its own, with what [`super::document`] says of every one.
+#[derive(Debug, Serialize)]
+pub(super) struct SetUpDocument {
+    version: u32,
+    machine: Machine,
+    joined: Option<SocketAddr>,
+    #[serde(flatten)]
+    costs: SetUpCosts,
+}
+
+impl SetUpDocument {
+    pub(super) fn new(machine: Machine, joined: Option<SocketAddr>, costs: SetUpCosts) -> Self {
+        Self { version: VERSION, machine, joined, costs }
+    }
+}
+
 impl SetUpCosts {
     /// `None`: in every round a call was refused.
     pub(super) fn of(rounds: &[Round], harness_was_late: bool) -> Option<Self> {
@@ -163,7 +180,7 @@ fn why_impossible(whole: Spread, hang_up: Spread, alone: Spread) -> Option<Strin
     ];
     let (what, least, _) = figures.into_iter().find(|(_, least, possible)| least < possible)?;
     Some(format!(
-        "a round has {least:.2} ms for \"{what}\", which is less than can be; the machine was not at rest"
+        "a round has {least:.2} ms for \"{what}\", which is less than can be; the machine was not at rest, or the engine records"
     ))
 }
 
@@ -235,6 +252,15 @@ mod tests {
         assert_eq!(judged(50, 120, false), None, "hanging up alone cost more than both");
         assert_eq!(judged(20, 10, false), None, "no more than an engine uses that nobody calls");
         assert_eq!(judged(54, 50, false), None, "less than can be told");
+    }
+
+    #[test]
+    fn its_document_says_of_which_machine_it_is() {
+        let machine = Machine { cores: 2, pinned: false };
+        let costs = SetUpCosts::of(&[round(120, 50)], false).unwrap();
+        let document = serde_json::to_value(SetUpDocument::new(machine, None, costs)).unwrap();
+        assert_eq!((&document["version"], &document["machine"]["cores"]), (&1.into(), &2.into()));
+        assert_eq!((&document["rounds"], &document["reached"]), (&1.into(), &true.into()));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -12,7 +13,7 @@ use crate::clock;
 use crate::sandbox::callers::{Lost, MONOLOGUE, Report, monologue};
 
 use super::super::common::Failure;
-use super::super::sandbox::SippStarted;
+use super::super::sandbox::{SippStarted, why_sipp_did_not_start};
 use super::document::counted;
 use super::outcome::{Gathered, Generator, Step, Window};
 use super::processes::Helper;
@@ -43,12 +44,7 @@ struct Sipp {
     folder: Scratch,
 }
 
-pub(super) async fn run(
-    site: &mut Site,
-    plan: Plan,
-    number: &str,
-    scenario: Option<&PathBuf>,
-) -> Result<Step, Failure> {
+pub(super) async fn run(site: &mut Site, plan: Plan, number: &str, scenario: &str) -> Result<Step, Failure> {
     let idle = site.watch_idle().await?;
     let dialling = Duration::from_secs_f64(plan.calls as f64 / plan.per_second);
     let measured = Duration::from_secs(plan.seconds);
@@ -59,6 +55,7 @@ pub(super) async fn run(
     gathered.generator = Generator::Sipp;
     sleep(dialling + SETTLING).await;
     if sipp.keeper.has_ended() {
+        sipp.expect_no_death()?;
         gathered.refused = sipp.failed_calls().map_err(|_| sipp.ended_too_early())?;
         return if gathered.refused.is_empty() {
             Err(sipp.ended_too_early())
@@ -68,14 +65,15 @@ pub(super) async fn run(
     }
 
     plan.tell(format_args!("measuring {} s", plan.seconds));
-    let begin = site.look(Some(sipp.pid)).await?;
+    let begin = site.look(Some(sipp.pid)).await.map_err(|failure| sipp.why_it_ended(failure))?;
     let began = clock::now();
     sleep(measured).await;
-    let end = site.look(Some(sipp.pid)).await?;
+    let end = site.look(Some(sipp.pid)).await.map_err(|failure| sipp.why_it_ended(failure))?;
     let stretch = clock::now() - began;
     let calls = sipp.statistic("CurrentCall")?;
     plan.tell("waiting until SIPp has hung up");
     sipp.finish(staying + END_PATIENCE).await?;
+    sipp.expect_no_death()?;
 
     let report = Report { calls, lost: sipp.failed_calls()?, ..Report::default() };
     let window = Window { report, stretch, begin, end }.with_what_the_engine_counted();
@@ -87,21 +85,30 @@ pub(super) async fn run(
     })
 }
 
+/// Before anything else is started for it.
+pub(super) fn expect_installed() -> Result<(), Failure> {
+    let asked = Command::new("sipp").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.map(drop).map_err(why_sipp_did_not_start)
+}
+
+/// The scenario, ours unless another is named.
+pub(super) fn scenario(path: Option<&Path>) -> Result<String, Failure> {
+    path.map_or(Ok(SCENARIO.to_owned()), |path| {
+        fs::read_to_string(path)
+            .map_err(|error| Failure::cannot(format!("read the scenario {}", path.display()), error))
+    })
+}
+
 impl Sipp {
     async fn start(
         engine: SocketAddr,
         number: &str,
         plan: Plan,
         staying: Duration,
-        scenario: Option<&PathBuf>,
+        scenario: &str,
     ) -> Result<Self, Failure> {
         let cannot = |error| Failure::cannot("write SIPp's files", error);
         let folder = Scratch::new().map_err(cannot)?;
-        let scenario = match scenario {
-            Some(path) => fs::read_to_string(path)
-                .map_err(|error| Failure::cannot(format!("read the scenario {}", path.display()), error))?,
-            None => SCENARIO.to_owned(),
-        };
         fs::write(folder.path.join(SCENARIO_FILE), scenario).map_err(cannot)?;
         fs::write(folder.path.join(SPEECH_FILE), monologue()).map_err(cannot)?;
         let log = File::create(folder.path.join(LOG_FILE)).map_err(cannot)?;
@@ -128,6 +135,22 @@ impl Sipp {
     fn failed_calls(&self) -> Result<Vec<Lost>, Failure> {
         let failed = self.statistic("FailedCall(C)")?;
         Ok(vec![Lost { caller: 0, reason: "SIPp counts it as failed".into() }; failed])
+    }
+
+    /// One that a signal ended has told of its calls what was so far.
+    fn expect_no_death(&mut self) -> Result<(), Failure> {
+        match self.keeper.end_by_signal() {
+            Some(end) => Err(Failure::new(format!("SIPp {end}, so that nothing can be told of the engine"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Who asks it when it has ended fails, and does not know why.
+    fn why_it_ended(&mut self, failure: Failure) -> Failure {
+        if self.keeper.end().is_none() {
+            return failure;
+        }
+        self.expect_no_death().err().unwrap_or_else(|| self.ended_too_early())
     }
 
     fn ended_too_early(&self) -> Failure {

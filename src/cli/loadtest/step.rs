@@ -23,7 +23,8 @@ pub(super) struct Plan {
     /// How often it is measured, each time with new calls.
     pub(super) rounds: usize,
     pub(super) per_second: f64,
-    pub(super) record: bool,
+    /// `None` where the engine is its operator's.
+    pub(super) record: Option<bool>,
 }
 
 impl Plan {

@@ -8,12 +8,16 @@ use crate::sandbox::callers::Lost;
 use super::costs::{Engine, Harness};
 use super::document::counted;
 use super::levels::{self, Verdict};
-use super::outcome::{Beside, Generator, Loss, Step};
+use super::loss::Loss;
+use super::outcome::{Beside, Generator, Step};
 use super::quantiles::{Quantile, Quantiles};
 use super::speech::Speech;
 
 #[derive(Default)]
 struct Table(String);
+
+/// Wider than the longest name.
+const NAME_WIDTH: usize = 74;
 
 pub(super) fn describe(step: &Step) -> String {
     let mut table = Table::default();
@@ -40,7 +44,7 @@ pub(super) fn describe(step: &Step) -> String {
 
 impl Table {
     fn row(&mut self, name: &str, value: String) {
-        writeln!(self.0, "  {name:<66}{value}").expect("a String takes every text");
+        writeln!(self.0, "  {name:<NAME_WIDTH$}{value}").expect("a String takes every text");
     }
 
     /// Nothing if there are none.
@@ -118,8 +122,9 @@ fn unheard(speech: Speech) -> String {
 }
 
 fn who_speaks(beside: &Beside) -> String {
-    let Beside { callers_speak_percent, model_speaks_percent, .. } = beside;
-    format!("callers {callers_speak_percent:.0} %, model {model_speaks_percent:.0} % of the time")
+    let share = |percent: Option<f64>| percent.map_or("–".into(), |percent| format!("{percent:.0} %"));
+    let (callers, model) = (share(beside.callers_speak_percent), share(beside.model_speaks_percent));
+    format!("callers {callers}, model {model} of the time")
 }
 
 fn shown(verdict: &Verdict) -> String {
@@ -157,7 +162,7 @@ fn quantiles(of: &Quantiles) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::loadtest::levels::{Samples, judge};
+    use crate::cli::loadtest::levels::{LEVELS, Samples, judge};
 
     fn verdict(value: f64, limit: f64, unit: &'static str) -> String {
         let held = Some(value <= limit);
@@ -205,11 +210,18 @@ mod tests {
     }
 
     #[test]
+    fn no_row_is_wider_than_its_column() {
+        for level in &LEVELS {
+            assert!(level.what.chars().count() < NAME_WIDTH, "{}", level.what);
+        }
+    }
+
+    #[test]
     fn who_died_is_told() {
         let text = describe(&Step::cut_short(
             Generator::Callers,
             6,
-            false,
+            None,
             "the engine was killed by signal 9".into(),
         ));
         assert!(text.contains("the engine was killed by signal 9") && text.contains("BROKEN"), "{text}");

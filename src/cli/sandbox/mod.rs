@@ -16,7 +16,7 @@ use super::CommandResult;
 
 pub(super) use engine::Listening as EngineListening;
 pub(super) use model::Listening as ModelListening;
-pub(super) use sipp::Started as SippStarted;
+pub(super) use sipp::{Started as SippStarted, why_not_started as why_sipp_did_not_start};
 
 #[derive(Args)]
 pub(super) struct Sandbox {

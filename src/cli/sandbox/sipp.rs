@@ -2,8 +2,9 @@
 //! test goes. It says no BYE then: once all its calls are dialled (`-m`) SIPp does not hear that it should quit.
 
 use std::io::{self, ErrorKind};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::super::CommandResult;
-use super::super::common::Failure;
+use super::super::common::{Failure, SIGNAL_CODES};
 use super::attached;
 
 #[derive(Args)]
@@ -49,11 +50,21 @@ impl Sipp {
             thread::sleep(LOOKS_APART);
         }
         let status = child.wait().map_err(|error| Failure::cannot("wait for SIPp", error))?;
-        Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(exit_code(status))
     }
 }
 
-fn why_not_started(error: io::Error) -> Failure {
+/// As a shell tells of a child that a signal ended.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let by_signal = status.signal().and_then(|signal| u8::try_from(SIGNAL_CODES + signal).ok());
+    match by_signal {
+        Some(code) => ExitCode::from(code),
+        None if status.success() => ExitCode::SUCCESS,
+        None => ExitCode::FAILURE,
+    }
+}
+
+pub(in super::super) fn why_not_started(error: io::Error) -> Failure {
     if error.kind() == ErrorKind::NotFound {
         return Failure::new("cannot start sipp: is it installed? (Debian has it in sip-tester)");
     }
