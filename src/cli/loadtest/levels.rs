@@ -33,6 +33,7 @@ const PROCESS_DIED: &str = "process_died";
 const LOSS: &str = "loss";
 const SPEECH: &str = "speech";
 const SPACING: &str = "spacing_p999";
+const JITTER_TARGET: &str = "jitter_target";
 /// As of frames. Of 728 bursts and turns of an engine that loses nothing, on a machine that was building meanwhile, every
 /// one arrived.
 const SPEECH_LIMIT_PERCENT: f64 = 0.1;
@@ -119,7 +120,7 @@ pub(super) const LEVELS: [Level; 13] = [
         figure: Of(|step| &step.uplink_delay_ms, Quantile::P95),
     },
     Level {
-        name: "jitter_target",
+        name: JITTER_TARGET,
         what: "what the jitter buffers aim at, which is not in that delay, mean",
         unit: "ms",
         limit: JITTER_TARGET_LIMIT_MS,
@@ -210,7 +211,7 @@ pub(super) fn judge(step: &Step) -> Vec<Verdict> {
         let can_judge = !step.harness.limited || step.died.is_some();
         let held = value.filter(|_| can_judge).map(|value| value <= level.limit);
         // Late callers make no engine look better: what held, held.
-        let in_doubt = level.name == SPACING && step.harness.spacing_in_doubt;
+        let in_doubt = is_in_doubt(step, level.name);
         let held = held.filter(|held| *held || !in_doubt);
         let is_untold = step.generator == Generator::Sipp && UNTOLD_BY_SIPP.contains(&level.name);
         let held = held.filter(|held| !*held || !is_untold);
@@ -223,6 +224,15 @@ pub(super) fn judge(step: &Step) -> Vec<Verdict> {
         Verdict { level: level.name, limit: level.limit, unit: level.unit, value, samples, held }
     };
     LEVELS.iter().map(verdict).collect()
+}
+
+/// Whether it may be the callers who were late and not the engine; how late SIPp was nobody measures.
+fn is_in_doubt(step: &Step, level: &str) -> bool {
+    match level {
+        SPACING => step.harness.spacing_in_doubt,
+        JITTER_TARGET => step.generator == Generator::Sipp,
+        _ => false,
+    }
 }
 
 /// Whether only one way of what the level counts was seen.
@@ -451,6 +461,14 @@ mod tests {
         };
         assert_eq!(aiming_at(40.0), (Some(true), None));
         assert_eq!(aiming_at(60.0), (Some(false), Some("jitter_target")));
+    }
+
+    #[test]
+    fn a_jitter_buffer_that_grows_under_sipp_may_do_so_because_sipp_was_late() {
+        let beside = Beside { jitter_target_ms: Some(89.0), ..Beside::default() };
+        let verdicts = judge(&Step { beside, generator: Generator::Sipp, ..good() });
+        let target = verdicts.iter().find(|verdict| verdict.level == JITTER_TARGET).unwrap();
+        assert_eq!((target.value, target.held), (Some(89.0), None));
     }
 
     #[test]

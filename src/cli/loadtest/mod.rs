@@ -157,7 +157,7 @@ every frame that was due while a call was up, silence of the engine included, an
 its own counter) or the model never heard; speech that never arrived is a level of its \
 own; where the stand-in cannot be asked, a call whose model is not heard for 12 s, longer than it ever pauses. A level with too few samples (p95 and speech need 20, p99 100, p99.9 1000) is not judged; longer steps and more calls have \
 more. Neither is a step in which callers or stand-in were late themselves (p99 of their lateness above 10 ms, or 20 ms); callers that \
-were late by more than 5 ms at p99.9 judge no spacing past its limit. A step holds if no level broke and calls_failed, \
+were late by more than 5 ms at p99.9 judge no spacing past its limit, and SIPp, whose lateness nobody measures, no jitter_target past its own. A step holds if no level broke and calls_failed, \
 loss and spacing_p999 were judged, and any caller heard a voice; else its \"held\" is null in the document, beside true and \
 false. Loss and speech hold only where both ways were measured: of an engine of yours without --metrics and --model-side loss can \
 break and not hold, and so can speech without --model-side. Whether somebody died is not judged (null) where nobody sees \
