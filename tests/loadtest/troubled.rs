@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use clearline::media::codec::Codec;
 use clearline::sandbox::network::{Impairment, Meddler, Relay, Towards};
 use tokio::runtime::Runtime;
 
@@ -26,7 +27,7 @@ pub(crate) enum Trouble {
     LosesEvery(usize),
     /// Calls are crossed two by two: each has the other's audio, on this way only.
     Swaps(Towards),
-    /// Callers who hear silence hear the other's model instead.
+    /// Callers hear the other's model beside their own.
     MixesModels,
 }
 
@@ -111,8 +112,8 @@ impl Work {
             let lossless = Impairment::default();
             let meddler = match *trouble {
                 Trouble::LosesEvery(every) => loses_every(every),
-                Trouble::Swaps(way) => hears_the_other(caller.number, way, latest, |_| true),
-                Trouble::MixesModels => hears_the_other(caller.number, Towards::Phone, latest, is_silence),
+                Trouble::Swaps(way) => hears_the_other(caller.number, way, latest, <[u8]>::copy_from_slice),
+                Trouble::MixesModels => hears_the_other(caller.number, Towards::Phone, latest, mix),
             };
             let relay = Relay::start_with(HERE, phone, lossless, 0, meddler);
             runtime.block_on(relay).expect("a free port")
@@ -133,8 +134,8 @@ fn loses_every(every: usize) -> Meddler {
     })
 }
 
-/// On this way, where what it should have heard is so.
-fn hears_the_other(call: usize, way: Towards, latest: &Latest, is_so: fn(&[u8]) -> bool) -> Meddler {
+/// On this way, in place of its own or however else they are `blended`.
+fn hears_the_other(call: usize, way: Towards, latest: &Latest, blend: fn(&mut [u8], &[u8])) -> Meddler {
     let latest = Arc::clone(latest);
     Box::new(move |towards, bytes| {
         let Some(payload) = bytes.get_mut(HEADER_BYTES..).filter(|payload| payload.len() == PAYLOAD_BYTES)
@@ -143,16 +144,17 @@ fn hears_the_other(call: usize, way: Towards, latest: &Latest, is_so: fn(&[u8]) 
         };
         let mut latest = latest.lock().expect("no relay panics");
         latest.insert((call, towards), payload.to_vec());
-        let other = latest.get(&(call ^ 1, towards)).filter(|_| towards == way && is_so(payload));
-        if let Some(other) = other {
-            payload.copy_from_slice(other);
+        if let Some(other) = latest.get(&(call ^ 1, towards)).filter(|_| towards == way) {
+            blend(payload, other);
         }
     })
 }
 
-/// In µ-law: nothing but the two codes of zero.
-fn is_silence(payload: &[u8]) -> bool {
-    payload.iter().all(|code| code | 0x80 == 0xff)
+/// Models that speak at the same time are both heard, and so is one that speaks alone.
+fn mix(own: &mut [u8], other: &[u8]) {
+    for (own, other) in own.iter_mut().zip(other) {
+        *own = Codec::Pcmu.encode(Codec::Pcmu.decode(*own).saturating_add(Codec::Pcmu.decode(*other)));
+    }
 }
 
 fn audio_port(message: &str) -> Option<u16> {

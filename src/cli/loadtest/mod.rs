@@ -167,7 +167,7 @@ calls_failed, crosstalk, recording, in this order), then what is the most times 
 An engine or stand-in that dies, hangs, or is started anew meanwhile, breaks its step (process_died) and ends the test: it is told who, how, and where the log is. A \
 call whose audio has ended a second before the measurement does is lost, though nobody hung up.
 
-Exit codes: 0 a step held, 1 none did, or was judged, or it did not work, 2 wrong arguments, 130 interrupted; with --set-ups 0 \
+Exit codes: 0 a step held, 1 none did or could be judged, or it did not work, 2 wrong arguments, 130 interrupted; with --set-ups 0 \
 measured, whether the target was reached or not, 1 not measured or not judged.";
 
 /// A number or name as it stands before an address's `@`. What separates the parts of an address would begin another.
