@@ -45,9 +45,6 @@ const SPEECH_SAMPLES_MIN: u64 = 20;
 const JITTER_TARGET_LIMIT_MS: f64 = 40.0;
 /// Unless all of these are judged, nobody can say that a step held.
 pub(super) const NEEDED: [&str; 3] = ["calls_failed", LOSS, SPACING];
-/// SIPp tells neither when packets came to its callers, nor whether any did. What is lost or unheard on the way to the
-/// model breaks these all the same.
-const UNTOLD_BY_SIPP: [&str; 2] = [LOSS, SPEECH];
 const WHY_NOT_OF_SIPP: &str =
     "SIPp does not tell what its callers hear: that they lose nothing cannot be judged";
 const WHY_NOT_HALF_SEEN: &str =
@@ -213,8 +210,6 @@ pub(super) fn judge(step: &Step) -> Vec<Verdict> {
         // Late callers make no engine look better: what held, held.
         let in_doubt = is_in_doubt(step, level.name);
         let held = held.filter(|held| *held || !in_doubt);
-        let is_untold = step.generator == Generator::Sipp && UNTOLD_BY_SIPP.contains(&level.name);
-        let held = held.filter(|held| !*held || !is_untold);
         // What one way alone was seen to lose breaks it too; that nothing was lost both must tell.
         let is_half = is_half_seen(step, level.name);
         let held = held.filter(|held| !*held || !is_half);
@@ -235,11 +230,13 @@ fn is_in_doubt(step: &Step, level: &str) -> bool {
     }
 }
 
-/// Whether only one way of what the level counts was seen.
+/// Whether only one way of what the level counts was seen. SIPp tells neither when packets came to its callers, nor whether
+/// any did.
 fn is_half_seen(step: &Step, level: &str) -> bool {
+    let by_sipp = step.generator == Generator::Sipp;
     match level {
-        LOSS => step.loss.uplink_missing.is_none(),
-        SPEECH => step.speech.is_none_or(|speech| speech.bursts == 0 || speech.turns == 0),
+        LOSS => by_sipp || step.loss.uplink_missing.is_none(),
+        SPEECH => by_sipp || step.speech.is_none_or(|speech| speech.bursts == 0 || speech.turns == 0),
         _ => false,
     }
 }

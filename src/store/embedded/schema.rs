@@ -184,17 +184,14 @@ fn build(
 /// may be another that makes the same file.
 fn turn_to_log(connection: &Connection) -> rusqlite::Result<()> {
     let turn = || connection.pragma_update(None, "journal_mode", "WAL");
-    let is_busy = |turned: &rusqlite::Result<()>| {
-        let code = turned.as_ref().err().and_then(rusqlite::Error::sqlite_error_code);
-        code == Some(ErrorCode::DatabaseBusy)
-    };
     let tries = BUSY_TIMEOUT.as_millis() / BUSY_PAUSE.as_millis();
     for _ in 1..tries {
-        let turned = turn();
-        if !is_busy(&turned) {
-            return turned;
+        match turn() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                thread::sleep(BUSY_PAUSE);
+            }
+            turned => return turned,
         }
-        thread::sleep(BUSY_PAUSE);
     }
     turn()
 }
